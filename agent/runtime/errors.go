@@ -1,0 +1,67 @@
+package runtime
+
+import (
+	"errors"
+	"fmt"
+)
+
+// Sentinel errors of this package; test with errors.Is.
+var (
+	// ErrNotFound: no such lease, service, replica, image or blob (or not one that the asker may see).
+	ErrNotFound = errors.New("not found")
+	// ErrInvalid: the request is malformed; the text says where.
+	ErrInvalid = errors.New("invalid")
+	// ErrClosed: the runtime was closed or purged.
+	ErrClosed = errors.New("runtime is closed")
+	// ErrDigestMismatch: content does not hash to the digest given for it.
+	ErrDigestMismatch = errors.New("digest mismatch")
+	// ErrUploadOffset: a chunk does not start where the upload ends.
+	ErrUploadOffset = errors.New("upload offset mismatch")
+	// ErrTooLarge: a body, blob or scope would exceed its limit.
+	ErrTooLarge = errors.New("too large")
+	// ErrIncomplete: a manifest names blobs that its scope does not hold.
+	ErrIncomplete = errors.New("manifest names missing blobs")
+)
+
+// ClassifiedError carries who has to act.
+type ClassifiedError struct {
+	Class ErrorClass
+	Err   error
+}
+
+func (e *ClassifiedError) Error() string { return e.Err.Error() }
+
+// Unwrap gives the classified error itself.
+func (e *ClassifiedError) Unwrap() error { return e.Err }
+
+// Classify wraps err with a class; nil stays nil, and an error that has a class already keeps it.
+func Classify(class ErrorClass, err error) error {
+	if err == nil {
+		return nil
+	}
+	var c *ClassifiedError
+	if errors.As(err, &c) {
+		return err
+	}
+	return &ClassifiedError{Class: class, Err: err}
+}
+
+// ClassOf gives the class of err. What was never classified is the provider's.
+func ClassOf(err error) ErrorClass {
+	if err == nil {
+		return ClassNone
+	}
+	var c *ClassifiedError
+	if errors.As(err, &c) {
+		return c.Class
+	}
+	if errors.Is(err, ErrInvalid) || errors.Is(err, ErrNotFound) {
+		return ClassTenant
+	}
+	return ClassProvider
+}
+
+// Invalidf makes an ErrInvalid of the tenant's class.
+func Invalidf(format string, args ...any) error {
+	return Classify(ClassTenant, fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...)))
+}
