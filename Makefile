@@ -1,9 +1,76 @@
 .DEFAULT_GOAL := help
+SHELL := bash
+
+# A release is built from its tag; every other build says "dev", so that a commit alone relinks nothing.
+export VERSION ?= $(or $(shell git describe --tags --exact-match --match 'v*' --dirty=-dirty 2>/dev/null),dev)
+export CGO_ENABLED ?= 1
+
+# souk-agent carries containers out: Linux only. Its logger is built into build/libexec.
+COMMANDS := $(filter $(if $(filter Darwin,$(shell uname -s)),souk soukd,soukd souk souk-agent), \
+	$(patsubst cmd/%/main.go,%,$(wildcard cmd/*/main.go)))
+MODULE := github.com/souk-network/souk
+SDK_VERSION := github.com/cosmos/cosmos-sdk/version
+LDFLAGS = -s -w -X $(MODULE)/internal/version.Version=$(VERSION) \
+	-X $(SDK_VERSION).Name=souk -X $(SDK_VERSION).AppName=$(1) -X $(SDK_VERSION).Version=$(VERSION)
+GO_BUILD := go build -trimpath $(if $(filter dev,$(VERSION)),-buildvcs=false)
+INSTALL_DIR ?= $(or $(shell go env GOBIN),$(shell go env GOPATH)/bin)
 
 .PHONY: help
 help: ## Show the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: setup
+setup: ## Get this machine ready; Go is the one prerequisite
+	@scripts/setup
+
+.PHONY: build
+build: setup $(COMMANDS:%=build/%) build/libexec ## Build soukd, souk and souk-agent into build/
+
+# go build itself knows what is up to date.
+.PHONY: $(COMMANDS:%=build/%)
+$(COMMANDS:%=build/%): build/%:
+	@$(GO_BUILD) -ldflags '$(call LDFLAGS,$*)' -o $@ ./cmd/$*
+
+.PHONY: build/libexec
+build/libexec:
+	@if [[ $$(uname -s) == Linux && -x scripts/build-libexec ]]; then scripts/build-libexec; fi
+
+.PHONY: install
+install: build ## Copy the binaries, and libexec beside them, to INSTALL_DIR (go's bin by default)
+	@scripts/install "$(INSTALL_DIR)" $(COMMANDS)
 
 .PHONY: proto
 proto: ## Generate code from proto/ (MODULES="escrow agent" for some only)
 	@scripts/proto $(MODULES)
+
+.PHONY: fmt
+fmt: ## Format Go and proto files
+	@scripts/fmt
+
+.PHONY: lint
+lint: ## Check style, import rules and determinism
+	@scripts/lint
+
+# These take long or need more than this repository: each has its own target.
+LONG_TESTS := $(wildcard $(addprefix tests/,sim chaos compat uml kubernetes))
+TESTRUN := go run ./tools/testrun
+
+.PHONY: test
+test: setup ## Run all tests that fit in ten minutes
+	@$(TESTRUN) -p 2 -timeout 15m $(LONG_TESTS:%=-skip ./%/...) $(if $(wildcard tests),-fresh ./tests/...) ./... -- -vet=off
+
+.PHONY: test-e2e
+test-e2e: setup ## Run the end-to-end tests with real processes and containers (Linux, root)
+	@$(TESTRUN) -p 1 -timeout 30m -fresh ./tests/... ./tests/e2e/... -- -vet=off
+
+.PHONY: bench
+bench: build ## Measure, and compare with the targets
+	@scripts/bench
+
+.PHONY: demo
+demo: build ## Run a whole network here, deploy a server on it, use it, close it, check the refund
+	@scripts/demo
+
+.PHONY: clean
+clean: ## Remove what was built
+	rm -rf build
