@@ -1,0 +1,43 @@
+package manifest
+
+import "time"
+
+// Bounds of a manifest. A provider enforces them on what it receives, and a language on what it reads.
+const (
+	MaxGroups          = 32
+	MaxServices        = 32 // a group
+	MaxServiceReplicas = 100
+	MaxEnvironment     = 512 // variables a service
+	MaxLabels          = 64  // a service
+	MaxPorts           = 32  // a service
+	MaxHostnames       = 16  // a port
+	MaxArguments       = 256 // an entrypoint or a command
+	MaxNameBytes       = 63  // deployment and group names: a DNS label
+	MaxServiceBytes    = 40  // service names, which share a DNS label with a lease id
+	MaxKeyBytes        = 256
+	MaxTextBytes       = 32 << 10  // an environment value, an argument, a label value
+	MaxGroupBytes      = 512 << 10 // a whole group in canonical bytes
+	MaxHeaderBytes     = 4 << 10
+
+	MaxCPUMillis   = 1_024_000
+	MaxMemoryMiB   = 16 << 20 // 16 TiB
+	MinMemoryMiB   = 4
+	MaxStorageMiB  = 1 << 30 // 1 PiB
+	MaxGPUMillis   = 64_000
+	MaxEgressMbps  = 400_000
+	MaxPIDs        = 32_768
+	MaxStopGrace   = 5 * time.Minute
+	SaltBytes      = 32
+	HashBytes      = 32
+	HeaderFormat   = 1
+)
+
+// What a service gets when its file does not say.
+const (
+	DefaultCPUMillis    = 500
+	DefaultMemoryMiB    = 256
+	DefaultEphemeralMiB = 1024
+	DefaultEgressMbps   = 10
+	DefaultPIDs         = 512
+	DefaultStopGrace    = 10 * time.Second
+)
