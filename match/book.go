@@ -1,0 +1,89 @@
+package match
+
+// Input is one batch. All caps, asks and room in it are of one denom.
+type Input struct {
+	// Seed orders bids of the same key: the hash of the previous block.
+	Seed []byte
+	Bids []Bid
+	Book Book
+}
+
+// Book is what can be had: offers sell pools, pools belong to providers.
+// Indexes are positions in these slices; what refers to a position that does
+// not exist is left out of the market.
+type Book struct {
+	Providers []Provider
+	Pools     []Pool
+	Offers    []Offer
+}
+
+// Provider is the seller of some pools.
+type Provider struct {
+	// RateRoom is the further lease rate that the provider's bond can carry, in
+	// micro-denom per hour.
+	RateRoom uint64
+}
+
+// Pool is capacity at one provider. Several offers may sell it.
+type Pool struct {
+	Provider    uint32 // index in Book.Providers
+	Free        Vector // not allocated
+	LargestUnit Vector // the largest single unit that the pool's machines can hold
+}
+
+// Offer is a standing offer to sell units of a pool.
+type Offer struct {
+	ID    uint64 // unique among the offers
+	Pool  uint32 // index in Book.Pools
+	Class uint32 // what a bid's masks see of it; numbered from 0
+	// Reputation in parts per million decides between offers of the same rate.
+	Reputation uint32
+	Ask        Vector
+}
+
+// Bid asks for replicas of one unit.
+type Bid struct {
+	ID     uint64 // unique among the bids
+	Unit   Vector // one replica
+	Min    uint32 // fewer replicas than this are not taken
+	Wanted uint32 // at least 1 and at least Min
+	// CapPerHour is the most that one replica may cost, in micro-denom per hour.
+	CapPerHour uint64
+	// Classes are the offer classes that the bid may use.
+	Classes ClassSet
+	// Excluded are the providers that the bid may not use.
+	Excluded []uint32
+	// MaxPerProvider bounds the replicas at one provider; 0 is no bound.
+	MaxPerProvider uint32
+	// Placed are replicas that the bid has already: they count against
+	// MaxPerProvider and for nothing else.
+	Placed []Placement
+}
+
+// Placement is a number of replicas at a provider.
+type Placement struct {
+	Provider uint32
+	Replicas uint32
+}
+
+// Output is the result of one batch.
+type Output struct {
+	// Assignments in the order in which they were made: bids by rank, offers as
+	// taken, so that those of one bid stand together.
+	Assignments []Assignment
+}
+
+// Assignment is a lease to be opened.
+type Assignment struct {
+	Bid         uint64 // Bid.ID
+	Offer       uint64 // Offer.ID
+	Replicas    uint32 // at least 1
+	RatePerHour uint64 // of all the replicas, in micro-denom; at most MaxRate
+}
+
+// Candidate is an offer that could serve a bid, taken alone.
+type Candidate struct {
+	Offer       uint64 // Offer.ID
+	Replicas    uint32 // how many it could take, between 1 and Bid.Wanted
+	RatePerHour uint64 // of one replica, in micro-denom
+}

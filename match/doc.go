@@ -1,0 +1,91 @@
+/*
+Package match clears the market: it decides which bid gets which offer, in pure
+integer arithmetic. It knows nothing of the chain, of accounts, labels or time;
+the market module turns its state into an [Input] and opens the leases of the
+[Output]. The tenant's client uses the same code to say beforehand who could
+serve a bid and, if nobody can, why, so that the two cannot disagree.
+
+# Usage
+
+The caller reads the bids of a batch and the part of the book that they may use,
+numbers providers, pools and offer classes from 0, and clears:
+
+	out := match.Clear(match.Input{
+		Seed: previousBlockHash,
+		Bids: bids,
+		Book: match.Book{Providers: providers, Pools: pools, Offers: offers},
+	})
+	for _, a := range out.Assignments {
+		// open a lease of a.Replicas replicas at a.RatePerHour
+	}
+
+A class is a set of offers that the masks of all bids of the batch treat alike
+(region, isolation, hardware, attestations); the caller evaluates a bid's
+requirements once per class and sets its bits in Bid.Classes. Allow and deny
+lists of providers go into Bid.Excluded. A bid that has replicas already names
+them in Bid.Placed, so that its spread holds over its whole life, and asks only
+for the rest.
+
+Everything in one input is in one denom. A market of several denoms clears one
+input each, and takes the capacity that the first took off the second's pools.
+
+# Resources and rates
+
+A [Vector] has one number for each of eight resources. Asks are per ask unit:
+1 vCPU (1000 milli-cpu), 1 GiB (1024 MiB) of memory or storage, 1 GPU (1000
+milli-gpu), 1 Mbit/s; all per hour, in micro-denom. With the common scale of
+128000 the rate is an integer division,
+
+	rate = ceil(sum of quantity x (128000 / ask unit) x ask / 128000) x replicas
+
+with 128-bit products and the one ceiling over the sum ([Rate]): the tenant pays
+at most one micro-denom per replica-hour for rounding. Rates above [MaxRate] and
+quantities above [MaxQuantity] are refused, never wrapped.
+
+# The greedy
+
+Bids are served by [Key], the cap per ask unit: who values capacity most highly
+is served first. Equal keys are ordered by SHA-256 of the seed and the bid's id.
+The proposer cannot choose that order, since the seed is the hash of a block that
+was final before it built its own, and a tenant cannot, since ids are given in
+sequence and the hash resists being steered by either.
+
+A bid takes the offer with the lowest rate, among equals the one with the best
+reputation, then the lowest id; then the next, until it has Bid.Wanted replicas.
+An offer can take a replica when
+
+  - its class is in Bid.Classes,
+  - its provider is not excluded and has fewer than MaxPerProvider of the bid,
+  - the unit fits both the pool's free capacity and its largest unit,
+  - the rate is at most the bid's cap, and
+  - the rate is at most what the provider's bond can still carry.
+
+If all together are fewer than Bid.Min, the bid takes nothing. The lease pays the
+ask: no bid that loses sets anybody's price.
+
+What is left at the end is final in this sense: capacity only shrinks while a
+batch runs, so a bid that was left empty could not be served from what remains.
+
+# Cost
+
+Offers are indexed by class. An offer's multiple is the least ratio, over the
+resources it sells, of its ask to the class's mean ask; a bid's rate there is at
+least the multiple times its rate at the mean. The scan of a class goes by
+multiple and stops when no cheaper offer can follow. Where all offers of a class
+ask in the same proportions it looks at one offer; where they do not it is still
+exact, only longer. Time is at most
+
+	bids x offers x log(offers)
+
+in the worst case and nearer bids x classes on real books. The caller bounds both
+factors; nothing in the package loops over anything else.
+
+# Determinism
+
+The output depends on the contents of the input, not on the order of its slices,
+as long as the ids of bids and of offers are unique. There are no floats, no map
+iteration, no clocks, no goroutines, and no input makes it panic: an offer that
+refers to a pool or provider that does not exist is left out, a bid that can
+never clear is passed over and [Explain] says why.
+*/
+package match

@@ -1,0 +1,155 @@
+package match
+
+import (
+	"cmp"
+	"math"
+	"math/bits"
+	"slices"
+)
+
+// index holds the offers by class, each class by the multiple of its reference
+// price that an offer asks at least. A scan of a class stops at the first
+// multiple above what the limit allows: see [class.stop].
+type index struct {
+	classes []class
+	entries []entry
+}
+
+// class is the range of entries of one offer class.
+type class struct {
+	id         uint32
+	start, end int
+	reference  Vector // mean ask, per resource, of the offers that sell it
+	largest    Vector // no pool of the class has more room for one unit
+}
+
+// entry is one offer. Entries with the same ask stand together, the one that
+// wins their tie first, up to sameAsk.
+type entry struct {
+	multiple uint64 // floor of min over sold r of ask[r] x 2^16 / reference[r]
+	offer    uint32
+	pool     uint32
+	provider uint32
+	sameAsk  uint32 // end of the run of entries with this ask
+}
+
+const multipleBits = 16
+
+// newIndex leaves out offers whose pool or provider does not exist and those
+// that have nothing to sell.
+func newIndex(book *Book, pools []pool) index {
+	var x index
+	for i, o := range book.Offers {
+		if int64(o.Pool) >= int64(len(pools)) {
+			continue
+		}
+		p := pools[o.Pool]
+		if int64(p.provider) >= int64(len(book.Providers)) || p.room == (Vector{}) {
+			continue
+		}
+		x.entries = append(x.entries, entry{offer: uint32(i), pool: o.Pool, provider: p.provider})
+	}
+	slices.SortFunc(x.entries, func(a, b entry) int {
+		return cmp.Compare(book.Offers[a.offer].Class, book.Offers[b.offer].Class)
+	})
+	for start := 0; start < len(x.entries); {
+		c := class{id: book.Offers[x.entries[start].offer].Class, start: start, end: start + 1}
+		for c.end < len(x.entries) && book.Offers[x.entries[c.end].offer].Class == c.id {
+			c.end++
+		}
+		c.arrange(x.entries, book, pools)
+		x.classes = append(x.classes, c)
+		start = c.end
+	}
+	return x
+}
+
+// arrange sets the class's reference and its entries' multiples and order.
+func (c *class) arrange(entries []entry, book *Book, pools []pool) {
+	own := entries[c.start:c.end]
+	c.survey(own, book, pools)
+	for i := range own {
+		own[i].multiple = c.multiple(&book.Offers[own[i].offer].Ask, &pools[own[i].pool].room)
+	}
+	slices.SortFunc(own, func(a, b entry) int {
+		x, y := &book.Offers[a.offer], &book.Offers[b.offer]
+		return cmp.Or(
+			cmp.Compare(a.multiple, b.multiple),
+			slices.Compare(x.Ask[:], y.Ask[:]),
+			cmp.Compare(y.Reputation, x.Reputation),
+			cmp.Compare(x.ID, y.ID),
+		)
+	})
+	for i := len(own) - 1; i >= 0; i-- {
+		own[i].sameAsk = uint32(c.start + i + 1)
+		if i+1 < len(own) && own[i].multiple == own[i+1].multiple &&
+			book.Offers[own[i].offer].Ask == book.Offers[own[i+1].offer].Ask {
+			own[i].sameAsk = own[i+1].sameAsk
+		}
+	}
+}
+
+func (c *class) survey(own []entry, book *Book, pools []pool) {
+	var sumHi, sumLo, sellers Vector
+	for _, e := range own {
+		ask, room := &book.Offers[e.offer].Ask, &pools[e.pool].room
+		for r := range Dims {
+			c.largest[r] = max(c.largest[r], room[r])
+			if room[r] == 0 {
+				continue
+			}
+			var carry uint64
+			sumLo[r], carry = bits.Add64(sumLo[r], ask[r], 0)
+			sumHi[r] += carry
+			sellers[r]++
+		}
+	}
+	for r := range Dims {
+		if sellers[r] > 0 {
+			// The mean of 64-bit numbers fits 64 bits.
+			c.reference[r], _ = bits.Div64(sumHi[r], sumLo[r], sellers[r])
+		}
+	}
+}
+
+// multiple is the largest m such that the ask is at least m / 2^16 of the
+// reference in every resource that the room has. Resources that it lacks do not
+// count: a unit that needs them cannot be placed there.
+func (c *class) multiple(ask, room *Vector) uint64 {
+	m := uint64(math.MaxUint64)
+	for r := range Dims {
+		if room[r] == 0 || c.reference[r] == 0 {
+			continue
+		}
+		hi, lo := bits.Mul64(ask[r], 1<<multipleBits)
+		if hi < c.reference[r] {
+			q, _ := bits.Div64(hi, lo, c.reference[r])
+			m = min(m, q)
+		}
+	}
+	return m
+}
+
+// stop is a multiple such that no entry above it can serve the need at limit or
+// less. An entry's cost is at least multiple x reference cost / 2^16 and its
+// rate at most limit only if its cost is at most limit x commonScale. All
+// roundings make stop larger, so that nothing is missed.
+func (c *class) stop(n *need, limit uint64) uint64 {
+	costHi, cost := n.cost(&c.reference)
+	// limit < 2^63, so that the product is below 2^96.
+	limitHi, limitLo := bits.Mul64(limit, commonScale<<multipleBits)
+	if costHi != 0 {
+		shift := bits.Len64(costHi)
+		cost = costHi<<(64-shift) | cost>>shift
+		limitLo = limitHi<<(64-shift) | limitLo>>shift
+		limitHi >>= shift
+		var carry uint64
+		limitLo, carry = bits.Add64(limitLo, 1, 0)
+		limitHi += carry
+	}
+	if limitHi >= cost {
+		return math.MaxUint64
+	}
+	q, _ := bits.Div64(limitHi, limitLo, cost)
+	return q
+}

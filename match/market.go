@@ -1,0 +1,286 @@
+package match
+
+import (
+	"cmp"
+	"math"
+	"slices"
+)
+
+// market is the working state of one batch: what is left of the book.
+type market struct {
+	book     *Book
+	index    index
+	pools    []pool
+	rateRoom []uint64 // by provider, micro-denom per hour
+	spread   spread
+
+	quotes []quote // reused by every bid
+	taken  []take
+}
+
+// pool is what is left of a [Pool]; room is the lesser of free and the largest
+// unit, resource by resource: what one unit can have.
+type pool struct {
+	free     Vector
+	room     Vector
+	largest  *Vector
+	provider uint32
+}
+
+// quote is an offer that can take at least one replica of the bid in hand.
+type quote struct {
+	entry *entry
+	rate  uint64 // of one replica
+}
+
+// take is capacity that the bid in hand has taken.
+type take struct {
+	quote
+	replicas uint32
+}
+
+// demand is a bid prepared for the scan.
+type demand struct {
+	need
+	bid   *Bid
+	limit uint64 // the highest rate of one replica
+}
+
+func newMarket(book *Book) *market {
+	m := &market{
+		book:     book,
+		pools:    make([]pool, len(book.Pools)),
+		rateRoom: make([]uint64, len(book.Providers)),
+		spread:   newSpread(len(book.Providers)),
+	}
+	for i := range book.Pools {
+		p := &book.Pools[i]
+		m.pools[i] = pool{free: p.Free, largest: &p.LargestUnit, provider: p.Provider}
+		m.pools[i].measure()
+	}
+	for i, p := range book.Providers {
+		m.rateRoom[i] = p.RateRoom
+	}
+	m.index = newIndex(book, m.pools)
+	return m
+}
+
+func (p *pool) measure() {
+	for r := range Dims {
+		p.room[r] = min(p.free[r], p.largest[r])
+	}
+}
+
+// demandOf refuses a bid that can never clear.
+func demandOf(b *Bid) (demand, error) {
+	if b.Wanted == 0 || b.Min > b.Wanted {
+		return demand{}, ErrReplicas
+	}
+	n, err := needOf(b.Unit)
+	if err != nil {
+		return demand{}, err
+	}
+	if n.count == 0 {
+		return demand{}, ErrEmptyUnit
+	}
+	return demand{need: n, bid: b, limit: min(b.CapPerHour, MaxRate)}, nil
+}
+
+// serve gives a bid the cheapest offers that it may use and returns them; with
+// fewer than the bid's minimum it takes nothing. The result is valid until the
+// next call.
+func (m *market) serve(d *demand) []take {
+	if m.collect(d) < d.bid.Min {
+		m.giveBack(d)
+	}
+	return m.taken
+}
+
+// collect takes what the bid wants, as far as it can be had, and returns how
+// many replicas that is.
+func (m *market) collect(d *demand) uint32 {
+	m.taken = m.taken[:0]
+	m.spread.begin(d.bid)
+	left := d.bid.Wanted
+	// Most bids find all they want in one place, so that is tried first.
+	best, ok := m.cheapest(d)
+	if !ok {
+		return 0
+	}
+	left -= m.take(d, best, left)
+	if left == 0 {
+		return d.bid.Wanted
+	}
+	for _, q := range m.quoteAll(d) {
+		left -= m.take(d, q, left)
+		if left == 0 {
+			break
+		}
+	}
+	return d.bid.Wanted - left
+}
+
+// before is the rule for which offer is taken first: the lower rate, then the
+// better reputation, then the lower id.
+func (m *market) before(a, b quote) int {
+	x, y := &m.book.Offers[a.entry.offer], &m.book.Offers[b.entry.offer]
+	return cmp.Or(
+		cmp.Compare(a.rate, b.rate),
+		cmp.Compare(y.Reputation, x.Reputation),
+		cmp.Compare(x.ID, y.ID),
+	)
+}
+
+// cheapest returns the offer that is to be taken first.
+func (m *market) cheapest(d *demand) (quote, bool) {
+	var best quote
+	m.scan(d, true, func(q quote) uint64 {
+		if best.entry == nil || m.before(q, best) < 0 {
+			best = q
+		}
+		return best.rate
+	})
+	return best, best.entry != nil
+}
+
+// quoteAll returns all offers that can take a replica, in the order in which
+// they are to be taken. The result is valid until the next call.
+func (m *market) quoteAll(d *demand) []quote {
+	m.quotes = m.quotes[:0]
+	m.scan(d, false, func(q quote) uint64 {
+		m.quotes = append(m.quotes, q)
+		return d.limit
+	})
+	slices.SortFunc(m.quotes, m.before)
+	return m.quotes
+}
+
+// scan calls visit for the offers that can take a replica at a rate of at most
+// limit: d.limit at first, then what visit returned last, which never rises. Of
+// offers with the same ask it may show only the first when firstOnly is set.
+func (m *market) scan(d *demand, firstOnly bool, visit func(quote) uint64) {
+	limit := d.limit
+	for i := range m.index.classes {
+		c := &m.index.classes[i]
+		if d.bid.Classes.Has(c.id) && d.fits(&c.largest) {
+			limit = m.scanClass(c, d, limit, firstOnly, visit)
+		}
+	}
+}
+
+func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, visit func(quote) uint64) uint64 {
+	stop := c.stop(&d.need, limit)
+	for i := c.start; i < c.end; {
+		e := &m.index.entries[i]
+		if e.multiple > stop {
+			break
+		}
+		i++
+		if !d.fits(&m.pools[e.pool].room) || m.spread.left(e.provider) == 0 {
+			continue
+		}
+		rate, ok := d.rate(&m.book.Offers[e.offer].Ask)
+		if !ok || rate > limit {
+			i = int(e.sameAsk)
+			continue
+		}
+		if rate > m.rateRoom[e.provider] {
+			continue
+		}
+		if lower := visit(quote{entry: e, rate: rate}); lower < limit {
+			limit, stop = lower, c.stop(&d.need, lower)
+		}
+		if firstOnly {
+			i = int(e.sameAsk)
+		}
+	}
+	return limit
+}
+
+// fill returns how many replicas an offer can take, at most limit.
+func (m *market) fill(d *demand, q quote, limit uint32) uint32 {
+	n := uint64(min(limit, m.spread.left(q.entry.provider)))
+	if q.rate > 0 {
+		n = min(n, min(m.rateRoom[q.entry.provider], MaxRate)/q.rate)
+	}
+	p := &m.pools[q.entry.pool]
+	if !d.fits(&p.room) {
+		return 0
+	}
+	return uint32(d.times(&p.free, n))
+}
+
+// take takes what it can of an offer, at most limit, and returns how much.
+func (m *market) take(d *demand, q quote, limit uint32) uint32 {
+	n := m.fill(d, q, limit)
+	if n == 0 {
+		return 0
+	}
+	p := &m.pools[q.entry.pool]
+	for i := range d.count {
+		p.free[d.dims[i]] -= uint64(n) * d.amount[i]
+	}
+	p.measure()
+	m.rateRoom[q.entry.provider] -= uint64(n) * q.rate
+	m.spread.use(q.entry.provider, n)
+	m.taken = append(m.taken, take{quote: q, replicas: n})
+	return n
+}
+
+// giveBack undoes every take of the bid in hand.
+func (m *market) giveBack(d *demand) {
+	for _, t := range m.taken {
+		p := &m.pools[t.entry.pool]
+		for i := range d.count {
+			p.free[d.dims[i]] += uint64(t.replicas) * d.amount[i]
+		}
+		p.measure()
+		m.rateRoom[t.entry.provider] += uint64(t.replicas) * t.rate
+	}
+	m.taken = m.taken[:0]
+}
+
+// spread counts what the bid in hand may still place at each provider. A count
+// is valid while its turn is the present one; else it stands at limit.
+type spread struct {
+	counts []struct{ left, turn uint32 }
+	turn   uint32
+	limit  uint32
+}
+
+func newSpread(providers int) spread {
+	return spread{counts: make([]struct{ left, turn uint32 }, providers)}
+}
+
+// begin turns to the next bid; there are fewer than 2^32.
+func (s *spread) begin(b *Bid) {
+	s.turn++
+	s.limit = b.MaxPerProvider
+	if s.limit == 0 {
+		s.limit = math.MaxUint32
+	}
+	for _, p := range b.Placed {
+		if b.MaxPerProvider > 0 {
+			s.use(p.Provider, p.Replicas)
+		}
+	}
+	for _, provider := range b.Excluded {
+		s.use(provider, math.MaxUint32)
+	}
+}
+
+func (s *spread) left(provider uint32) uint32 {
+	if c := s.counts[provider]; c.turn == s.turn {
+		return c.left
+	}
+	return s.limit
+}
+
+func (s *spread) use(provider, replicas uint32) {
+	if int64(provider) >= int64(len(s.counts)) {
+		return
+	}
+	left := s.left(provider)
+	c := &s.counts[provider]
+	c.left, c.turn = left-min(left, replicas), s.turn
+}
