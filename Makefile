@@ -12,7 +12,8 @@ MODULE := github.com/souk-network/souk
 SDK_VERSION := github.com/cosmos/cosmos-sdk/version
 LDFLAGS = -s -w -X $(MODULE)/internal/version.Version=$(VERSION) \
 	-X $(SDK_VERSION).Name=souk -X $(SDK_VERSION).AppName=$(1) -X $(SDK_VERSION).Version=$(VERSION)
-GO_BUILD := go build -trimpath $(if $(filter dev,$(VERSION)),-buildvcs=false)
+# Development builds do without -trimpath, to share the compiled packages with the tests.
+GO_BUILD := go build $(if $(filter dev,$(VERSION)),-buildvcs=false,-trimpath)
 INSTALL_DIR ?= $(or $(shell go env GOBIN),$(shell go env GOPATH)/bin)
 
 .PHONY: help
