@@ -1,0 +1,49 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"io"
+	"strings"
+	"time"
+)
+
+// entry is one line of the log file; agent/runtime documents it as LogEntry.
+type entry struct {
+	Time   string `json:"time"`
+	Stream string `json:"stream"`
+	Log    string `json:"log"`
+}
+
+// lineWriter takes whole lines.
+type lineWriter interface {
+	WriteLine(line []byte) error
+}
+
+// copyLines reads until the stream ends. A line that cannot be written (a full disk) is dropped: the container must
+// never block on its log.
+func copyLines(in io.Reader, stream string, out lineWriter, now func() time.Time) {
+	r := bufio.NewReaderSize(in, lineLimitBytes)
+	for {
+		line, err := r.ReadSlice('\n')
+		if len(line) > 0 {
+			if encoded, encodeErr := encode(line, stream, now()); encodeErr == nil {
+				_ = out.WriteLine(encoded)
+			}
+		}
+		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
+			return
+		}
+	}
+}
+
+func encode(line []byte, stream string, at time.Time) ([]byte, error) {
+	text := strings.TrimSuffix(string(line), "\n")
+	text = strings.TrimSuffix(text, "\r")
+	b, err := json.Marshal(entry{Time: at.UTC().Format(time.RFC3339Nano), Stream: stream, Log: strings.ToValidUTF8(text, "\uFFFD")})
+	if err != nil {
+		return nil, err
+	}
+	return append(b, '\n'), nil
+}
