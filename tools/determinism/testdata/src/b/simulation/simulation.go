@@ -1,0 +1,5 @@
+package simulation
+
+import "time"
+
+var now = time.Now()
