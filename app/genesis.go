@@ -3,7 +3,6 @@ package app
 import (
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	cmttypes "github.com/cometbft/cometbft/types"
@@ -75,10 +74,10 @@ func bankGenesis(state *banktypes.GenesisState) {
 		Symbol:      scope.DisplayDenom,
 		Description: "The staking and fee coin of the Souk network.",
 		Base:        scope.Denom,
-		Display:     strings.ToLower(scope.DisplayDenom),
+		Display:     scope.DisplayDenom,
 		DenomUnits: []*banktypes.DenomUnit{
 			{Denom: scope.Denom, Exponent: 0, Aliases: []string{"microsouk"}},
-			{Denom: strings.ToLower(scope.DisplayDenom), Exponent: scope.DisplayExponent},
+			{Denom: scope.DisplayDenom, Exponent: scope.DisplayExponent},
 		},
 	})
 }

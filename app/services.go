@@ -5,6 +5,7 @@ import (
 
 	autocliv1 "cosmossdk.io/api/cosmos/autocli/v1"
 	reflectionv1 "cosmossdk.io/api/cosmos/reflection/v1"
+	"cosmossdk.io/core/appmodule"
 
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/client/grpc/cmtservice"
@@ -57,4 +58,24 @@ func (app *App) RegisterNodeService(clientCtx client.Context, cfg config.Config)
 	nodeservice.RegisterNodeService(clientCtx, app.GRPCQueryRouter(), cfg, func() int64 {
 		return app.CommitMultiStore().EarliestVersion()
 	})
+}
+
+// AutoCLIModules returns the modules whose commands are generated from their protobuf services, by name.
+func (app *App) AutoCLIModules() map[string]appmodule.AppModule {
+	modules := make(map[string]appmodule.AppModule, len(app.modules.Modules))
+	for name, mod := range app.modules.Modules {
+		if mod, ok := mod.(appmodule.AppModule); ok {
+			modules[name] = mod
+		}
+	}
+	return modules
+}
+
+// AutoCLIOptions returns how the generated commands are spelled, by module; the node's own services are among them.
+func (app *App) AutoCLIOptions() map[string]*autocliv1.ModuleOptions {
+	options := runtimeservices.ExtractAutoCLIOptions(app.modules.Modules)
+	node, comet := nodeservice.NewNodeCommands(), cmtservice.NewCometBFTCommands()
+	options[node.Name()] = node.AutoCLIOptions()
+	options[comet.Name()] = comet.AutoCLIOptions()
+	return options
 }
