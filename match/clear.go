@@ -9,25 +9,34 @@ package match
 // slices, as long as ids are unique. It does not modify the input and does not
 // fail on any.
 func Clear(in Input) Output {
-	demands := make([]demand, len(in.Bids))
-	turns := make([]turn, 0, len(in.Bids))
-	for i := range in.Bids {
-		d, err := demandOf(&in.Bids[i])
+	turns, demands := prepare(in.Bids)
+	rank(turns, in.Seed)
+	return serveAll(turns, demands, &in.Book)
+}
+
+// prepare leaves out bids that can never clear; turn.bid is a position in the
+// demands.
+func prepare(bids []Bid) ([]turn, []demand) {
+	turns, demands := make([]turn, 0, len(bids)), make([]demand, 0, len(bids))
+	for i := range bids {
+		d, err := demandOf(&bids[i])
 		if err != nil {
 			continue
 		}
-		demands[i] = d
-		turns = append(turns, turn{key: d.key(d.bid.CapPerHour), id: d.bid.ID, bid: uint32(i)})
+		turns = append(turns, turn{key: d.key(d.bid.CapPerHour), id: d.bid.ID, bid: uint32(len(demands))})
+		demands = append(demands, d)
 	}
-	rank(turns, in.Seed)
+	return turns, demands
+}
 
+func serveAll(turns []turn, demands []demand, book *Book) Output {
 	var out Output
-	m := newMarket(&in.Book)
+	m := newMarket(book)
 	for _, t := range turns {
 		for _, got := range m.serve(&demands[t.bid]) {
 			out.Assignments = append(out.Assignments, Assignment{
 				Bid:         t.id,
-				Offer:       in.Book.Offers[got.entry.offer].ID,
+				Offer:       book.Offers[got.entry.offer].ID,
 				Replicas:    got.replicas,
 				RatePerHour: uint64(got.replicas) * got.rate,
 			})

@@ -1,0 +1,213 @@
+package match_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+	"math/big"
+	"slices"
+
+	"github.com/souk-network/souk/match"
+)
+
+// The reference is the rule of the package written as plainly as it can be: big
+// integers, no index, one replica at a time. It is slow and shares no code with
+// the package.
+
+// askUnits is what an ask is per, resource by resource.
+var askUnits = [match.Dims]int64{1000, 1024, 1024, 1024, 1024, 1024, 1000, 1}
+
+// refRate is the rate of one replica as an exact number, rounded up.
+func refRate(unit, ask match.Vector) *big.Int {
+	sum := new(big.Rat)
+	for r := range match.Dims {
+		product := new(big.Int).Mul(bigOf(unit[r]), bigOf(ask[r]))
+		sum.Add(sum, new(big.Rat).SetFrac(product, big.NewInt(askUnits[r])))
+	}
+	up := new(big.Int).Add(sum.Num(), new(big.Int).Sub(sum.Denom(), big.NewInt(1)))
+	return up.Quo(up, sum.Denom())
+}
+
+// refKey is the key as an exact number, rounded down; the unit is not empty.
+func refKey(limit uint64, unit match.Vector) *big.Int {
+	sum := new(big.Rat)
+	for r := range match.Dims {
+		sum.Add(sum, new(big.Rat).SetFrac(bigOf(unit[r]), big.NewInt(askUnits[r])))
+	}
+	key := new(big.Rat).SetInt(new(big.Int).Lsh(bigOf(limit), 16))
+	key.Quo(key, sum)
+	return new(big.Int).Quo(key.Num(), key.Denom())
+}
+
+func bigOf(n uint64) *big.Int { return new(big.Int).SetUint64(n) }
+
+// refMarket is the book as it is used up.
+type refMarket struct {
+	book  match.Book
+	free  []match.Vector
+	room  []*big.Int
+	lease *big.Int // the highest rate of one lease
+}
+
+func newRefMarket(book match.Book) *refMarket {
+	m := &refMarket{book: book, lease: big.NewInt(math.MaxInt64)}
+	for _, p := range book.Pools {
+		m.free = append(m.free, p.Free)
+	}
+	for _, p := range book.Providers {
+		m.room = append(m.room, bigOf(p.RateRoom))
+	}
+	return m
+}
+
+func refGood(b match.Bid) bool {
+	if b.Wanted == 0 || b.Min > b.Wanted || b.Unit == (match.Vector{}) {
+		return false
+	}
+	return slices.Max(b.Unit[:]) <= match.MaxQuantity
+}
+
+// can reports whether one more replica of the bid fits an offer of which it has
+// `here` replicas, with `placed` at the provider.
+func (m *refMarket) can(b match.Bid, offer int, here, placed uint64) bool {
+	o := m.book.Offers[offer]
+	if int64(o.Pool) >= int64(len(m.book.Pools)) {
+		return false
+	}
+	pool := m.book.Pools[o.Pool]
+	if int64(pool.Provider) >= int64(len(m.book.Providers)) {
+		return false
+	}
+	if !b.Classes.Has(o.Class) || slices.Contains(b.Excluded, pool.Provider) {
+		return false
+	}
+	if b.MaxPerProvider > 0 && placed >= uint64(b.MaxPerProvider) {
+		return false
+	}
+	for r := range match.Dims {
+		if b.Unit[r] > m.free[o.Pool][r] || b.Unit[r] > pool.LargestUnit[r] {
+			return false
+		}
+	}
+	rate := refRate(b.Unit, o.Ask)
+	total := new(big.Int).Mul(rate, bigOf(here+1))
+	return rate.Cmp(bigOf(b.CapPerHour)) <= 0 && rate.Cmp(m.room[pool.Provider]) <= 0 && total.Cmp(m.lease) <= 0
+}
+
+// serve places a bid and keeps the capacity; the result is empty when the
+// minimum is missed.
+func (m *refMarket) serve(b match.Bid) []match.Assignment {
+	if !refGood(b) {
+		return nil
+	}
+	placed := map[uint32]uint64{}
+	for _, p := range b.Placed {
+		placed[p.Provider] += uint64(p.Replicas)
+	}
+	var offers []int // in the order of first use
+	here := map[int]uint64{}
+	for range b.Wanted {
+		best := m.best(b, here, placed)
+		if best < 0 {
+			break
+		}
+		if here[best] == 0 {
+			offers = append(offers, best)
+		}
+		here[best]++
+		placed[m.book.Pools[m.book.Offers[best].Pool].Provider]++
+		m.move(b, best, 1, false)
+	}
+	var out []match.Assignment
+	var got uint64
+	for _, i := range offers {
+		total := new(big.Int).Mul(refRate(b.Unit, m.book.Offers[i].Ask), bigOf(here[i]))
+		out = append(out, match.Assignment{
+			Bid: b.ID, Offer: m.book.Offers[i].ID, Replicas: uint32(here[i]), RatePerHour: total.Uint64(),
+		})
+		got += here[i]
+	}
+	if got >= uint64(b.Min) {
+		return out
+	}
+	for _, i := range offers {
+		m.move(b, i, here[i], true)
+	}
+	return nil
+}
+
+// best is the offer for the next replica, or -1.
+func (m *refMarket) best(b match.Bid, here map[int]uint64, placed map[uint32]uint64) int {
+	best := -1
+	for i, o := range m.book.Offers {
+		var at uint64
+		if int64(o.Pool) < int64(len(m.book.Pools)) {
+			at = placed[m.book.Pools[o.Pool].Provider]
+		}
+		if m.can(b, i, here[i], at) && (best < 0 || refBefore(b, o, m.book.Offers[best])) {
+			best = i
+		}
+	}
+	return best
+}
+
+func refBefore(b match.Bid, x, y match.Offer) bool {
+	if c := refRate(b.Unit, x.Ask).Cmp(refRate(b.Unit, y.Ask)); c != 0 {
+		return c < 0
+	}
+	if x.Reputation != y.Reputation {
+		return x.Reputation > y.Reputation
+	}
+	return x.ID < y.ID
+}
+
+func (m *refMarket) move(b match.Bid, offer int, replicas uint64, back bool) {
+	o := m.book.Offers[offer]
+	room := m.room[m.book.Pools[o.Pool].Provider]
+	rate := new(big.Int).Mul(refRate(b.Unit, o.Ask), bigOf(replicas))
+	for r := range match.Dims {
+		if back {
+			m.free[o.Pool][r] += b.Unit[r] * replicas
+		} else {
+			m.free[o.Pool][r] -= b.Unit[r] * replicas
+		}
+	}
+	if back {
+		room.Add(room, rate)
+	} else {
+		room.Sub(room, rate)
+	}
+}
+
+// refOrder returns the good bids in the order in which they are served.
+func refOrder(in match.Input) []match.Bid {
+	var bids []match.Bid
+	for _, b := range in.Bids {
+		if refGood(b) {
+			bids = append(bids, b)
+		}
+	}
+	hash := func(b match.Bid) []byte {
+		h := sha256.New()
+		h.Write(in.Seed)
+		_ = binary.Write(h, binary.BigEndian, b.ID)
+		return h.Sum(nil)
+	}
+	slices.SortFunc(bids, func(a, b match.Bid) int {
+		if c := refKey(b.CapPerHour, b.Unit).Cmp(refKey(a.CapPerHour, a.Unit)); c != 0 {
+			return c
+		}
+		return bytes.Compare(hash(a), hash(b))
+	})
+	return bids
+}
+
+func refClear(in match.Input) ([]match.Assignment, *refMarket) {
+	m := newRefMarket(in.Book)
+	var out []match.Assignment
+	for _, b := range refOrder(in) {
+		out = append(out, m.serve(b)...)
+	}
+	return out, m
+}

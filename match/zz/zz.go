@@ -1,0 +1,5 @@
+// Package zz z.
+package zz
+
+// F x.
+func F() { panic("x") }
