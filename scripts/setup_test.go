@@ -19,9 +19,9 @@ func (m machine) setup(t *testing.T) (int, string) {
 	t.Helper()
 	bin := t.TempDir()
 	for _, tool := range []string{"bash", "awk", "sort", "head", "dirname"} {
-		real, err := exec.LookPath(tool)
+		path, err := exec.LookPath(tool)
 		require.NoError(t, err)
-		require.NoError(t, os.Symlink(real, filepath.Join(bin, tool)))
+		require.NoError(t, os.Symlink(path, filepath.Join(bin, tool)))
 	}
 	for name, script := range m {
 		require.NoError(t, os.WriteFile(filepath.Join(bin, name), []byte("#!/bin/sh\n"+script+"\n"), 0o755))

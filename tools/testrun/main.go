@@ -44,8 +44,8 @@ func main() {
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
 	ok, err := run(ctx, opts, os.Stdout)
+	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "error:", err)
 	}
@@ -72,7 +72,7 @@ func parse(args []string) (options, error) {
 	}
 	opts.packages = flags.Args()
 	if len(opts.packages) == 0 {
-		return options{}, fmt.Errorf("no packages named, try ./...")
+		return options{}, fmt.Errorf("no packages named; all of them are ./... here")
 	}
 	return opts, nil
 }
