@@ -68,7 +68,7 @@ func TestSetup(t *testing.T) {
 	t.Run("root installs what is missing without being asked", func(t *testing.T) {
 		code, said := linux("0").setup(t)
 		require.Equal(t, 0, code, said)
-		require.Regexp(t, `apt-get install -y --no-install-recommends gcc .*libseccomp-dev`, said)
+		require.Regexp(t, `apt-get install -y --no-install-recommends make gcc .*libseccomp-dev`, said)
 	})
 	t.Run("without root and terminal it fails with the line to paste", func(t *testing.T) {
 		code, said := linux("1000").setup(t)
@@ -81,7 +81,7 @@ func TestSetup(t *testing.T) {
 		delete(m, "apt-get")
 		code, said := m.setup(t)
 		require.Equal(t, 1, code)
-		require.Regexp(t, `try: install what your system calls: gcc .*libseccomp-dev`, said)
+		require.Regexp(t, `try: install what your system calls: make gcc .*libseccomp-dev`, said)
 	})
 	t.Run("macOS needs its command line tools and no packages", func(t *testing.T) {
 		m := linux("1000")
