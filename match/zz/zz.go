@@ -1,5 +1,0 @@
-// Package zz z.
-package zz
-
-// F x.
-func F() { panic("x") }
