@@ -1,0 +1,150 @@
+package client
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/keepalive"
+
+	txtypes "github.com/cosmos/cosmos-sdk/types/tx"
+	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+
+	"github.com/souk-network/souk/client/fault"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	markettypes "github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
+)
+
+const (
+	// maxAnswerBytes bounds one answer of a node.
+	maxAnswerBytes = 16 << 20
+	// rpcTimeout bounds one call of the node's RPC.
+	rpcTimeout = 15 * time.Second
+)
+
+// Client is a connection to one node. Its queries are the modules' own; every call takes a context and survives restarts
+// of the node.
+type Client struct {
+	Config   Config
+	Encoding Encoding
+
+	Auth     authtypes.QueryClient
+	Bank     banktypes.QueryClient
+	Tx       txtypes.ServiceClient
+	Escrow   escrowtypes.QueryClient
+	Provider providertypes.QueryClient
+	Market   markettypes.QueryClient
+
+	conn *grpc.ClientConn
+	rpc  *rpc
+}
+
+// Open prepares a client without asking the network anything; a program that must wait for its node uses this.
+func Open(cfg Config) (*Client, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, fault.New("the connection to the chain is not configured well", err,
+			"set node, grpc and chain-id, or choose a context that has them")
+	}
+	encoding, err := NewEncoding()
+	if err != nil {
+		return nil, err
+	}
+	rpcURL, err := cfg.rpcURL()
+	if err != nil {
+		return nil, err
+	}
+	conn, err := dialGRPC(cfg, encoding)
+	if err != nil {
+		return nil, err
+	}
+	return &Client{
+		Config:   cfg,
+		Encoding: encoding,
+		Auth:     authtypes.NewQueryClient(conn),
+		Bank:     banktypes.NewQueryClient(conn),
+		Tx:       txtypes.NewServiceClient(conn),
+		Escrow:   escrowtypes.NewQueryClient(conn),
+		Provider: providertypes.NewQueryClient(conn),
+		Market:   markettypes.NewQueryClient(conn),
+		conn:     conn,
+		rpc:      &rpc{url: rpcURL, http: &http.Client{Timeout: rpcTimeout}},
+	}, nil
+}
+
+// Dial opens a client and checks that the node answers and belongs to the network that is meant.
+func Dial(ctx context.Context, cfg Config) (*Client, error) {
+	c, err := Open(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Check(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+// Check asks the node whether it is there, of the right network and in step with it.
+func (c *Client) Check(ctx context.Context) error {
+	status, err := c.Status(ctx)
+	if err != nil {
+		return unreachable(c.Config.NodeRPC, err)
+	}
+	if status.ChainID != c.Config.ChainID {
+		return fault.Newf("the node belongs to another network",
+			"give the address of a node of "+c.Config.ChainID+", or its chain id",
+			"%s serves %s, not %s", c.Config.NodeRPC, status.ChainID, c.Config.ChainID)
+	}
+	if _, err := c.Escrow.Params(ctx, &escrowtypes.QueryParamsRequest{}); err != nil {
+		return unreachable(c.Config.GRPC, err)
+	}
+	return nil
+}
+
+// Close ends the connection.
+func (c *Client) Close() error { return c.conn.Close() }
+
+// Conn is the gRPC connection, for query services that have no field of their own.
+func (c *Client) Conn() *grpc.ClientConn { return c.conn }
+
+func unreachable(address string, err error) error {
+	return fault.New("the node at "+address+" can not be reached", err,
+		"check that soukd runs there and that the address is right: curl "+address+"/status")
+}
+
+func dialGRPC(cfg Config, encoding Encoding) (*grpc.ClientConn, error) {
+	target, secure, err := cfg.grpcTarget()
+	if err != nil {
+		return nil, err
+	}
+	creds := insecure.NewCredentials()
+	if secure {
+		creds = credentials.NewTLS(&tls.Config{MinVersion: tls.VersionTLS12})
+	}
+	conn, err := grpc.NewClient(
+		"passthrough:///"+target,
+		grpc.WithTransportCredentials(creds),
+		grpc.WithDefaultCallOptions(
+			grpc.ForceCodec(grpcCodec(encoding)),
+			grpc.MaxCallRecvMsgSize(maxAnswerBytes),
+		),
+		// A node that comes back is found again within seconds.
+		grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+			MinConnectTimeout: 5 * time.Second,
+		}),
+		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: time.Minute, Timeout: 10 * time.Second}),
+	)
+	if err != nil {
+		return nil, fmt.Errorf("open gRPC connection to %s: %w", target, err)
+	}
+	return conn, nil
+}
