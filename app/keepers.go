@@ -150,4 +150,3 @@ func skippedUpgrades(appOpts servertypes.AppOptions) map[int64]bool {
 	}
 	return skip
 }
-

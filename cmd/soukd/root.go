@@ -109,7 +109,22 @@ func prepare(cmd *cobra.Command, clientCtx client.Context) error {
 	if err := writeNodeConfig(clientCtx.HomeDir); err != nil {
 		return err
 	}
-	return server.InterceptConfigsPreRunHandler(cmd, config.DefaultConfigTemplate, appConfig(), nodeConfig())
+	return setServerContext(cmd)
+}
+
+// setServerContext reads config.toml and app.toml for the command. Its log goes to standard error, so that what a command
+// prints can be read by programs.
+func setServerContext(cmd *cobra.Command) error {
+	serverCtx, err := server.InterceptConfigsAndCreateContext(cmd, config.DefaultConfigTemplate, appConfig(), nodeConfig())
+	if err != nil {
+		return err
+	}
+	logger, err := server.CreateSDKLogger(serverCtx, cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	serverCtx.Logger = logger.With(log.ModuleKey, "server")
+	return server.SetCmdServerContext(cmd, serverCtx)
 }
 
 func addCommands(root *cobra.Command, asked *app.App, home string) {
