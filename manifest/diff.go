@@ -52,7 +52,9 @@ func diffService(prefix string, from, to *manifestpb.Service) []string {
 		}
 	}
 	lines = append(lines, diffNamed("environment", prefix, from.GetEnvironment(), to.GetEnvironment(),
-		func(at string, a, b *manifestpb.EnvironmentVariable) []string { return changed(at, a.GetValue() != b.GetValue()) })...)
+		func(at string, a, b *manifestpb.EnvironmentVariable) []string {
+			return changed(at, a.GetValue() != b.GetValue())
+		})...)
 	lines = append(lines, diffNamed("label", prefix, from.GetLabels(), to.GetLabels(),
 		func(at string, a, b *manifestpb.Label) []string { return changed(at, a.GetValue() != b.GetValue()) })...)
 	return lines

@@ -19,17 +19,17 @@ const (
 	MaxGroupBytes      = 512 << 10 // a whole group in canonical bytes
 	MaxHeaderBytes     = 4 << 10
 
-	MaxCPUMillis   = 1_024_000
-	MaxMemoryMiB   = 16 << 20 // 16 TiB
-	MinMemoryMiB   = 4
-	MaxStorageMiB  = 1 << 30 // 1 PiB
-	MaxGPUMillis   = 64_000
-	MaxEgressMbps  = 400_000
-	MaxPIDs        = 32_768
-	MaxStopGrace   = 5 * time.Minute
-	SaltBytes      = 32
-	HashBytes      = 32
-	HeaderFormat   = 1
+	MaxCPUMillis  = 1_024_000
+	MaxMemoryMiB  = 16 << 20 // 16 TiB
+	MinMemoryMiB  = 4
+	MaxStorageMiB = 1 << 30 // 1 PiB
+	MaxGPUMillis  = 64_000
+	MaxEgressMbps = 400_000
+	MaxPIDs       = 32_768
+	MaxStopGrace  = 5 * time.Minute
+	SaltBytes     = 32
+	HashBytes     = 32
+	HeaderFormat  = 1
 )
 
 // What a service gets when its file does not say.

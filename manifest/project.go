@@ -2,6 +2,7 @@ package manifest
 
 import (
 	"fmt"
+	"strings"
 
 	"google.golang.org/protobuf/proto"
 
@@ -84,4 +85,21 @@ func (p *Project) Manifest(salts Salts) (*manifestpb.Manifest, error) {
 		return nil, fmt.Errorf("make manifest of %q: %w", p.Name, err)
 	}
 	return m, nil
+}
+
+// Check tells whether Manifest will succeed once salts and pins are there.
+func (p *Project) Check() error {
+	trial := &Project{Name: p.Name, Groups: make([]*manifestpb.Group, len(p.Groups))}
+	salts := Salts{}
+	for i, group := range p.Groups {
+		trial.Groups[i] = proto.CloneOf(group)
+		salts[group.GetName()] = make([]byte, SaltBytes)
+	}
+	for _, image := range p.LocalImages {
+		if err := trial.Pin(image, "sha256:"+strings.Repeat("0", 2*HashBytes)); err != nil {
+			return err
+		}
+	}
+	_, err := trial.Manifest(salts)
+	return err
 }

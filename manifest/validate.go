@@ -160,7 +160,7 @@ func validateArguments(s *manifestpb.Service) error {
 			return invalid("%d arguments, at most %d", len(list.GetValues()), MaxArguments)
 		}
 		for _, argument := range list.GetValues() {
-			if !text(argument) {
+			if !ValidText(argument) {
 				return invalid("an argument is too long or has a NUL")
 			}
 		}
@@ -176,7 +176,7 @@ func validateEnvironment(s *manifestpb.Service) error {
 		if !ValidVariable(variable.GetName()) {
 			return invalid("environment variable name %q", variable.GetName())
 		}
-		if !text(variable.GetValue()) {
+		if !ValidText(variable.GetValue()) {
 			return invalid("the value of environment variable %q is too long or has a NUL", variable.GetName())
 		}
 	}
@@ -184,14 +184,14 @@ func validateEnvironment(s *manifestpb.Service) error {
 }
 
 // ValidVariable tells whether s may name an environment variable.
-func ValidVariable(s string) bool { return key(s) && !strings.Contains(s, "=") }
+func ValidVariable(s string) bool { return ValidKey(s) && !strings.Contains(s, "=") }
 
 func validateLabels(s *manifestpb.Service) error {
 	if len(s.GetLabels()) > MaxLabels {
 		return invalid("%d labels, at most %d", len(s.GetLabels()), MaxLabels)
 	}
 	for _, label := range s.GetLabels() {
-		if !key(label.GetName()) || !text(label.GetValue()) {
+		if !ValidKey(label.GetName()) || !ValidText(label.GetValue()) {
 			return invalid("label %q", label.GetName())
 		}
 	}
@@ -252,13 +252,13 @@ func ascending[T any](what string, list []T, key func(T) string) error {
 	return nil
 }
 
-// key is a name: short, printable, without spaces around or inside.
-func key(s string) bool {
+// ValidKey tells whether s may name a label: short, printable, without spaces.
+func ValidKey(s string) bool {
 	return s != "" && len(s) <= MaxKeyBytes && plain(s) && !strings.ContainsAny(s, " \t")
 }
 
-// text is a value: bounded, and fit for a process's arguments or environment.
-func text(s string) bool {
+// ValidText tells whether s may be a value: bounded, and fit for a process's arguments or environment.
+func ValidText(s string) bool {
 	return len(s) <= MaxTextBytes && utf8.ValidString(s) && !strings.ContainsRune(s, 0)
 }
 

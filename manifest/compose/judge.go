@@ -1,0 +1,362 @@
+package compose
+
+import (
+	"fmt"
+	"os"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/souk-network/souk/manifest"
+)
+
+// judge collects refusals and notes while it takes out of the tree what does not go further.
+type judge struct {
+	root     *os.Root // the project folder, or nil
+	file     string
+	env      map[string]string
+	unset    map[int]bool // lines with a variable that could not be replaced: what else is wrong there says nothing
+	refusals manifest.Refusals
+	notes    []string
+}
+
+func (j *judge) refuse(line int, what, why, try string) {
+	if j.unset[line] {
+		return
+	}
+	j.refusals = append(j.refusals, manifest.Refusal{File: j.file, Line: line, What: what, Why: why, Try: try})
+}
+
+func (j *judge) note(line int, what, why string) {
+	j.notes = append(j.notes, manifest.Refusal{File: j.file, Line: line, What: what, Why: "without effect: " + why}.String())
+}
+
+// interpolate replaces variables in all values; extensions of others are left alone.
+func (j *judge) interpolate(root *node) {
+	unset := map[int]bool{}
+	j.interpolateBelow(root, "", unset)
+	j.unset = unset
+}
+
+func (j *judge) interpolateBelow(n *node, what string, unset map[int]bool) {
+	if n.kind == scalar && n.tag == "!!str" {
+		text, err := interpolate(n.text, j.env)
+		if err != nil {
+			j.refuse(n.line, what, err.Error(), "set it in the environment, or write ${NAME:-default}")
+			unset[n.line] = true
+			text = ""
+		}
+		n.text = text
+	}
+	for _, e := range n.entries {
+		if !foreign(e.key) {
+			j.interpolateBelow(e.value, join(what, e.key), unset)
+		}
+	}
+	for i, item := range n.items {
+		j.interpolateBelow(item, join(what, strconv.Itoa(i)), unset)
+	}
+}
+
+// foreign keys are extensions of other tools: theirs, whatever they hold.
+func foreign(key string) bool { return strings.HasPrefix(key, "x-") && key != "x-souk" }
+
+func join(what, key string) string {
+	if what == "" {
+		return key
+	}
+	return what + "." + key
+}
+
+// keys holds the keys of a mapping against its rules and leaves in it those that are taken.
+func (j *judge) keys(n *node, what string, rules map[string]rule) {
+	if n == nil || n.kind != mapping {
+		return
+	}
+	for _, e := range append([]entry(nil), n.entries...) {
+		r, known := rules[e.key]
+		at := join(what, e.key)
+		switch {
+		case foreign(e.key):
+		case !known && e.key == "x-souk":
+			j.refuse(e.line, at, "x-souk stands at the top level or in a service", "move it there")
+		case !known:
+			j.refuse(e.line, at, "unknown key", unknownHint(e.key, rules))
+		case r.verdict == note:
+			j.note(e.line, at, r.why)
+		case r.verdict != take:
+			j.refuse(e.line, at, r.why, r.try)
+		default:
+			continue
+		}
+		n.drop(e.key)
+	}
+}
+
+func unknownHint(key string, rules map[string]rule) string {
+	best, least := "", 3
+	for known, r := range rules {
+		if d := distance(key, known); r.verdict == take && (d < least || d == least && known < best) {
+			best, least = known, d
+		}
+	}
+	if best != "" {
+		return fmt.Sprintf("%s, or x-%s for a key of your own", best, key)
+	}
+	return fmt.Sprintf("remove it, or x-%s for a key of your own", key)
+}
+
+// distance is the number of letters to change, insert or delete (Levenshtein); 3 and more count as 3.
+func distance(a, b string) int {
+	if len(a) > len(b)+2 || len(b) > len(a)+2 {
+		return 3
+	}
+	row := make([]int, len(b)+1)
+	for i := range row {
+		row[i] = i
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for k := range len(b) {
+			cost := diagonal
+			if a[i] != b[k] {
+				cost++
+			}
+			diagonal = row[k+1]
+			row[k+1] = min(cost, row[k]+1, row[k+1]+1)
+		}
+	}
+	return min(row[len(b)], 3)
+}
+
+// document judges the whole tree.
+func (j *judge) document(root *node) {
+	j.includes(root)
+	j.keys(root, "", topRules)
+	j.networks(root)
+	for _, e := range entriesOf(root.get("services")) {
+		j.service(e)
+	}
+	if souk := root.get("x-souk"); souk != nil {
+		j.market(souk, "x-souk", false)
+	}
+}
+
+func entriesOf(n *node) []entry {
+	if n == nil {
+		return nil
+	}
+	return append([]entry(nil), n.entries...)
+}
+
+func (j *judge) service(e entry) {
+	what := "services." + e.key
+	s := e.value
+	if s.kind != mapping {
+		j.refuse(e.line, what, "a service is a mapping", "image: nginx:1.27")
+		return
+	}
+	if !manifest.ValidServiceName(e.key) {
+		j.refuse(e.line, what, fmt.Sprintf("a service's name is part of a host name: lower-case letters, digits and inner hyphens, at most %d", manifest.MaxServiceBytes), "rename it")
+	}
+	j.keys(s, what, serviceRules)
+	j.kinds(s, what)
+	j.privileged(s, what)
+	j.networkMode(s, what)
+	j.serviceNetworks(s, what)
+	j.extends(s, what)
+	j.build(s, what)
+	j.volumes(s, what)
+	j.environment(s, what)
+
+	deploy := s.get("deploy")
+	j.keys(deploy, what+".deploy", deployRules)
+	j.keys(deploy.get("resources"), what+".deploy.resources", resourcesRules)
+	j.keys(deploy.at("resources", "limits"), what+".deploy.resources.limits", limitsRules)
+	j.keys(deploy.get("restart_policy"), what+".deploy.restart_policy", restartRules)
+	if mode := deploy.get("mode"); mode.isText() && mode.text != "replicated" {
+		j.refuse(mode.line, what+".deploy.mode", notYet, "replicas: 2")
+		deploy.drop("mode")
+	}
+	if souk := s.get("x-souk"); souk != nil {
+		j.market(souk, what+".x-souk", true)
+	}
+}
+
+// serviceKinds are the kinds of value of keys that are read by Souk or by compose-go.
+var serviceKinds = map[string][]nodeKind{
+	"image": {scalar}, "working_dir": {scalar}, "user": {scalar}, "cpus": {scalar}, "mem_limit": {scalar},
+	"pids_limit": {scalar}, "scale": {scalar}, "restart": {scalar}, "read_only": {scalar},
+	"stop_grace_period": {scalar}, "command": {scalar, list}, "entrypoint": {scalar, list},
+	"env_file": {scalar, list}, "environment": {list, mapping}, "labels": {list, mapping},
+	"deploy": {mapping}, "ports": {list}, "expose": {list},
+}
+
+// kinds refuses and takes out values of a wrong kind.
+func (j *judge) kinds(s *node, what string) {
+	names := map[nodeKind]string{scalar: "one value", list: "a list", mapping: "a mapping"}
+	for _, e := range entriesOf(s) {
+		allowed, known := serviceKinds[e.key]
+		if !known || e.value.isNull() || slices.Contains(allowed, e.value.kind) {
+			continue
+		}
+		wanted := names[allowed[0]]
+		if len(allowed) > 1 {
+			wanted += " or " + names[allowed[1]]
+		}
+		j.refuse(e.line, join(what, e.key), "it is "+names[e.value.kind]+", wanted "+wanted, "")
+		s.drop(e.key)
+	}
+}
+
+func (j *judge) privileged(s *node, what string) {
+	if p := s.get("privileged"); p != nil && (p.kind != scalar || p.text != "false") {
+		j.refuse(p.line, what+".privileged", "a workload never gets the host's privileges", removeLine)
+	}
+	s.drop("privileged")
+}
+
+func (j *judge) networkMode(s *node, what string) {
+	mode := s.get("network_mode")
+	switch {
+	case mode == nil:
+	case mode.isText() && (mode.text == "bridge" || mode.text == "default"):
+	case mode.isText() && mode.text == "none":
+		j.refuse(mode.line, what+".network_mode", notYet, removeLine)
+	default:
+		j.refuse(mode.line, what+".network_mode", ownHost, "remove it, and list what is served under ports")
+	}
+	s.drop("network_mode")
+}
+
+// serviceNetworks takes names of networks only: the services of a group share one network of their own.
+func (j *judge) serviceNetworks(s *node, what string) {
+	networks := s.get("networks")
+	for _, e := range entriesOf(networks) {
+		if !e.value.isNull() && len(e.value.entries)+len(e.value.items) > 0 {
+			j.refuse(e.value.line, what+".networks."+e.key, "options of a network are "+notYet, "networks: ["+e.key+"], or remove it; the provider assigns addresses")
+		}
+	}
+	if networks != nil && networks.kind == scalar && !networks.isNull() {
+		j.refuse(networks.line, what+".networks", "networks are a list of names", "remove it")
+	}
+	s.drop("networks")
+}
+
+func (j *judge) networks(root *node) {
+	for _, e := range entriesOf(root.get("networks")) {
+		j.keys(e.value, "networks."+e.key, networkRules)
+		if driver := e.value.get("driver"); driver != nil && (driver.kind != scalar || driver.text != "bridge") {
+			j.refuse(driver.line, "networks."+e.key+".driver", "a deployment has one network of its own", "driver: bridge, or remove it")
+		}
+	}
+	root.drop("networks")
+}
+
+// outside tells whether a path of the file leads out of the project folder by its own words; what symbolic links do
+// is found when it is opened.
+func outside(name string) bool {
+	name = strings.ReplaceAll(name, `\`, "/")
+	clean := path.Clean(name)
+	return path.IsAbs(clean) || clean == ".." || strings.HasPrefix(clean, "../") || strings.HasPrefix(clean, "~") ||
+		strings.Contains(name, "://") || len(name) > 1 && name[1] == ':'
+}
+
+const outsideWhy = "it leads out of the project folder"
+
+func (j *judge) includes(root *node) {
+	include := root.get("include")
+	if include == nil {
+		return
+	}
+	for i, item := range include.items {
+		j.includeOne(item, "include."+strconv.Itoa(i))
+	}
+}
+
+func (j *judge) includeOne(n *node, what string) {
+	switch {
+	case n.isText() && outside(n.text):
+		j.refuse(n.line, what, outsideWhy, "copy the file into it")
+	case n.kind != scalar:
+		for _, key := range []string{"path", "project_directory", "env_file"} {
+			if value := n.get(key); value != nil {
+				j.includeOne(value, join(what, key))
+			}
+		}
+		for _, item := range n.items {
+			j.includeOne(item, what)
+		}
+	}
+}
+
+func (j *judge) extends(s *node, what string) {
+	e := s.get("extends")
+	if e == nil {
+		return
+	}
+	if file := e.get("file"); file.isText() && outside(file.text) {
+		j.refuse(file.line, what+".extends.file", outsideWhy, "copy the file into it")
+	}
+	j.refuse(keyLine(s, "extends"), what+".extends", notYet, "write the service out, or share keys with a YAML anchor")
+	s.drop("extends")
+}
+
+func (j *judge) build(s *node, what string) {
+	if b := s.get("build"); b != nil {
+		j.refuse(keyLine(s, "build"), what+".build", "images are not built here",
+			fmt.Sprintf("docker build -t %[1]s:1 . && docker save -o %[1]s.tar %[1]s:1, then image: %[1]s:1 and x-souk: {image: ./%[1]s.tar}", path.Base(strings.ReplaceAll(what, ".", "/"))))
+		s.drop("build")
+		if s.get("image") == nil {
+			// The refusal above says what to write; a second one about the missing image would not help.
+			s.entries = append(s.entries, entry{"image", b.line, &node{kind: scalar, tag: "!!str", line: b.line, text: unbuilt}})
+		}
+	}
+}
+
+// unbuilt stands in for the image of a service that is refused for its build.
+const unbuilt = "unbuilt:0"
+
+func (j *judge) volumes(s *node, what string) {
+	v := s.get("volumes")
+	if v == nil {
+		return
+	}
+	for i, item := range v.items {
+		at := fmt.Sprintf("%s.volumes.%d", what, i)
+		if isBind(item) {
+			j.refuse(item.line, at, "a path of your machine or of the host cannot be mounted", "put the files into the image")
+		} else {
+			j.refuse(item.line, at, "volumes are "+notYet, "remove it; a service's own disk, see x-souk.storage, ends with its lease")
+		}
+	}
+	if len(v.items) == 0 && !v.isNull() && v.kind != list {
+		j.refuse(v.line, what+".volumes", "volumes are "+notYet, removeLine)
+	}
+	s.drop("volumes")
+}
+
+// isBind tells a mounted path from a volume: by its type, or by a source that looks like a path.
+func isBind(item *node) bool {
+	if item.kind == mapping {
+		kind := item.get("type")
+		return kind.isText() && kind.text == "bind"
+	}
+	source, _, two := strings.Cut(item.text, ":")
+	return two && (strings.ContainsAny(source, `/\`) || strings.HasPrefix(source, ".") || strings.HasPrefix(source, "~"))
+}
+
+// market judges the keys of an x-souk; its values are read later.
+func (j *judge) market(n *node, what string, inService bool) {
+	if n.kind != mapping {
+		j.refuse(n.line, what, "x-souk is a mapping", "x-souk: {cap: 0.05}")
+		return
+	}
+	j.keys(n, what, marketRules)
+	if image := n.get("image"); image != nil && !inService {
+		j.refuse(image.line, what+".image", "an image belongs to a service", "move it under the service's own x-souk")
+		n.drop("image")
+	}
+}
