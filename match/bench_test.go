@@ -52,6 +52,26 @@ func BenchmarkClearSynthetic(b *testing.B) {
 	}
 }
 
+// BenchmarkClearHostile is a full shard of bids, each of which takes all that a
+// thousand offers have and gives it back, since it wants one more.
+func BenchmarkClearHostile(b *testing.B) {
+	const bids, offers = 512, 1000
+	var in match.Input
+	for i := range uint32(offers) {
+		in.Book.Providers = append(in.Book.Providers, match.Provider{RateRoom: 1 << 40})
+		in.Book.Pools = append(in.Book.Pools, poolOf(i, 2))
+		in.Book.Offers = append(in.Book.Offers, match.Offer{ID: uint64(i), Pool: i, Ask: ask(uint64(i) * 7919 % offers)})
+	}
+	for i := range uint64(bids) {
+		in.Bids = append(in.Bids, bidFor(i, 1<<30, offers+1, offers+1, func(b *match.Bid) { b.MaxPerProvider = 1 }))
+	}
+	for b.Loop() {
+		if len(match.Clear(in).Assignments) != 0 {
+			b.Fatal("a bid cleared")
+		}
+	}
+}
+
 func benchmark(b *testing.B, units []match.Vector, bids, offers int, spreadPermille uint64) {
 	in := benchMarket(units, bids, offers, spreadPermille, 1)
 	var out match.Output

@@ -20,7 +20,7 @@ type Book struct {
 // Provider is the seller of some pools.
 type Provider struct {
 	// RateRoom is the further lease rate that the provider's bond can carry, in
-	// micro-denom per hour.
+	// micro-denom per hour. It counts as MaxRate when it is above.
 	RateRoom uint64
 }
 

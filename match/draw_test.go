@@ -29,7 +29,7 @@ func tight() market {
 			return rapid.Map(need(most), func(lack uint64) uint64 { return most - lack })
 		},
 		index:    func(length int) *rapid.Generator[uint32] { return rapid.Uint32Range(0, uint32(length-1)) },
-		replicas: rapid.Uint32Range(1, 5),
+		replicas: rapid.Uint32Range(1, 20),
 	}
 }
 
@@ -49,7 +49,7 @@ func hostile() market {
 			in := k.index(length)
 			return rapid.OneOf(in, in, in, in, in, in, rapid.SampledFrom([]uint32{uint32(length), 64, math.MaxUint32}))
 		},
-		replicas: rapid.OneOf(k.replicas, k.replicas, rapid.Uint32Range(0, 5)),
+		replicas: rapid.OneOf(k.replicas, k.replicas, rapid.Uint32Range(0, 20)),
 	}
 }
 
@@ -68,19 +68,19 @@ func vector(t *rapid.T, number *rapid.Generator[uint64], label string) match.Vec
 
 func (k market) book(t *rapid.T) match.Book {
 	var b match.Book
-	for range rapid.IntRange(1, 4).Draw(t, "providers") {
+	for range rapid.IntRange(1, 8).Draw(t, "providers") {
 		b.Providers = append(b.Providers, match.Provider{RateRoom: k.have(60).Draw(t, "rate room")})
 	}
-	for range rapid.IntRange(1, 5).Draw(t, "pools") {
+	for range rapid.IntRange(1, 12).Draw(t, "pools") {
 		b.Pools = append(b.Pools, match.Pool{
 			Provider:    k.index(len(b.Providers)).Draw(t, "provider of pool"),
 			Free:        vector(t, k.have(9000), "free"),
 			LargestUnit: vector(t, k.have(6000), "largest"),
 		})
 	}
-	for i := range rapid.IntRange(0, 7).Draw(t, "offers") {
+	for i := range rapid.IntRange(0, 14).Draw(t, "offers") {
 		b.Offers = append(b.Offers, match.Offer{
-			ID:         uint64(i) * 7 % 11,
+			ID:         uint64(i) * 7 % 17,
 			Pool:       k.index(len(b.Pools)).Draw(t, "pool of offer"),
 			Class:      rapid.Uint32Range(0, 2).Draw(t, "class"),
 			Reputation: rapid.Uint32Range(0, 1).Draw(t, "reputation"),

@@ -173,7 +173,7 @@ func (r Reason) String() string {
 	case NoBond:
 		return fmt.Sprintf("%s but no provider's bond carries one more replica at %d an hour; the nearest carries %d", offers, r.Need, r.Have)
 	case TooFew:
-		return fmt.Sprintf("%s but together take only %d replicas of at least %d", offers, r.Have, r.Need)
+		return fmt.Sprintf("%s but only %d replicas can be had, not %d", offers, r.Have, r.Need)
 	default:
 		return "unknown reason"
 	}

@@ -56,22 +56,24 @@ type turn struct {
 // hash of seed and id, then by id.
 func rank(turns []turn, seed []byte) {
 	slices.SortFunc(turns, func(a, b turn) int { return b.key.Compare(a.key) })
+	preimage := append(slices.Clone(seed), make([]byte, 8)...)
 	for start := 0; start < len(turns); {
 		end := start + 1
 		for end < len(turns) && turns[end].key == turns[start].key {
 			end++
 		}
 		if end-start > 1 {
-			breakTies(turns[start:end], seed)
+			breakTies(turns[start:end], preimage)
 		}
 		start = end
 	}
 }
 
-func breakTies(turns []turn, seed []byte) {
-	preimage := append(slices.Clone(seed), make([]byte, 8)...)
+// breakTies orders turns of one key. The preimage is the seed and 8 bytes for an id.
+func breakTies(turns []turn, preimage []byte) {
+	id := preimage[len(preimage)-8:]
 	for i := range turns {
-		binary.BigEndian.PutUint64(preimage[len(seed):], turns[i].id)
+		binary.BigEndian.PutUint64(id, turns[i].id)
 		turns[i].tie = sha256.Sum256(preimage)
 	}
 	slices.SortFunc(turns, func(a, b turn) int {

@@ -11,7 +11,7 @@ type market struct {
 	book     *Book
 	index    index
 	pools    []pool
-	rateRoom []uint64 // by provider, micro-denom per hour
+	rateRoom []uint64 // by provider, micro-denom per hour, at most MaxRate
 	spread   spread
 
 	quotes []quote // reused by every bid
@@ -46,6 +46,8 @@ type demand struct {
 	limit uint64 // the highest rate of one replica
 }
 
+const shortScans = 8
+
 func newMarket(book *Book) *market {
 	m := &market{
 		book:     book,
@@ -59,7 +61,7 @@ func newMarket(book *Book) *market {
 		m.pools[i].measure()
 	}
 	for i, p := range book.Providers {
-		m.rateRoom[i] = p.RateRoom
+		m.rateRoom[i] = min(p.RateRoom, MaxRate)
 	}
 	m.index = newIndex(book, m.pools)
 	return m
@@ -102,14 +104,18 @@ func (m *market) collect(d *demand) uint32 {
 	m.taken = m.taken[:0]
 	m.spread.begin(d.bid)
 	left := d.bid.Wanted
-	// Most bids find all they want in one place, so that is tried first.
-	best, ok := m.cheapest(d)
-	if !ok {
-		return 0
-	}
-	left -= m.take(d, best, left)
-	if left == 0 {
-		return d.bid.Wanted
+	// Most bids find what they want in a few places, each a short scan away; only
+	// what is left after those is worth sorting the whole market for. An offer
+	// that was taken from is full for this bid, so that no scan finds it again.
+	for range shortScans {
+		best, ok := m.cheapest(d)
+		if !ok {
+			return d.bid.Wanted - left
+		}
+		left -= m.take(d, best, left)
+		if left == 0 {
+			return d.bid.Wanted
+		}
 	}
 	for _, q := range m.quoteAll(d) {
 		left -= m.take(d, q, left)
@@ -201,7 +207,7 @@ func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, vi
 func (m *market) fill(d *demand, q quote, limit uint32) uint32 {
 	n := uint64(min(limit, m.spread.left(q.entry.provider)))
 	if q.rate > 0 {
-		n = min(n, min(m.rateRoom[q.entry.provider], MaxRate)/q.rate)
+		n = min(n, m.rateRoom[q.entry.provider]/q.rate)
 	}
 	p := &m.pools[q.entry.pool]
 	if !d.fits(&p.room) {

@@ -85,11 +85,16 @@ func (n *need) cost(ask *Vector) (hi, lo uint64) {
 // it is above MaxRate.
 func (n *need) rate(ask *Vector) (uint64, bool) {
 	hi, lo := n.cost(ask)
-	if hi == 0 && lo <= math.MaxUint64-commonScale {
-		return (lo + commonScale - 1) / commonScale, true
+	lo, carry := bits.Add64(lo, commonScale-1, 0)
+	hi += carry
+	if hi == 0 {
+		return lo / commonScale, true
 	}
-	rate, ok := ceilDiv(hi, lo, commonScale)
-	return rate, ok && rate <= MaxRate
+	if hi >= commonScale {
+		return 0, false
+	}
+	rate, _ := bits.Div64(hi, lo, commonScale)
+	return rate, rate <= MaxRate
 }
 
 // fits reports whether room holds one unit.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"math"
 	"math/big"
 	"slices"
 
@@ -44,19 +43,18 @@ func bigOf(n uint64) *big.Int { return new(big.Int).SetUint64(n) }
 
 // refMarket is the book as it is used up.
 type refMarket struct {
-	book  match.Book
-	free  []match.Vector
-	room  []*big.Int
-	lease *big.Int // the highest rate of one lease
+	book match.Book
+	free []match.Vector
+	room []*big.Int
 }
 
 func newRefMarket(book match.Book) *refMarket {
-	m := &refMarket{book: book, lease: big.NewInt(math.MaxInt64)}
+	m := &refMarket{book: book}
 	for _, p := range book.Pools {
 		m.free = append(m.free, p.Free)
 	}
 	for _, p := range book.Providers {
-		m.room = append(m.room, bigOf(p.RateRoom))
+		m.room = append(m.room, bigOf(min(p.RateRoom, match.MaxRate)))
 	}
 	return m
 }
@@ -68,9 +66,9 @@ func refGood(b match.Bid) bool {
 	return slices.Max(b.Unit[:]) <= match.MaxQuantity
 }
 
-// can reports whether one more replica of the bid fits an offer of which it has
-// `here` replicas, with `placed` at the provider.
-func (m *refMarket) can(b match.Bid, offer int, here, placed uint64) bool {
+// can reports whether one more replica of the bid fits an offer, with
+// `placed` at its provider.
+func (m *refMarket) can(b match.Bid, offer int, placed uint64) bool {
 	o := m.book.Offers[offer]
 	if int64(o.Pool) >= int64(len(m.book.Pools)) {
 		return false
@@ -91,8 +89,7 @@ func (m *refMarket) can(b match.Bid, offer int, here, placed uint64) bool {
 		}
 	}
 	rate := refRate(b.Unit, o.Ask)
-	total := new(big.Int).Mul(rate, bigOf(here+1))
-	return rate.Cmp(bigOf(b.CapPerHour)) <= 0 && rate.Cmp(m.room[pool.Provider]) <= 0 && total.Cmp(m.lease) <= 0
+	return rate.Cmp(bigOf(b.CapPerHour)) <= 0 && rate.Cmp(m.room[pool.Provider]) <= 0
 }
 
 // serve places a bid and keeps the capacity; the result is empty when the
@@ -108,7 +105,7 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 	var offers []int // in the order of first use
 	here := map[int]uint64{}
 	for range b.Wanted {
-		best := m.best(b, here, placed)
+		best := m.best(b, placed)
 		if best < 0 {
 			break
 		}
@@ -138,14 +135,14 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 }
 
 // best is the offer for the next replica, or -1.
-func (m *refMarket) best(b match.Bid, here map[int]uint64, placed map[uint32]uint64) int {
+func (m *refMarket) best(b match.Bid, placed map[uint32]uint64) int {
 	best := -1
 	for i, o := range m.book.Offers {
 		var at uint64
 		if int64(o.Pool) < int64(len(m.book.Pools)) {
 			at = placed[m.book.Pools[o.Pool].Provider]
 		}
-		if m.can(b, i, here[i], at) && (best < 0 || refBefore(b, o, m.book.Offers[best])) {
+		if m.can(b, i, at) && (best < 0 || refBefore(b, o, m.book.Offers[best])) {
 			best = i
 		}
 	}

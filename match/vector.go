@@ -1,7 +1,5 @@
 package match
 
-import "math/bits"
-
 // Dim is one of the resources that a unit of work needs and a pool holds.
 type Dim uint8
 
@@ -89,15 +87,4 @@ func (s *ClassSet) Add(class uint32) {
 func (s ClassSet) Has(class uint32) bool {
 	word := int(class / 64)
 	return word < len(s) && s[word]>>(class%64)&1 == 1
-}
-
-// ceilDiv returns ceil((hi, lo) / d) and whether it fits 64 bits; d > 0.
-func ceilDiv(hi, lo, d uint64) (uint64, bool) {
-	lo, carry := bits.Add64(lo, d-1, 0)
-	hi, carry = bits.Add64(hi, 0, carry)
-	if carry != 0 || hi >= d {
-		return 0, false
-	}
-	q, _ := bits.Div64(hi, lo, d)
-	return q, true
 }
