@@ -1,0 +1,68 @@
+package devnet
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+)
+
+// setting is one value of the genesis file, by the path of its keys.
+type setting struct {
+	path  []string
+	value any
+}
+
+// devnetSettings are the parameters in which a devnet differs from a production network: short epochs and windows, so
+// that a person sees the whole life of a lease in a minute, and governance that ends while one waits for it.
+func devnetSettings() []setting {
+	return []setting{
+		{[]string{"app_state", "escrow", "params", "epoch_seconds"}, 10},
+		{[]string{"app_state", "escrow", "params", "holdback_epochs"}, 5},
+		{[]string{"app_state", "escrow", "params", "min_runway_seconds"}, 120},
+		{[]string{"app_state", "market", "params", "ack_window_seconds"}, 15},
+		{[]string{"app_state", "gov", "params", "voting_period"}, "30s"},
+		{[]string{"app_state", "gov", "params", "expedited_voting_period"}, "15s"},
+		{[]string{"app_state", "gov", "params", "max_deposit_period"}, "30s"},
+	}
+}
+
+// editGenesis applies settings to a genesis file. A path that does not exist is an error: it would have no effect.
+func editGenesis(file string, settings []setting) error {
+	bz, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read the genesis file: %w", err)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(bz))
+	decoder.UseNumber() // 64-bit integers must survive
+	var doc map[string]any
+	if err := decoder.Decode(&doc); err != nil {
+		return fmt.Errorf("decode the genesis file: %w", err)
+	}
+	for _, s := range settings {
+		if err := s.apply(doc); err != nil {
+			return err
+		}
+	}
+	if bz, err = json.MarshalIndent(doc, "", "  "); err != nil {
+		return fmt.Errorf("encode the genesis file: %w", err)
+	}
+	return os.WriteFile(file, bz, 0o644)
+}
+
+func (s setting) apply(doc map[string]any) error {
+	node := doc
+	last := len(s.path) - 1
+	for _, key := range s.path[:last] {
+		child, ok := node[key].(map[string]any)
+		if !ok {
+			return fmt.Errorf("the genesis file has no %v", s.path)
+		}
+		node = child
+	}
+	if _, ok := node[s.path[last]]; !ok {
+		return fmt.Errorf("the genesis file has no %v", s.path)
+	}
+	node[s.path[last]] = s.value
+	return nil
+}
