@@ -13,6 +13,7 @@ func TestAnalyzer(t *testing.T) {
 		"generated code is left alone":                                    "gen",
 		"client code is left alone":                                       "b/client",
 		"simulations are left alone":                                      "b/simulation",
+		"test machinery is left alone":                                    "b/apptest",
 	}
 	for name, pkg := range cases {
 		t.Run(name, func(t *testing.T) {

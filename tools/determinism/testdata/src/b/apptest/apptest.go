@@ -1,0 +1,5 @@
+package apptest
+
+import "time"
+
+var now = time.Now()
