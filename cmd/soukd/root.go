@@ -132,6 +132,7 @@ func addCommands(root *cobra.Command, asked *app.App, home string) {
 		initCommand(asked.Basics(), home),
 		genesisCommand(asked, home),
 		debug.Cmd(),
+		configCommand(),
 		pruning.Cmd(newApp, home),
 		snapshot.Cmd(newApp),
 		keys.Commands(),
