@@ -8,26 +8,38 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 )
 
-// moduleAccounts returns every module account with what it may do to the supply.
-func moduleAccounts() map[string][]string {
-	return map[string][]string{
-		authtypes.FeeCollectorName:          nil,
-		distrtypes.ModuleName:               nil,
-		minttypes.ModuleName:                {authtypes.Minter},
-		stakingtypes.BondedPoolName:         {authtypes.Burner, authtypes.Staking},
-		stakingtypes.NotBondedPoolName:      {authtypes.Burner, authtypes.Staking},
-		stakingtypes.KeyRotationFeePoolName: {authtypes.Burner},
-		govtypes.ModuleName:                 {authtypes.Burner},
+// moduleAccount is an account that a module owns, with what it may do to the supply.
+type moduleAccount struct {
+	name        string
+	permissions []string
+}
+
+var moduleAccounts = []moduleAccount{
+	{authtypes.FeeCollectorName, nil},
+	{distrtypes.ModuleName, nil},
+	{minttypes.ModuleName, []string{authtypes.Minter}},
+	{stakingtypes.BondedPoolName, []string{authtypes.Burner, authtypes.Staking}},
+	{stakingtypes.NotBondedPoolName, []string{authtypes.Burner, authtypes.Staking}},
+	{stakingtypes.KeyRotationFeePoolName, []string{authtypes.Burner}},
+	{govtypes.ModuleName, []string{authtypes.Burner}},
+}
+
+// accountPermissions returns the permissions of all module accounts, by name.
+func accountPermissions() map[string][]string {
+	permissions := make(map[string][]string, len(moduleAccounts))
+	for _, account := range moduleAccounts {
+		permissions[account.name] = account.permissions
 	}
+	return permissions
 }
 
 // blockedAddresses returns the addresses that cannot be sent coins: all module accounts, because their books would no
 // longer match their balance. Governance is the exception, since it may be granted funds to spend.
 func blockedAddresses() map[string]bool {
-	blocked := make(map[string]bool)
-	for name := range moduleAccounts() {
-		if name != govtypes.ModuleName {
-			blocked[authtypes.NewModuleAddress(name).String()] = true
+	blocked := make(map[string]bool, len(moduleAccounts))
+	for _, account := range moduleAccounts {
+		if account.name != govtypes.ModuleName {
+			blocked[authtypes.NewModuleAddress(account.name).String()] = true
 		}
 	}
 	return blocked

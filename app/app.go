@@ -81,7 +81,7 @@ func build(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, options
 	base.SetInterfaceRegistry(encoding.InterfaceRegistry)
 	base.SetTxEncoder(encoding.TxConfig.TxEncoder())
 
-	app := &App{BaseApp: base, encoding: encoding, storeKeys: storeKeys()}
+	app := &App{BaseApp: base, encoding: encoding, storeKeys: storetypes.NewKVStoreKeys(storeNames...)}
 	if err := app.setKeepers(appOpts); err != nil {
 		return nil, err
 	}

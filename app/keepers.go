@@ -2,7 +2,6 @@ package app
 
 import (
 	"path/filepath"
-	"sort"
 
 	"github.com/spf13/cast"
 
@@ -57,25 +56,17 @@ type Keepers struct {
 	UpgradeKeeper      *upgradekeeper.Keeper
 }
 
-// storeKeys returns the keys of all persistent stores.
-func storeKeys() map[string]*storetypes.KVStoreKey {
-	return storetypes.NewKVStoreKeys(
-		authtypes.StoreKey, authzkeeper.StoreKey, banktypes.StoreKey, consensustypes.StoreKey, distrtypes.StoreKey,
-		evidencetypes.StoreKey, feegrant.StoreKey, govtypes.StoreKey, minttypes.StoreKey, slashingtypes.StoreKey,
-		stakingtypes.StoreKey, upgradetypes.StoreKey,
-	)
+// storeNames are the names of all persistent stores.
+var storeNames = []string{
+	authtypes.StoreKey, authzkeeper.StoreKey, banktypes.StoreKey, consensustypes.StoreKey, distrtypes.StoreKey,
+	evidencetypes.StoreKey, feegrant.StoreKey, govtypes.StoreKey, minttypes.StoreKey, slashingtypes.StoreKey,
+	stakingtypes.StoreKey, upgradetypes.StoreKey,
 }
 
-// stores returns the store keys in a fixed order.
+// stores returns the store keys in the order of their names above.
 func (app *App) stores() []storetypes.StoreKey {
-	names := make([]string, 0, len(app.storeKeys))
-	for name := range app.storeKeys {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-
-	stores := make([]storetypes.StoreKey, 0, len(names))
-	for _, name := range names {
+	stores := make([]storetypes.StoreKey, 0, len(storeNames))
+	for _, name := range storeNames {
 		stores = append(stores, app.storeKeys[name])
 	}
 	return stores
@@ -93,7 +84,7 @@ func (app *App) setKeepers(appOpts servertypes.AppOptions) error {
 	app.SetParamStore(app.ConsensusKeeper.ParamsStore)
 
 	app.AuthKeeper = authkeeper.NewAccountKeeper(cdc, app.store(authtypes.StoreKey), authtypes.ProtoBaseAccount,
-		moduleAccounts(), scope.AddressCodec(), scope.AccountPrefix, authority, authkeeper.WithUnorderedTransactions(true))
+		accountPermissions(), scope.AddressCodec(), scope.AccountPrefix, authority, authkeeper.WithUnorderedTransactions(true))
 	app.BankKeeper = bankkeeper.NewBaseKeeper(cdc, app.store(banktypes.StoreKey), app.AuthKeeper, blockedAddresses(),
 		authority, app.Logger())
 	app.AuthzKeeper = authzkeeper.NewKeeper(app.store(authzkeeper.StoreKey), cdc, app.MsgServiceRouter(), app.AuthKeeper)

@@ -54,17 +54,13 @@ func TestAStartedNodeAnswersQueries(t *testing.T) {
 	t.Run("over reflection", func(t *testing.T) {
 		stream, err := reflectionv1alpha.NewServerReflectionClient(node.Conn).ServerReflectionInfo(t.Context())
 		require.NoError(t, err)
-		require.NoError(t, stream.Send(&reflectionv1alpha.ServerReflectionRequest{
-			MessageRequest: &reflectionv1alpha.ServerReflectionRequest_ListServices{},
-		}))
+		//nolint:staticcheck // the SDK serves this version and no other
+		request := &reflectionv1alpha.ServerReflectionRequest{MessageRequest: &reflectionv1alpha.ServerReflectionRequest_ListServices{}}
+		require.NoError(t, stream.Send(request))
 		answer, err := stream.Recv()
 		require.NoError(t, err)
-		var names []string
-		for _, service := range answer.GetListServicesResponse().Service {
-			names = append(names, service.Name)
-		}
-		require.Contains(t, names, "cosmos.bank.v1beta1.Query")
-		require.Contains(t, names, "cosmos.tx.v1beta1.Service")
+		require.Contains(t, answer.String(), `"cosmos.bank.v1beta1.Query"`)
+		require.Contains(t, answer.String(), `"cosmos.tx.v1beta1.Service"`)
 		require.NoError(t, stream.CloseSend())
 	})
 }

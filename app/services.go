@@ -63,8 +63,8 @@ func (app *App) RegisterNodeService(clientCtx client.Context, cfg config.Config)
 // AutoCLIModules returns the modules whose commands are generated from their protobuf services, by name.
 func (app *App) AutoCLIModules() map[string]appmodule.AppModule {
 	modules := make(map[string]appmodule.AppModule, len(app.modules.Modules))
-	for name, mod := range app.modules.Modules {
-		if mod, ok := mod.(appmodule.AppModule); ok {
+	for _, name := range app.modules.ModuleNames() {
+		if mod, ok := app.modules.Modules[name].(appmodule.AppModule); ok {
 			modules[name] = mod
 		}
 	}
