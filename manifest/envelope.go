@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/souk-network/souk/manifest/manifestpb"
 )
@@ -45,8 +46,8 @@ func Seal(m *manifestpb.Manifest, group string) (*manifestpb.Envelope, error) {
 	return nil, fmt.Errorf("seal manifest %q: it has no group %q", m.GetName(), group)
 }
 
-// Verify opens an envelope from a stranger: it checks sizes, then the hash against wantHash (32 bytes, from the
-// chain), and only then decodes. Errors: ErrHashMismatch, ErrNotCanonical, ErrInvalid. A caller still compares the
+// Verify opens an envelope from a stranger: it checks sizes, then the hashes against wantHash (32 bytes, from
+// the chain), and only then decodes. Errors: ErrHashMismatch, ErrNotCanonical, ErrInvalid. A caller still compares the
 // group's name and Unit with its lease.
 func Verify(envelope *manifestpb.Envelope, wantHash []byte) (*Verified, error) {
 	if err := checkSizes(envelope); err != nil {
@@ -54,6 +55,10 @@ func Verify(envelope *manifestpb.Envelope, wantHash []byte) (*Verified, error) {
 	}
 	if len(wantHash) != HashBytes || !bytes.Equal(combine(envelope.GetHeader(), envelope.GetGroupHashes()), wantHash) {
 		return nil, fmt.Errorf("verify manifest: %w", ErrHashMismatch)
+	}
+	own := digest(groupTag, envelope.GetGroup())
+	if !slices.ContainsFunc(envelope.GetGroupHashes(), func(hash []byte) bool { return bytes.Equal(hash, own) }) {
+		return nil, fmt.Errorf("verify manifest: %w: of the group", ErrHashMismatch)
 	}
 	header, group := &manifestpb.Header{}, &manifestpb.Group{}
 	if err := decode(envelope.GetHeader(), header); err != nil {
@@ -65,7 +70,7 @@ func Verify(envelope *manifestpb.Envelope, wantHash []byte) (*Verified, error) {
 	if err := decode(envelope.GetGroup(), group); err != nil {
 		return nil, fmt.Errorf("verify manifest: %w", err)
 	}
-	if err := matchGroup(envelope, header, group); err != nil {
+	if err := matchGroup(envelope, header, group.GetName(), own); err != nil {
 		return nil, fmt.Errorf("verify manifest: %w", err)
 	}
 	if err := ValidateGroup(group); err != nil {
@@ -90,18 +95,18 @@ func checkSizes(envelope *manifestpb.Envelope) error {
 }
 
 // matchGroup holds the group against the hash that stands at its name's place in the header.
-func matchGroup(envelope *manifestpb.Envelope, header *manifestpb.Header, group *manifestpb.Group) error {
+func matchGroup(envelope *manifestpb.Envelope, header *manifestpb.Header, group string, own []byte) error {
 	if len(header.GetGroupNames()) != len(envelope.GetGroupHashes()) {
 		return fmt.Errorf("%w: %d names for %d groups", ErrInvalid, len(header.GetGroupNames()), len(envelope.GetGroupHashes()))
 	}
 	for i, name := range header.GetGroupNames() {
-		if name != group.GetName() {
+		if name != group {
 			continue
 		}
-		if !bytes.Equal(digest(groupTag, envelope.GetGroup()), envelope.GetGroupHashes()[i]) {
+		if !bytes.Equal(own, envelope.GetGroupHashes()[i]) {
 			return fmt.Errorf("%w: of group %q", ErrHashMismatch, name)
 		}
 		return nil
 	}
-	return fmt.Errorf("%w: group %q is not in the header", ErrInvalid, group.GetName())
+	return fmt.Errorf("%w: group %q is not in the header", ErrInvalid, group)
 }

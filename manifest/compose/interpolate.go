@@ -1,9 +1,12 @@
 package compose
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 )
+
+var errOpenBrace = errors.New("a ${ has no closing brace")
 
 // maxNesting bounds ${A:-${B:-…}}.
 const maxNesting = 8
@@ -46,7 +49,7 @@ func expandUntil(text string, env map[string]string, inBraces bool, depth int) (
 	}
 	if inBraces {
 		if text == "" {
-			return "", "", fmt.Errorf("a ${ has no closing brace")
+			return "", "", errOpenBrace
 		}
 		return b.String(), text[1:], nil
 	}
@@ -90,7 +93,10 @@ func expandWithOperator(name, value string, set bool, text string, env map[strin
 		text = text[1:]
 		good = set && value != ""
 	}
-	if text == "" || !strings.ContainsRune("-?+", rune(text[0])) {
+	if text == "" {
+		return "", "", errOpenBrace
+	}
+	if !strings.ContainsRune("-?+", rune(text[0])) {
 		return "", "", fmt.Errorf("${%s… is not a variable; write $$ for a dollar", name)
 	}
 	operator := text[0]
@@ -129,7 +135,7 @@ func skipBraces(text string) (string, error) {
 			return text[i+1:], nil
 		}
 	}
-	return "", fmt.Errorf("a ${ has no closing brace")
+	return "", errOpenBrace
 }
 
 // variableName returns the name that text begins with: a letter or underscore, then digits too.
