@@ -56,6 +56,7 @@ func TestClear(t *testing.T) {
 		Pools:     []match.Pool{poolOf(0, 4), poolOf(1, 4)},
 		Offers:    []match.Offer{{ID: 1, Pool: 0, Ask: ask(10)}, {ID: 2, Pool: 1, Ask: ask(20)}},
 	}
+	gpuMachine := match.Vector{match.CPUMillis: 9000, match.GPUMillis: 8000}
 	type assignments = []match.Assignment
 	for name, c := range map[string]struct {
 		book match.Book
@@ -116,6 +117,23 @@ func TestClear(t *testing.T) {
 				{Bid: 7, Offer: 3, Replicas: 1, RatePerHour: 10},
 				{Bid: 7, Offer: 1, Replicas: 1, RatePerHour: 10},
 			},
+		},
+		// The two differ in what they sell, not in what they ask for it, so that the
+		// index keeps them apart.
+		"reputation decides between equal asks of different machines": {
+			book: match.Book{
+				Providers: providers(rich),
+				Pools: []match.Pool{
+					{Free: gpuMachine, LargestUnit: gpuMachine}, poolOf(0, 9), {Free: gpuMachine, LargestUnit: gpuMachine},
+				},
+				Offers: []match.Offer{
+					{ID: 1, Pool: 0, Ask: match.Vector{match.CPUMillis: 10, match.GPUMillis: 1}},
+					{ID: 2, Pool: 1, Ask: match.Vector{match.CPUMillis: 10, match.GPUMillis: 1}, Reputation: 1},
+					{ID: 3, Pool: 2, Ask: match.Vector{match.CPUMillis: 10, match.GPUMillis: 1000}},
+				},
+			},
+			bids: []match.Bid{bidFor(7, 10, 1, 1)},
+			want: assignments{{Bid: 7, Offer: 2, Replicas: 1, RatePerHour: 10}},
 		},
 		"rates that are equal only after rounding are equal": {
 			book: match.Book{

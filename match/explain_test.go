@@ -87,6 +87,16 @@ func TestExplain(t *testing.T) {
 			want: match.Reason{Block: match.NoBond, Matched: 2, Need: 10, Have: 8, Offer: 2},
 			says: "2 offers match but no provider's bond carries one more replica at 10 an hour; the nearest carries 8",
 		},
+		"of equally near offers the lowest id is named": {
+			book: match.Book{
+				Providers: providers(0),
+				Pools:     []match.Pool{poolOf(0, 2), poolOf(0, 1), poolOf(0, 2)},
+				Offers:    []match.Offer{{ID: 9, Pool: 0}, {ID: 1, Pool: 1, Class: 1}, {ID: 4, Pool: 2, Class: 2}},
+			},
+			bid:  bidFor(1, 9, 1, 1, unit(cpus(3))),
+			want: match.Reason{Block: match.ShortOf, Matched: 3, Need: 3000, Have: 2000, Offer: 4},
+			says: "3 offers match but none has 3000 milli-cpu free in one unit; the nearest has 2000",
+		},
 		"fewer replicas than the minimum": {
 			book: one(100, poolOf(0, 4), 10), bid: bidFor(1, 10, 5, 9),
 			want: match.Reason{Block: match.TooFew, Matched: 1, Need: 5, Have: 4},

@@ -132,8 +132,9 @@ func (c *class) multiple(ask, room *Vector) uint64 {
 
 // stop is a multiple such that no entry above it can serve the need at limit or
 // less. An entry's cost is at least multiple x reference cost / 2^16 and its
-// rate at most limit only if its cost is at most limit x commonScale. All
-// roundings make stop larger, so that nothing is missed.
+// rate at most limit only if its cost is at most limit x commonScale. Where the
+// reference cost is cut to 64 bits stop becomes larger, so that nothing is
+// missed.
 func (c *class) stop(n *need, limit uint64) uint64 {
 	costHi, cost := n.cost(&c.reference)
 	// limit < 2^63, so that the product is below 2^96.
@@ -143,9 +144,6 @@ func (c *class) stop(n *need, limit uint64) uint64 {
 		cost = costHi<<(64-shift) | cost>>shift
 		limitLo = limitHi<<(64-shift) | limitLo>>shift
 		limitHi >>= shift
-		var carry uint64
-		limitLo, carry = bits.Add64(limitLo, 1, 0)
-		limitHi += carry
 	}
 	if limitHi >= cost {
 		return math.MaxUint64

@@ -203,17 +203,14 @@ func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, vi
 	return limit
 }
 
-// fill returns how many replicas an offer can take, at most limit.
+// fill returns how many replicas an offer can take, at most limit. It was quoted
+// to this bid, so that the unit fits its largest machine.
 func (m *market) fill(d *demand, q quote, limit uint32) uint32 {
 	n := uint64(min(limit, m.spread.left(q.entry.provider)))
 	if q.rate > 0 {
 		n = min(n, m.rateRoom[q.entry.provider]/q.rate)
 	}
-	p := &m.pools[q.entry.pool]
-	if !d.fits(&p.room) {
-		return 0
-	}
-	return uint32(d.times(&p.free, n))
+	return uint32(d.times(&m.pools[q.entry.pool].free, n))
 }
 
 // take takes what it can of an offer, at most limit, and returns how much.

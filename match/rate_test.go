@@ -62,6 +62,9 @@ func TestRate(t *testing.T) {
 			ask:  match.Vector{match.EgressMbps: 144_115_188_075_855, match.MemoryMiB: 900}, replicas: 1,
 			want: 144_115_188_075_856,
 		},
+		"a rate of exactly 2^64 is refused": {
+			unit: match.Vector{match.EgressMbps: 2}, ask: match.Vector{match.EgressMbps: 1 << 63}, replicas: 1, err: match.ErrOverflow,
+		},
 		"the largest unit at the highest asks is refused": {unit: largest, ask: highest, replicas: 1, err: match.ErrOverflow},
 		"a quantity above the largest is refused": {
 			unit: match.Vector{match.GPUMillis: match.MaxQuantity + 1}, replicas: 1, err: match.ErrQuantity,
