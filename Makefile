@@ -65,8 +65,9 @@ test-e2e: setup ## Run the end-to-end tests with real processes and containers (
 	@$(TESTRUN) -p 1 -timeout 30m -fresh ./tests/... ./tests/e2e/... -- -vet=off
 
 .PHONY: bench
-bench: build ## Measure, and compare with the targets
-	@scripts/bench
+bench: build ## Measure, and hold the figures against bench/targets.json (BENCH=regexp, BENCHTIME=1s)
+	@go run ./tools/benchrun $(if $(BENCH),-bench '$(BENCH)') $(if $(BENCHTIME),-benchtime $(BENCHTIME)) \
+		$(if $(wildcard bench/targets.json),-targets bench/targets.json) ./...
 
 .PHONY: demo
 demo: build ## Run a whole network here, deploy a server on it, use it, close it, check the refund
