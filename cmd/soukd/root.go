@@ -1,7 +1,9 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -140,7 +142,17 @@ func addCommands(root *cobra.Command, asked *app.App, home string) {
 		queryCommand(),
 		txCommand(),
 	)
-	server.AddCommands(root, home, newApp, exportApp, func(*cobra.Command) {})
+	server.AddCommands(root, home, newApp, exportApp, func(start *cobra.Command) { start.PreRunE = requireGenesis })
+}
+
+// requireGenesis says what to do where the SDK would panic.
+func requireGenesis(cmd *cobra.Command, _ []string) error {
+	file := server.GetServerContextFromCmd(cmd).Config.GenesisFile()
+	_, err := os.Stat(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no genesis file at %s: put the network's there, or start a network of your own with `soukd init`", file)
+	}
+	return err
 }
 
 func queryCommand() *cobra.Command {
