@@ -242,6 +242,80 @@ func (m *EventStreamClosed) GetSecond() uint64 {
 	return 0
 }
 
+// EventHoldPaid is emitted when a provider is paid once for capacity that it
+// kept free.
+type EventHoldPaid struct {
+	// ref of the payment: the lease.
+	Ref uint64 `protobuf:"varint,1,opt,name=ref,proto3" json:"ref,omitempty"`
+	// account that paid.
+	Account uint64 `protobuf:"varint,2,opt,name=account,proto3" json:"account,omitempty"`
+	// payee that earned.
+	Payee string `protobuf:"bytes,3,opt,name=payee,proto3" json:"payee,omitempty"`
+	// grains paid (1/3600 micro-denom).
+	Grains string `protobuf:"bytes,4,opt,name=grains,proto3" json:"grains,omitempty"`
+}
+
+func (m *EventHoldPaid) Reset()         { *m = EventHoldPaid{} }
+func (m *EventHoldPaid) String() string { return proto.CompactTextString(m) }
+func (*EventHoldPaid) ProtoMessage()    {}
+func (*EventHoldPaid) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{3}
+}
+func (m *EventHoldPaid) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventHoldPaid) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventHoldPaid.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventHoldPaid) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventHoldPaid.Merge(m, src)
+}
+func (m *EventHoldPaid) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventHoldPaid) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventHoldPaid.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventHoldPaid proto.InternalMessageInfo
+
+func (m *EventHoldPaid) GetRef() uint64 {
+	if m != nil {
+		return m.Ref
+	}
+	return 0
+}
+
+func (m *EventHoldPaid) GetAccount() uint64 {
+	if m != nil {
+		return m.Account
+	}
+	return 0
+}
+
+func (m *EventHoldPaid) GetPayee() string {
+	if m != nil {
+		return m.Payee
+	}
+	return ""
+}
+
+func (m *EventHoldPaid) GetGrains() string {
+	if m != nil {
+		return m.Grains
+	}
+	return ""
+}
+
 // EventAccountClosed is emitted when an account refunds what is left.
 type EventAccountClosed struct {
 	// account that closed.
@@ -256,7 +330,7 @@ func (m *EventAccountClosed) Reset()         { *m = EventAccountClosed{} }
 func (m *EventAccountClosed) String() string { return proto.CompactTextString(m) }
 func (*EventAccountClosed) ProtoMessage()    {}
 func (*EventAccountClosed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{3}
+	return fileDescriptor_055f343961fc13cc, []int{4}
 }
 func (m *EventAccountClosed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -320,7 +394,7 @@ func (m *EventEpochClosed) Reset()         { *m = EventEpochClosed{} }
 func (m *EventEpochClosed) String() string { return proto.CompactTextString(m) }
 func (*EventEpochClosed) ProtoMessage()    {}
 func (*EventEpochClosed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{4}
+	return fileDescriptor_055f343961fc13cc, []int{5}
 }
 func (m *EventEpochClosed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -386,7 +460,7 @@ func (m *EventWithdrawn) Reset()         { *m = EventWithdrawn{} }
 func (m *EventWithdrawn) String() string { return proto.CompactTextString(m) }
 func (*EventWithdrawn) ProtoMessage()    {}
 func (*EventWithdrawn) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{5}
+	return fileDescriptor_055f343961fc13cc, []int{6}
 }
 func (m *EventWithdrawn) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -457,7 +531,7 @@ func (m *EventQuarantined) Reset()         { *m = EventQuarantined{} }
 func (m *EventQuarantined) String() string { return proto.CompactTextString(m) }
 func (*EventQuarantined) ProtoMessage()    {}
 func (*EventQuarantined) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{6}
+	return fileDescriptor_055f343961fc13cc, []int{7}
 }
 func (m *EventQuarantined) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -507,50 +581,111 @@ func (m *EventQuarantined) GetError() string {
 	return ""
 }
 
+// EventRetried is emitted when a quarantined item was processed after all.
+type EventRetried struct {
+	// source of the item.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// id of the item.
+	Id uint64 `protobuf:"varint,2,opt,name=id,proto3" json:"id,omitempty"`
+}
+
+func (m *EventRetried) Reset()         { *m = EventRetried{} }
+func (m *EventRetried) String() string { return proto.CompactTextString(m) }
+func (*EventRetried) ProtoMessage()    {}
+func (*EventRetried) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{8}
+}
+func (m *EventRetried) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventRetried) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventRetried.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventRetried) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventRetried.Merge(m, src)
+}
+func (m *EventRetried) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventRetried) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventRetried.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventRetried proto.InternalMessageInfo
+
+func (m *EventRetried) GetSource() string {
+	if m != nil {
+		return m.Source
+	}
+	return ""
+}
+
+func (m *EventRetried) GetId() uint64 {
+	if m != nil {
+		return m.Id
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterType((*EventDeposited)(nil), "souk.escrow.v1.EventDeposited")
 	proto.RegisterType((*EventStreamOpened)(nil), "souk.escrow.v1.EventStreamOpened")
 	proto.RegisterType((*EventStreamClosed)(nil), "souk.escrow.v1.EventStreamClosed")
+	proto.RegisterType((*EventHoldPaid)(nil), "souk.escrow.v1.EventHoldPaid")
 	proto.RegisterType((*EventAccountClosed)(nil), "souk.escrow.v1.EventAccountClosed")
 	proto.RegisterType((*EventEpochClosed)(nil), "souk.escrow.v1.EventEpochClosed")
 	proto.RegisterType((*EventWithdrawn)(nil), "souk.escrow.v1.EventWithdrawn")
 	proto.RegisterType((*EventQuarantined)(nil), "souk.escrow.v1.EventQuarantined")
+	proto.RegisterType((*EventRetried)(nil), "souk.escrow.v1.EventRetried")
 }
 
 func init() { proto.RegisterFile("souk/escrow/v1/events.proto", fileDescriptor_055f343961fc13cc) }
 
 var fileDescriptor_055f343961fc13cc = []byte{
-	// 480 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x93, 0xcf, 0x6e, 0x13, 0x31,
-	0x10, 0xc6, 0xbb, 0xc9, 0xa6, 0x34, 0x3e, 0x44, 0xc5, 0xaa, 0xd0, 0x52, 0xd0, 0xaa, 0xda, 0x53,
-	0x25, 0xd4, 0x5d, 0x55, 0x48, 0xdc, 0x5b, 0xc8, 0x19, 0xd8, 0x1e, 0x90, 0xb8, 0x20, 0xd7, 0x9e,
-	0x74, 0xad, 0x12, 0x7b, 0x35, 0xf6, 0x26, 0x2d, 0x57, 0x5e, 0x80, 0x67, 0xe0, 0x19, 0x78, 0x08,
-	0x8e, 0x15, 0x27, 0x8e, 0x28, 0x79, 0x11, 0xe4, 0x3f, 0x49, 0xc8, 0xa1, 0x70, 0xe1, 0x36, 0x3f,
-	0xfb, 0xdb, 0xf9, 0x66, 0xbc, 0x33, 0xe4, 0x89, 0xd1, 0xdd, 0x75, 0x05, 0x86, 0xa3, 0x9e, 0x57,
-	0xb3, 0xd3, 0x0a, 0x66, 0xa0, 0xac, 0x29, 0x5b, 0xd4, 0x56, 0xd3, 0x91, 0xbb, 0x2c, 0xc3, 0x65,
-	0x39, 0x3b, 0x3d, 0x7c, 0xcc, 0xb5, 0x99, 0x6a, 0xf3, 0xc1, 0xdf, 0x56, 0x01, 0x82, 0xb4, 0xf8,
-	0x44, 0x46, 0x63, 0xf7, 0xe9, 0x2b, 0x68, 0xb5, 0x91, 0x16, 0x04, 0xcd, 0xc8, 0x03, 0xc6, 0xb9,
-	0xee, 0x94, 0xcd, 0x92, 0xa3, 0xe4, 0x38, 0xad, 0x57, 0x48, 0x5f, 0x90, 0xa1, 0x08, 0x32, 0x8d,
-	0x59, 0xef, 0x28, 0x39, 0x1e, 0x9e, 0x67, 0x3f, 0xbe, 0x9d, 0x1c, 0xc4, 0x84, 0x67, 0x42, 0x20,
-	0x18, 0x73, 0x61, 0x51, 0xaa, 0xab, 0x7a, 0x23, 0xa5, 0x8f, 0xc8, 0x2e, 0x9b, 0xfa, 0x84, 0x7d,
-	0xf7, 0x51, 0x1d, 0xa9, 0xf8, 0x9c, 0x90, 0x87, 0xde, 0xfc, 0xc2, 0x22, 0xb0, 0xe9, 0xeb, 0x16,
-	0x14, 0x08, 0xa7, 0x36, 0x9e, 0xa3, 0x7d, 0x24, 0xba, 0x4f, 0xfa, 0x08, 0x13, 0xef, 0x9b, 0xd6,
-	0x2e, 0xfc, 0xb3, 0xd2, 0xfe, 0x76, 0xa5, 0x94, 0xa4, 0xc8, 0x2c, 0x64, 0xa9, 0x3f, 0xf6, 0xb1,
-	0xcf, 0x0b, 0x5c, 0x2b, 0x91, 0x0d, 0x62, 0x5e, 0x4f, 0x85, 0xde, 0x2a, 0xe2, 0xe5, 0x47, 0x6d,
-	0xfe, 0x53, 0x11, 0x1b, 0xc3, 0x74, 0xcb, 0xb0, 0x21, 0xd4, 0x1b, 0x9e, 0x05, 0x5d, 0x74, 0xbc,
-	0xff, 0xd9, 0x0f, 0xc9, 0x1e, 0xc2, 0xa4, 0x53, 0x02, 0x44, 0x78, 0xf5, 0x7a, 0xcd, 0xf4, 0x29,
-	0x19, 0xc2, 0x4d, 0xc3, 0x3a, 0x63, 0x41, 0x78, 0xff, 0xbd, 0x7a, 0x73, 0x50, 0xbc, 0x21, 0xfb,
-	0xde, 0x69, 0xdc, 0x6a, 0xde, 0x44, 0x9f, 0x03, 0x32, 0x00, 0x87, 0xd1, 0x25, 0x80, 0x3b, 0x35,
-	0x96, 0xa1, 0x8d, 0x9d, 0x05, 0x70, 0xdd, 0x82, 0x12, 0xb1, 0x2f, 0x17, 0x16, 0x5f, 0x93, 0x38,
-	0x2f, 0xef, 0xa4, 0x6d, 0x04, 0xb2, 0xb9, 0xa2, 0x25, 0x19, 0xb4, 0xec, 0x16, 0xc0, 0x27, 0xfc,
-	0xdb, 0x44, 0x04, 0x99, 0x9b, 0x22, 0x04, 0x2e, 0x5b, 0x09, 0xca, 0xfe, 0x7b, 0x8a, 0xd6, 0xd2,
-	0xfb, 0xa6, 0xc8, 0x15, 0x39, 0x81, 0xf0, 0xab, 0x87, 0xb5, 0x0b, 0xd7, 0x6d, 0xbf, 0xed, 0x18,
-	0x32, 0x65, 0xe5, 0x6a, 0xaa, 0x74, 0x87, 0x3c, 0x96, 0x59, 0x47, 0xa2, 0x23, 0xd2, 0x93, 0x22,
-	0x76, 0xdd, 0x93, 0xe1, 0x79, 0x10, 0x35, 0x46, 0x93, 0x00, 0xe7, 0xe3, 0xef, 0x8b, 0x3c, 0xb9,
-	0x5b, 0xe4, 0xc9, 0xaf, 0x45, 0x9e, 0x7c, 0x59, 0xe6, 0x3b, 0x77, 0xcb, 0x7c, 0xe7, 0xe7, 0x32,
-	0xdf, 0x79, 0xff, 0xec, 0x4a, 0xda, 0xa6, 0xbb, 0x2c, 0xb9, 0x9e, 0x56, 0x6e, 0xeb, 0x4e, 0x14,
-	0xd8, 0xb9, 0xc6, 0x6b, 0x0f, 0xd5, 0xcd, 0x6a, 0x43, 0xed, 0x6d, 0x0b, 0xe6, 0x72, 0xd7, 0xef,
-	0xdc, 0xf3, 0xdf, 0x01, 0x00, 0x00, 0xff, 0xff, 0xf8, 0xa3, 0x96, 0x43, 0xbd, 0x03, 0x00, 0x00,
+	// 544 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0x4d, 0x6b, 0x13, 0x41,
+	0x18, 0xee, 0xe4, 0xcb, 0xee, 0xa0, 0xa1, 0x2e, 0x45, 0xd6, 0x2a, 0x4b, 0xd9, 0x83, 0x14, 0x24,
+	0x59, 0x8a, 0x90, 0x7b, 0xa3, 0x01, 0x3d, 0x59, 0xa7, 0x07, 0xc1, 0x8b, 0x4c, 0x77, 0xde, 0x24,
+	0x43, 0x9b, 0x99, 0x65, 0x66, 0x36, 0x69, 0xbd, 0xfa, 0x07, 0x04, 0xff, 0x81, 0xbf, 0xa1, 0x3f,
+	0xc2, 0x63, 0xe9, 0xc9, 0xa3, 0x24, 0x7f, 0x44, 0xe6, 0x23, 0x89, 0x01, 0x5b, 0x7a, 0xf0, 0xf6,
+	0x3e, 0xf3, 0xbe, 0xf3, 0x3c, 0xcf, 0x3e, 0xfb, 0x32, 0xf8, 0x99, 0x96, 0xd5, 0x59, 0x0e, 0xba,
+	0x50, 0x72, 0x96, 0x4f, 0x0f, 0x73, 0x98, 0x82, 0x30, 0xba, 0x5b, 0x2a, 0x69, 0x64, 0xdc, 0xb6,
+	0xcd, 0xae, 0x6f, 0x76, 0xa7, 0x87, 0x7b, 0x4f, 0x0b, 0xa9, 0x27, 0x52, 0x7f, 0x76, 0xdd, 0xdc,
+	0x03, 0x3f, 0x9a, 0x7d, 0xc1, 0xed, 0x81, 0xbd, 0xfa, 0x06, 0x4a, 0xa9, 0xb9, 0x01, 0x16, 0x27,
+	0xf8, 0x01, 0x2d, 0x0a, 0x59, 0x09, 0x93, 0xa0, 0x7d, 0x74, 0xd0, 0x20, 0x4b, 0x18, 0xf7, 0x70,
+	0xc4, 0xfc, 0x98, 0x54, 0x49, 0x6d, 0x1f, 0x1d, 0x44, 0xfd, 0xe4, 0xe6, 0xaa, 0xb3, 0x1b, 0x08,
+	0x8f, 0x18, 0x53, 0xa0, 0xf5, 0x89, 0x51, 0x5c, 0x8c, 0xc8, 0x7a, 0x34, 0x7e, 0x82, 0x5b, 0x74,
+	0xe2, 0x08, 0xeb, 0xf6, 0x12, 0x09, 0x28, 0xfb, 0x8a, 0xf0, 0x63, 0x27, 0x7e, 0x62, 0x14, 0xd0,
+	0xc9, 0xfb, 0x12, 0x04, 0x30, 0x3b, 0xad, 0x1d, 0x0e, 0xf2, 0x01, 0xc5, 0x3b, 0xb8, 0xae, 0x60,
+	0xe8, 0x74, 0x1b, 0xc4, 0x96, 0x7f, 0x3b, 0xad, 0x6f, 0x3a, 0x8d, 0x71, 0x43, 0x51, 0x03, 0x49,
+	0xc3, 0x1d, 0xbb, 0xda, 0xf1, 0x42, 0x21, 0x05, 0x4b, 0x9a, 0x81, 0xd7, 0xa1, 0x4c, 0x6e, 0x98,
+	0x78, 0x7d, 0x2e, 0xf5, 0x7f, 0x32, 0xb1, 0x16, 0x6c, 0x6c, 0x08, 0x7e, 0x47, 0xf8, 0x91, 0x53,
+	0x7c, 0x2b, 0xcf, 0xd9, 0x31, 0xe5, 0x6c, 0xc9, 0x8a, 0xfe, 0xc9, 0x5a, 0xdb, 0x64, 0xed, 0xe2,
+	0x66, 0x49, 0x2f, 0x01, 0x7c, 0x96, 0x77, 0xfc, 0x00, 0x3f, 0x16, 0xbf, 0xc0, 0xad, 0x91, 0xa2,
+	0x5c, 0x68, 0xe7, 0x22, 0xea, 0xb7, 0x6f, 0xae, 0x3a, 0x38, 0x5c, 0x78, 0x27, 0x0c, 0x09, 0xdd,
+	0x6c, 0x8c, 0x63, 0x67, 0xea, 0xc8, 0xeb, 0x84, 0x1c, 0x6e, 0x5f, 0x86, 0x3d, 0xbc, 0xad, 0x60,
+	0x58, 0x09, 0x06, 0xcc, 0xef, 0x02, 0x59, 0xe1, 0xf8, 0x39, 0x8e, 0xe0, 0x62, 0x4c, 0x2b, 0x6d,
+	0x80, 0x39, 0x9f, 0xdb, 0x64, 0x7d, 0x90, 0x1d, 0xe3, 0x1d, 0xa7, 0x34, 0x28, 0x65, 0x31, 0x0e,
+	0x3a, 0xbb, 0xb8, 0x09, 0x16, 0x06, 0x15, 0x0f, 0xec, 0xa9, 0x36, 0x54, 0x2d, 0x33, 0xf0, 0xc0,
+	0xa6, 0x05, 0x82, 0x85, 0xb4, 0x6d, 0x99, 0xfd, 0x40, 0x61, 0x8b, 0x3f, 0x72, 0x33, 0x66, 0x8a,
+	0xce, 0xc4, 0x3a, 0x26, 0x74, 0xbf, 0x98, 0x7a, 0x38, 0x52, 0x50, 0xf0, 0x92, 0x43, 0x88, 0xfc,
+	0xce, 0xdd, 0x5e, 0x8d, 0xde, 0xb6, 0xdb, 0xd6, 0xe4, 0x10, 0xfc, 0x02, 0x46, 0xc4, 0x96, 0xab,
+	0xcf, 0xfe, 0x50, 0x51, 0x45, 0x85, 0xe1, 0xcb, 0x5d, 0x97, 0x95, 0x2a, 0x82, 0x4d, 0x12, 0x50,
+	0xdc, 0xc6, 0x35, 0xce, 0xc2, 0x57, 0xd7, 0xb8, 0x8f, 0x47, 0x29, 0xa9, 0x82, 0x88, 0x07, 0x59,
+	0x0f, 0x3f, 0x74, 0x8c, 0x04, 0x8c, 0xe2, 0xf7, 0x67, 0xeb, 0x0f, 0x7e, 0xce, 0x53, 0x74, 0x3d,
+	0x4f, 0xd1, 0xef, 0x79, 0x8a, 0xbe, 0x2d, 0xd2, 0xad, 0xeb, 0x45, 0xba, 0xf5, 0x6b, 0x91, 0x6e,
+	0x7d, 0x7a, 0x39, 0xe2, 0x66, 0x5c, 0x9d, 0x76, 0x0b, 0x39, 0xc9, 0xed, 0x1b, 0xd2, 0x11, 0x60,
+	0x66, 0x52, 0x9d, 0x39, 0x90, 0x5f, 0x2c, 0xdf, 0x1b, 0x73, 0x59, 0x82, 0x3e, 0x6d, 0xb9, 0x17,
+	0xe4, 0xd5, 0x9f, 0x00, 0x00, 0x00, 0xff, 0xff, 0xc4, 0xd1, 0xba, 0x0b, 0x8b, 0x04, 0x00, 0x00,
 }
 
 func (m *EventDeposited) Marshal() (dAtA []byte, err error) {
@@ -680,6 +815,53 @@ func (m *EventStreamClosed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	if m.Stream != 0 {
 		i = encodeVarintEvents(dAtA, i, uint64(m.Stream))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventHoldPaid) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventHoldPaid) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventHoldPaid) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Grains) > 0 {
+		i -= len(m.Grains)
+		copy(dAtA[i:], m.Grains)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Grains)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if len(m.Payee) > 0 {
+		i -= len(m.Payee)
+		copy(dAtA[i:], m.Payee)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Payee)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Account != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Account))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Ref != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Ref))
 		i--
 		dAtA[i] = 0x8
 	}
@@ -862,6 +1044,41 @@ func (m *EventQuarantined) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventRetried) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventRetried) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventRetried) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Id != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Id))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Source) > 0 {
+		i -= len(m.Source)
+		copy(dAtA[i:], m.Source)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Source)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintEvents(dAtA []byte, offset int, v uint64) int {
 	offset -= sovEvents(v)
 	base := offset
@@ -934,6 +1151,29 @@ func (m *EventStreamClosed) Size() (n int) {
 	}
 	if m.Second != 0 {
 		n += 1 + sovEvents(uint64(m.Second))
+	}
+	return n
+}
+
+func (m *EventHoldPaid) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Ref != 0 {
+		n += 1 + sovEvents(uint64(m.Ref))
+	}
+	if m.Account != 0 {
+		n += 1 + sovEvents(uint64(m.Account))
+	}
+	l = len(m.Payee)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Grains)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
 	}
 	return n
 }
@@ -1016,6 +1256,22 @@ func (m *EventQuarantined) Size() (n int) {
 	l = len(m.Error)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventRetried) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Source)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Id != 0 {
+		n += 1 + sovEvents(uint64(m.Id))
 	}
 	return n
 }
@@ -1409,6 +1665,158 @@ func (m *EventStreamClosed) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventHoldPaid) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventHoldPaid: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventHoldPaid: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ref", wireType)
+			}
+			m.Ref = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Ref |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			m.Account = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Account |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payee", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Payee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Grains", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Grains = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])
@@ -1948,6 +2356,107 @@ func (m *EventQuarantined) Unmarshal(dAtA []byte) error {
 			}
 			m.Error = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventRetried) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventRetried: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventRetried: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Source", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Source = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
+			}
+			m.Id = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Id |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

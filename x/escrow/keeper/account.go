@@ -1,0 +1,304 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/escrow/ledger"
+	"github.com/souk-network/souk/x/escrow/types"
+)
+
+// maxAccountBits bounds what an account may hold in all, in grains.
+const maxAccountBits = 128
+
+// OpenAccount opens an account of the owner with a first deposit of at least the denom's minimum, and moves the coins.
+func (k *Keeper) OpenAccount(ctx context.Context, owner sdk.AccAddress, deposit sdk.Coin) (uint64, error) {
+	if err := k.checkReceiver(owner); err != nil {
+		return 0, err
+	}
+	denom, err := k.DenomParams(ctx, deposit.Denom)
+	if err != nil {
+		return 0, err
+	}
+	if err := types.ValidateAmount(deposit.Amount); err != nil {
+		return 0, err
+	}
+	if deposit.Amount.LT(denom.MinDeposit) {
+		return 0, types.ErrInvalidAmount.Wrapf("deposit %s: want at least %s%s", deposit, denom.MinDeposit, denom.Denom)
+	}
+	ownerText, err := k.text(owner)
+	if err != nil {
+		return 0, err
+	}
+
+	if err := k.bank.SendCoinsFromAccountToModule(ctx, owner, types.ModuleName, sdk.NewCoins(deposit)); err != nil {
+		return 0, fmt.Errorf("deposit into a new account: %w", err)
+	}
+	id, err := k.nextAccount.Next(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("number a new account: %w", err)
+	}
+	if id >= types.MaxAccounts {
+		return 0, types.ErrInvalidAmount.Wrapf("no account ids left")
+	}
+	books := ledger.Account{Outflow: ledger.ZeroLine(), Held: math.ZeroInt()}
+	books = books.Deposit(ownerText, ledger.Grains(deposit.Amount))
+	account := types.Account{Id: id, Owner: ownerText, Denom: deposit.Denom, State: types.AccountState_ACCOUNT_STATE_FUNDED}
+	if err := k.writeAccount(ctx, withBooks(account, books)); err != nil {
+		return 0, err
+	}
+	if err := k.owners.Set(ctx, collections.Join(owner, id)); err != nil {
+		return 0, fmt.Errorf("index account %d: %w", id, err)
+	}
+	return id, emit(ctx, types.NewEventDeposited(id, ownerText, deposit))
+}
+
+// Deposit moves coins of the depositor into an account. What a stranger deposits is a gift to the owner. It returns the
+// zero second that follows, 0 while nothing is drawn.
+func (k *Keeper) Deposit(ctx context.Context, id uint64, depositor sdk.AccAddress, amount sdk.Coin) (uint64, error) {
+	account, now, err := k.liveAccount(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	if err := k.checkFunds(ctx, account, amount); err != nil {
+		return 0, err
+	}
+	text, err := k.text(depositor)
+	if err != nil {
+		return 0, err
+	}
+	if err := k.bank.SendCoinsFromAccountToModule(ctx, depositor, types.ModuleName, sdk.NewCoins(amount)); err != nil {
+		return 0, fmt.Errorf("deposit into account %d: %w", id, err)
+	}
+	account, err = k.fund(ctx, account, amount, now)
+	if err != nil {
+		return 0, err
+	}
+	return account.ZeroAt, emit(ctx, types.NewEventDeposited(id, text, amount))
+}
+
+// AddFunds moves coins of another module to an account, for its owner: into the owner's entry, or straight to the owner
+// when the account is closed. Funds that come to an exhausted account are refunded with the rest.
+func (k *Keeper) AddFunds(ctx context.Context, id uint64, amount sdk.Coin, fromModule string) error {
+	account, err := k.Account(ctx, id)
+	if err != nil {
+		return err
+	}
+	coins := sdk.NewCoins(amount)
+	if account.State == types.AccountState_ACCOUNT_STATE_CLOSED {
+		owner, err := k.address(account.Owner)
+		if err != nil {
+			return err
+		}
+		if err := k.bank.SendCoinsFromModuleToAccount(ctx, fromModule, owner, coins); err != nil {
+			return fmt.Errorf("pay the owner of closed account %d: %w", id, err)
+		}
+		return nil
+	}
+
+	now, err := k.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if due(account, now) {
+		return types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
+	}
+	if err := k.checkFunds(ctx, account, amount); err != nil {
+		return err
+	}
+	if err := k.bank.SendCoinsFromModuleToModule(ctx, fromModule, types.ModuleName, coins); err != nil {
+		return fmt.Errorf("add funds to account %d: %w", id, err)
+	}
+	if _, err := k.fund(ctx, account, amount, now); err != nil {
+		return err
+	}
+	return emit(ctx, types.NewEventDeposited(id, fromModule, amount))
+}
+
+// CloseAccount refunds what is left of an account without open streams and held money: whole micro-denom to the
+// depositors, the rest to dust.
+func (k *Keeper) CloseAccount(ctx context.Context, id uint64) (sdk.Coin, error) {
+	account, err := k.Account(ctx, id)
+	if err != nil {
+		return sdk.Coin{}, err
+	}
+	if account.State == types.AccountState_ACCOUNT_STATE_CLOSED {
+		return sdk.Coin{}, types.ErrAccountClosed.Wrapf("account %d", id)
+	}
+	if account.Streams != 0 || !account.Held.IsZero() {
+		return sdk.Coin{}, types.ErrAccountBusy.Wrapf("account %d: %d streams open, %s grains held", id, account.Streams,
+			account.Held)
+	}
+	now, err := k.Now(ctx)
+	if err != nil {
+		return sdk.Coin{}, err
+	}
+
+	books, refunds, dust := booksOf(account).Settle(now).Empty()
+	refunded := sdk.NewCoin(account.Denom, math.ZeroInt())
+	for _, r := range refunds {
+		coin := sdk.NewCoin(account.Denom, r.Micro)
+		if err := k.refund(ctx, id, r.Depositor, coin); err != nil {
+			return sdk.Coin{}, err
+		}
+		refunded = refunded.Add(coin)
+	}
+	if err := k.addDust(ctx, account.Denom, dust); err != nil {
+		return sdk.Coin{}, err
+	}
+	account = withBooks(account, books)
+	account.State = types.AccountState_ACCOUNT_STATE_CLOSED
+	if err := k.writeAccount(ctx, account); err != nil {
+		return sdk.Coin{}, err
+	}
+	return refunded, emit(ctx, types.NewEventAccountClosed(account, refunded))
+}
+
+func (k *Keeper) refund(ctx context.Context, id uint64, depositor string, coin sdk.Coin) error {
+	to, err := k.address(depositor)
+	if err != nil {
+		return err
+	}
+	if err := k.bank.SendCoinsFromModuleToAccount(ctx, types.ModuleName, to, sdk.NewCoins(coin)); err != nil {
+		return fmt.Errorf("refund account %d: %w", id, err)
+	}
+	return nil
+}
+
+// Account returns an account as of its last touch, or ErrAccountNotFound.
+func (k *Keeper) Account(ctx context.Context, id uint64) (types.Account, error) {
+	account, err := k.accounts.Get(ctx, id)
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.Account{}, types.ErrAccountNotFound.Wrapf("account %d", id)
+	}
+	if err != nil {
+		return types.Account{}, fmt.Errorf("read account %d: %w", id, err)
+	}
+	return unpackAccount(id, account), nil
+}
+
+// liveAccount returns an account that can be drawn on now, with the second of now. One that is due, because blocks have
+// more deadlines than they may process, is refused until it is processed: so nothing depends on that delay.
+func (k *Keeper) liveAccount(ctx context.Context, id uint64) (types.Account, uint64, error) {
+	account, err := k.Account(ctx, id)
+	if err != nil {
+		return types.Account{}, 0, err
+	}
+	now, err := k.Now(ctx)
+	if err != nil {
+		return types.Account{}, 0, err
+	}
+	switch {
+	case account.State == types.AccountState_ACCOUNT_STATE_CLOSED:
+		return types.Account{}, 0, types.ErrAccountClosed.Wrapf("account %d", id)
+	case account.ExhaustedAt != 0:
+		return types.Account{}, 0, types.ErrExhausted.Wrapf("account %d, at second %d", id, account.ExhaustedAt)
+	case due(account, now):
+		return types.Account{}, 0, types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
+	}
+	return account, now, nil
+}
+
+// due tells that the funds of an account ended at or before now and this was not processed yet.
+func due(account types.Account, now uint64) bool { return account.ZeroAt != 0 && account.ZeroAt <= now }
+
+// checkFunds refuses funds that an account cannot take.
+func (k *Keeper) checkFunds(ctx context.Context, account types.Account, amount sdk.Coin) error {
+	if err := types.ValidateAmount(amount.Amount); err != nil {
+		return err
+	}
+	if amount.Denom != account.Denom {
+		return types.ErrDenom.Wrapf("account %d holds %s, not %q", account.Id, account.Denom, amount.Denom)
+	}
+	if _, err := k.DenomParams(ctx, amount.Denom); err != nil {
+		return err
+	}
+	total := booksOf(account).Total().Add(ledger.Grains(amount.Amount))
+	if total.BigInt().BitLen() > maxAccountBits {
+		return types.ErrInvalidAmount.Wrapf("account %d would hold more than 2^%d grains", account.Id, maxAccountBits)
+	}
+	return nil
+}
+
+// fund writes coins that have arrived into the owner's entry.
+func (k *Keeper) fund(ctx context.Context, account types.Account, amount sdk.Coin, now uint64) (types.Account, error) {
+	books := booksOf(account).Settle(now).Deposit(account.Owner, ledger.Grains(amount.Amount))
+	return k.saveAccount(ctx, account, books)
+}
+
+// checkReceiver refuses addresses that a refund could not reach.
+func (k *Keeper) checkReceiver(addr sdk.AccAddress) error {
+	if err := sdk.VerifyAddressFormat(addr); err != nil {
+		return types.ErrInvalidAddress.Wrap(err.Error())
+	}
+	if k.bank.BlockedAddr(addr) {
+		return types.ErrInvalidAddress.Wrapf("%s may not receive coins", addr)
+	}
+	return nil
+}
+
+// saveAccount writes new books into an account, and moves its zero second.
+func (k *Keeper) saveAccount(ctx context.Context, account types.Account, books ledger.Account) (types.Account, error) {
+	before := account.ZeroAt
+	account = withBooks(account, books)
+	account.ZeroAt, _ = books.ZeroSecond()
+	if account.ZeroAt != before {
+		if err := k.moveZeroSecond(ctx, account.Id, before, account.ZeroAt); err != nil {
+			return types.Account{}, err
+		}
+	}
+	return account, k.writeAccount(ctx, account)
+}
+
+func (k *Keeper) moveZeroSecond(ctx context.Context, id, from, to uint64) error {
+	if from != 0 {
+		if err := k.zeroSeconds.Remove(ctx, collections.Join(from, id)); err != nil {
+			return fmt.Errorf("drop zero second %d of account %d: %w", from, id, err)
+		}
+	}
+	if to != 0 {
+		if err := k.zeroSeconds.Set(ctx, collections.Join(to, id)); err != nil {
+			return fmt.Errorf("set zero second %d of account %d: %w", to, id, err)
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) writeAccount(ctx context.Context, account types.Account) error {
+	if err := k.accounts.Set(ctx, account.Id, packAccount(account)); err != nil {
+		return fmt.Errorf("write account %d: %w", account.Id, err)
+	}
+	return nil
+}
+
+// addDust keeps what rounding left over, in grains.
+func (k *Keeper) addDust(ctx context.Context, denom string, grains math.Int) error {
+	if grains.IsZero() {
+		return nil
+	}
+	before, err := k.dustOf(ctx, denom)
+	if err != nil {
+		return err
+	}
+	if err := k.dust.Set(ctx, denom, before.Add(grains)); err != nil {
+		return fmt.Errorf("write dust of %s: %w", denom, err)
+	}
+	return nil
+}
+
+func (k *Keeper) dustOf(ctx context.Context, denom string) (math.Int, error) {
+	dust, err := k.dust.Get(ctx, denom)
+	if errors.Is(err, collections.ErrNotFound) {
+		return math.ZeroInt(), nil
+	}
+	if err != nil {
+		return math.Int{}, fmt.Errorf("read dust of %s: %w", denom, err)
+	}
+	return dust, nil
+}

@@ -1,0 +1,119 @@
+package keeper
+
+import (
+	"fmt"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/escrow/types"
+)
+
+// costed is a source whose items differ in work. The cost of the first item counts against the block's cap.
+type costed interface {
+	nextCost(ctx sdk.Context) (uint32, error)
+}
+
+// deadline is the first item of a source.
+type deadline struct {
+	source types.DeadlineSource
+	second uint64
+}
+
+// processDeadlines processes what is due in the order of time, as much as a block may, and returns the frontier: the
+// second before which nothing is pending. When a source cannot even say what is due, or an item cannot be taken out of
+// its queue, the rest waits for the next block: time must not run past it.
+func (k *Keeper) processDeadlines(ctx sdk.Context, clock types.Clock, limit uint32) uint64 {
+	now, frontier := clock.Now(), clock.Frontier
+	for used := uint32(0); ; {
+		next, found, err := k.earliest(ctx)
+		if err != nil {
+			k.logger(ctx).Error("deadlines stall", "err", err)
+			return frontier
+		}
+		if !found || next.second > now {
+			return now
+		}
+		// An item that was filed for a second long past takes effect where time stands.
+		frontier = max(frontier, next.second)
+		if used >= limit {
+			return frontier
+		}
+		cost, err := k.processDeadline(at(ctx, frontier), next)
+		if err != nil {
+			k.logger(ctx).Error("deadlines stall", "source", next.source.Name(), "second", next.second, "err", err)
+			return frontier
+		}
+		used += cost
+	}
+}
+
+// earliest returns the first item over all sources; of a tie, that of the source registered first.
+func (k *Keeper) earliest(ctx sdk.Context) (first deadline, found bool, err error) {
+	for _, source := range k.sources {
+		var second uint64
+		var ok bool
+		err := guard(func() (err error) {
+			second, ok, err = source.NextDeadline(ctx)
+			return err
+		})
+		if err != nil {
+			return deadline{}, false, fmt.Errorf("next deadline of %s: %w", source.Name(), err)
+		}
+		if ok && (!found || second < first.second) {
+			first, found = deadline{source, second}, true
+		}
+	}
+	return first, found, nil
+}
+
+// processDeadline processes one item in a context of its own. One that fails leaves nothing behind but its entry in
+// quarantine. It returns the work done.
+func (k *Keeper) processDeadline(ctx sdk.Context, next deadline) (uint32, error) {
+	cost, err := nextCost(ctx, next.source)
+	if err != nil {
+		return 0, err
+	}
+	failure := k.isolate(ctx, func(ctx sdk.Context) error {
+		_, err := next.source.ProcessNext(ctx)
+		return err
+	})
+	if failure == nil {
+		return cost, nil
+	}
+	return cost, k.isolate(ctx, func(ctx sdk.Context) error {
+		id, err := next.source.Quarantine(ctx)
+		if err != nil {
+			return fmt.Errorf("quarantine after %q: %w", failure, err)
+		}
+		return k.addQuarantined(ctx, types.Quarantined{
+			Source: next.source.Name(), Id: id, Second: next.second, Error: brief(failure),
+		})
+	})
+}
+
+func nextCost(ctx sdk.Context, source types.DeadlineSource) (uint32, error) {
+	if c, ok := source.(costed); ok {
+		return c.nextCost(ctx)
+	}
+	return 1, nil
+}
+
+// isolate runs f in a cache context that is written only if f succeeds.
+func (k *Keeper) isolate(ctx sdk.Context, f func(sdk.Context) error) error {
+	cache, write := ctx.CacheContext()
+	if err := guard(func() error { return f(cache) }); err != nil {
+		return err
+	}
+	write()
+	return nil
+}
+
+// guard turns a panic into an error, so that a bad item cannot stop the chain.
+func guard(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = types.ErrPanic.Wrapf("%v", r)
+		}
+	}()
+	return f()
+}

@@ -1,0 +1,185 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/escrow/types"
+)
+
+// zeroSource is escrow's own queue of deadlines: the zero seconds of accounts.
+type zeroSource struct{ *Keeper }
+
+var (
+	_ types.DeadlineSource = zeroSource{}
+	_ costed               = zeroSource{}
+)
+
+func (zeroSource) Name() string { return types.ZeroSource }
+
+func (z zeroSource) NextDeadline(ctx context.Context) (uint64, bool, error) {
+	second, _, found, err := z.first(ctx)
+	return second, found, err
+}
+
+// ProcessNext ends the account whose money ran out first.
+func (z zeroSource) ProcessNext(ctx context.Context) (uint64, error) {
+	id, err := z.mustFirst(ctx)
+	if err != nil {
+		return 0, err
+	}
+	account, err := z.stopAccount(ctx, id)
+	if err != nil {
+		return id, err
+	}
+	return id, z.endAccount(ctx, account)
+}
+
+// Quarantine stops the money of the account all the same; only its streams' hooks and its refund wait.
+func (z zeroSource) Quarantine(ctx context.Context) (uint64, error) {
+	id, err := z.mustFirst(ctx)
+	if err != nil {
+		return 0, err
+	}
+	_, err = z.stopAccount(ctx, id)
+	return id, err
+}
+
+// Retry ends an account that was stopped; one that was closed in the meantime needs nothing more.
+func (z zeroSource) Retry(ctx context.Context, id uint64) error {
+	account, err := z.Account(ctx, id)
+	if err != nil {
+		return err
+	}
+	if account.State == types.AccountState_ACCOUNT_STATE_CLOSED {
+		return nil
+	}
+	if account.ExhaustedAt == 0 {
+		return types.ErrBroken.Wrapf("account %d is in quarantine and not stopped", id)
+	}
+	return z.endAccount(ctx, account)
+}
+
+// nextCost is one more than the streams that end with the account.
+func (z zeroSource) nextCost(ctx sdk.Context) (uint32, error) {
+	id, err := z.mustFirst(ctx)
+	if err != nil {
+		return 0, err
+	}
+	account, err := z.Account(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return 1 + account.Streams, nil
+}
+
+// first returns the earliest zero second and its account.
+func (k *Keeper) first(ctx context.Context) (second, id uint64, found bool, err error) {
+	iterator, err := k.zeroSeconds.Iterate(ctx, nil)
+	if err != nil {
+		return 0, 0, false, fmt.Errorf("walk zero seconds: %w", err)
+	}
+	defer iterator.Close()
+	if !iterator.Valid() {
+		return 0, 0, false, nil
+	}
+	key, err := iterator.Key()
+	if err != nil {
+		return 0, 0, false, fmt.Errorf("walk zero seconds: %w", err)
+	}
+	return key.K1(), key.K2(), true, nil
+}
+
+func (k *Keeper) mustFirst(ctx context.Context) (uint64, error) {
+	_, id, found, err := k.first(ctx)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		return 0, types.ErrAccountNotFound.Wrap("no account is due")
+	}
+	return id, nil
+}
+
+// stopAccount stops all streams of an account at its zero second, together, and latches that second. The streams stay
+// filed as open until endAccount has told the hooks.
+func (k *Keeper) stopAccount(ctx context.Context, id uint64) (types.Account, error) {
+	account, err := k.Account(ctx, id)
+	if err != nil {
+		return types.Account{}, err
+	}
+	streams, err := k.openStreamsOf(ctx, id)
+	if err != nil {
+		return types.Account{}, err
+	}
+	account.ExhaustedAt = account.ZeroAt
+	books := booksOf(account)
+	for _, stream := range streams {
+		stream.ClosedAt = account.ExhaustedAt
+		books.Outflow = books.Outflow.Stop(stream.Rate, stream.ClosedAt)
+		if err := k.stopInflow(ctx, stream, account.Denom); err != nil {
+			return types.Account{}, err
+		}
+		if err := k.openStreams.Set(ctx, stream.Id, packStream(stream)); err != nil {
+			return types.Account{}, fmt.Errorf("write stream %d: %w", stream.Id, err)
+		}
+	}
+	return k.saveAccount(ctx, account, books.Settle(account.ExhaustedAt))
+}
+
+// endAccount files the stopped streams as closed, tells the hooks, and refunds what is left.
+func (k *Keeper) endAccount(ctx context.Context, account types.Account) error {
+	streams, err := k.openStreamsOf(ctx, account.Id)
+	if err != nil {
+		return err
+	}
+	account.Streams = 0
+	if err := k.writeAccount(ctx, account); err != nil {
+		return err
+	}
+	for _, stream := range streams {
+		if err := k.fileClosed(ctx, stream); err != nil {
+			return err
+		}
+	}
+	if err := k.tellExhausted(ctx, account, streams); err != nil {
+		return err
+	}
+	_, err = k.CloseAccount(ctx, account.Id)
+	return err
+}
+
+func (k *Keeper) tellExhausted(ctx context.Context, account types.Account, streams []types.Stream) error {
+	if k.hooks == nil {
+		return nil
+	}
+	for _, stream := range streams {
+		if err := k.hooks.AfterStreamExhausted(ctx, stream, account.ExhaustedAt); err != nil {
+			return fmt.Errorf("after stream %d ended: %w", stream.Id, err)
+		}
+	}
+	if err := k.hooks.AfterAccountExhausted(ctx, account, account.ExhaustedAt); err != nil {
+		return fmt.Errorf("after account %d ended: %w", account.Id, err)
+	}
+	return nil
+}
+
+// openStreamsOf returns the open streams of an account, at most MaxStreams.
+func (k *Keeper) openStreamsOf(ctx context.Context, account uint64) ([]types.Stream, error) {
+	iterator, err := k.openStreams.Iterate(ctx, streamsOf(account))
+	if err != nil {
+		return nil, fmt.Errorf("walk streams of account %d: %w", account, err)
+	}
+	defer iterator.Close()
+	var streams []types.Stream
+	for ; iterator.Valid(); iterator.Next() {
+		entry, err := iterator.KeyValue()
+		if err != nil {
+			return nil, fmt.Errorf("walk streams of account %d: %w", account, err)
+		}
+		streams = append(streams, unpackStream(entry.Key, entry.Value))
+	}
+	return streams, nil
+}

@@ -1,0 +1,64 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/escrow/types"
+)
+
+func (k *Keeper) addQuarantined(ctx sdk.Context, item types.Quarantined) error {
+	k.logger(ctx).Error("deadline quarantined", "source", item.Source, "id", item.Id, "second", item.Second, "err", item.Error)
+	if err := k.quarantine.Set(ctx, collections.Join(item.Source, item.Id), item); err != nil {
+		return fmt.Errorf("quarantine item %d of %s: %w", item.Id, item.Source, err)
+	}
+	return emit(ctx, types.NewEventQuarantined(item))
+}
+
+// RetryQuarantined processes a quarantined item at the present second, and takes it out of quarantine if that succeeds.
+func (k *Keeper) RetryQuarantined(ctx context.Context, name string, id uint64) error {
+	source, ok := k.source(name)
+	if !ok {
+		return types.ErrUnknownSource.Wrapf("%.*q", types.MaxSourceBytes, name)
+	}
+	key := collections.Join(name, id)
+	found, err := k.quarantine.Has(ctx, key)
+	if err != nil {
+		return fmt.Errorf("read quarantine: %w", err)
+	}
+	if !found {
+		return types.ErrNotQuarantined.Wrapf("item %d of %s", id, name)
+	}
+	err = k.isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error { return source.Retry(ctx, id) })
+	if err != nil {
+		return fmt.Errorf("retry item %d of %s: %w", id, name, err)
+	}
+	if err := k.quarantine.Remove(ctx, key); err != nil {
+		return fmt.Errorf("release item %d of %s from quarantine: %w", id, name, err)
+	}
+	return emit(ctx, types.NewEventRetried(name, id))
+}
+
+func (k *Keeper) source(name string) (types.DeadlineSource, bool) {
+	for _, source := range k.sources {
+		if source.Name() == name {
+			return source, true
+		}
+	}
+	return nil, false
+}
+
+// brief returns an error's text, cut to what quarantine keeps. A panic of the Go runtime is named without its addresses,
+// which differ between nodes.
+func brief(err error) string {
+	text := err.Error()
+	if errors.Is(err, types.ErrPanic) {
+		text = types.ErrPanic.Error()
+	}
+	return text[:min(len(text), types.MaxErrorBytes)]
+}

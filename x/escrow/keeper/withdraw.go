@@ -1,0 +1,123 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/escrow/ledger"
+	"github.com/souk-network/souk/x/escrow/types"
+)
+
+// WithdrawEarnings pays all matured earnings of a payee in a denom to a recipient, less the fee, which goes to the
+// community pool. It merges at most MaxMerge epochs; a payee who waited longer calls again. Less than one micro-denom
+// stays in the pot.
+func (k *Keeper) WithdrawEarnings(
+	ctx context.Context, payee, recipient sdk.AccAddress, denom string,
+) (net, fee sdk.Coin, err error) {
+	if err := k.checkReceiver(recipient); err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	clock, now, err := k.present(ctx)
+	if err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	pot, err := k.currentPot(ctx, clock, payee, denom)
+	if err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	if pot.Available, err = k.mergeMatured(ctx, payee, pot, now); err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	amount, rest := ledger.SplitMicro(pot.Available)
+	if amount.IsZero() {
+		return sdk.Coin{}, sdk.Coin{}, types.ErrNothingToWithdraw.Wrapf("%s earned no matured %s", pot.Payee, denom)
+	}
+	pot.Available = rest
+	if err := k.writePot(ctx, payee, pot); err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	return k.payOut(ctx, pot, recipient, amount)
+}
+
+// payOut splits an amount in micro-denom between the recipient and the community pool.
+func (k *Keeper) payOut(
+	ctx context.Context, pot types.Pot, recipient sdk.AccAddress, amount math.Int,
+) (net, fee sdk.Coin, err error) {
+	params, err := k.Params(ctx)
+	if err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	recipientText, err := k.text(recipient)
+	if err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	fee = sdk.NewCoin(pot.Denom, ledger.Fee(amount, params.FeeBps))
+	net = sdk.NewCoin(pot.Denom, amount.Sub(fee.Amount))
+	if err := k.bank.SendCoinsFromModuleToAccount(ctx, types.ModuleName, recipient, sdk.NewCoins(net)); err != nil {
+		return sdk.Coin{}, sdk.Coin{}, fmt.Errorf("pay earnings of %s: %w", pot.Payee, err)
+	}
+	if err := k.fundCommunity(ctx, fee); err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	return net, fee, emit(ctx, types.NewEventWithdrawn(pot.Payee, recipientText, net, fee))
+}
+
+// mergeMatured adds the payable part of matured epochs to what is available, oldest first, and drops their pots. What
+// nobody claimed of them goes to the community pool. It stops at an epoch that is not credited or not matured.
+func (k *Keeper) mergeMatured(ctx context.Context, payee sdk.AccAddress, pot types.Pot, now uint64) (math.Int, error) {
+	matured, err := k.maturedPots(ctx, payee, pot.Denom, now)
+	if err != nil {
+		return math.Int{}, err
+	}
+	available, unclaimed := pot.Available, math.ZeroInt()
+	for _, m := range matured {
+		available = available.Add(m.Payable)
+		unclaimed = unclaimed.Add(m.Refundable)
+		if err := k.epochPots.Remove(ctx, collections.Join3(payee, pot.Denom, m.Epoch)); err != nil {
+			return math.Int{}, fmt.Errorf("drop epoch pot %d of %s: %w", m.Epoch, pot.Payee, err)
+		}
+	}
+	micro, dust := ledger.SplitMicro(unclaimed)
+	if err := k.addDust(ctx, pot.Denom, dust); err != nil {
+		return math.Int{}, err
+	}
+	return available, k.fundCommunity(ctx, sdk.NewCoin(pot.Denom, micro))
+}
+
+// maturedPots returns the oldest epoch pots that may be merged, at most MaxMerge.
+func (k *Keeper) maturedPots(ctx context.Context, payee sdk.AccAddress, denom string, now uint64) ([]types.EpochPot, error) {
+	iterator, err := k.epochPots.Iterate(ctx, collections.NewSuperPrefixedTripleRange[sdk.AccAddress, string, uint64](payee, denom))
+	if err != nil {
+		return nil, fmt.Errorf("walk epoch pots: %w", err)
+	}
+	defer iterator.Close()
+	var matured []types.EpochPot
+	for ; iterator.Valid() && len(matured) < types.MaxMerge; iterator.Next() {
+		entry, err := iterator.KeyValue()
+		if err != nil {
+			return nil, fmt.Errorf("walk epoch pots: %w", err)
+		}
+		if !entry.Value.Credited || entry.Value.MaturesAt > now {
+			break
+		}
+		entry.Value.Epoch = entry.Key.K3()
+		matured = append(matured, entry.Value)
+	}
+	return matured, nil
+}
+
+func (k *Keeper) fundCommunity(ctx context.Context, coin sdk.Coin) error {
+	if coin.IsZero() {
+		return nil
+	}
+	sender := k.auth.GetModuleAddress(types.ModuleName)
+	if err := k.communityPool.FundCommunityPool(ctx, sdk.NewCoins(coin), sender); err != nil {
+		return fmt.Errorf("fund the community pool with %s: %w", coin, err)
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package ledger
+
+import (
+	"math"
+
+	sdkmath "cosmossdk.io/math"
+)
+
+// Never is the zero second of an account whose funds outlast every clock: 2^62 seconds.
+const Never = uint64(math.MaxInt64)/2 + 1
+
+// Entry is one depositor's share of an account, in grains. Remainder + Spent changes only by deposits and refunds.
+type Entry struct {
+	// Depositor receives what is left of the entry.
+	Depositor string
+	// Remainder is left as of the last settlement.
+	Remainder sdkmath.Int
+	// Spent was drawn as of the last settlement.
+	Spent sdkmath.Int
+}
+
+// Account is what pays: deposits, less what has flowed out, less what is held.
+type Account struct {
+	// Outflow is what the streams have drawn since the account opened.
+	Outflow Line
+	// Held is reserved and can be drawn by nobody.
+	Held sdkmath.Int
+	// Entries fund the account, oldest first.
+	Entries []Entry
+}
+
+// Total returns all that was deposited and not refunded, spent or not.
+func (a Account) Total() sdkmath.Int {
+	total := sdkmath.ZeroInt()
+	for _, e := range a.Entries {
+		total = total.Add(e.Remainder).Add(e.Spent)
+	}
+	return total
+}
+
+// Balance returns what is left at second t, held money included.
+func (a Account) Balance(t uint64) sdkmath.Int { return a.Total().Sub(a.Outflow.At(t)) }
+
+// Free returns what is left at second t and not held.
+func (a Account) Free(t uint64) sdkmath.Int { return a.Balance(t).Sub(a.Held) }
+
+// ZeroSecond returns the last whole second that all streams can be paid in full without held money. There is none
+// while nothing is drawn. An account that is overdrawn from the start has zero second 0.
+func (a Account) ZeroSecond() (uint64, bool) {
+	if !a.Outflow.Slope.IsPositive() {
+		return 0, false
+	}
+	left := a.Total().Sub(a.Held).Sub(a.Outflow.Intercept)
+	if left.IsNegative() {
+		return 0, true
+	}
+	second := left.Quo(a.Outflow.Slope)
+	if !second.IsUint64() || second.Uint64() > Never {
+		return Never, true
+	}
+	return second.Uint64(), true
+}
+
+// Settle writes the outflow at second t into the entries: money is drawn from the oldest entry that has some, and
+// comes back, when a stream closed earlier than the last settlement, to the newest entry that was drawn on. The
+// caller settles only while Balance(t) is not negative; a shortage would be left undrawn.
+func (a Account) Settle(t uint64) Account {
+	spent := sdkmath.ZeroInt()
+	for _, e := range a.Entries {
+		spent = spent.Add(e.Spent)
+	}
+	change := a.Outflow.At(t).Sub(spent)
+	if change.IsNegative() {
+		a.Entries = giveBack(a.Entries, change.Neg())
+	} else {
+		a.Entries = draw(a.Entries, change)
+	}
+	return a
+}
+
+// draw moves grains from remainder to spent, oldest entry first.
+func draw(entries []Entry, grains sdkmath.Int) []Entry {
+	out := append([]Entry(nil), entries...)
+	for i := 0; i < len(out) && grains.IsPositive(); i++ {
+		part := sdkmath.MinInt(grains, out[i].Remainder)
+		out[i].Remainder = out[i].Remainder.Sub(part)
+		out[i].Spent = out[i].Spent.Add(part)
+		grains = grains.Sub(part)
+	}
+	return out
+}
+
+// giveBack moves grains from spent to remainder, newest entry first.
+func giveBack(entries []Entry, grains sdkmath.Int) []Entry {
+	out := append([]Entry(nil), entries...)
+	for i := len(out) - 1; i >= 0 && grains.IsPositive(); i-- {
+		part := sdkmath.MinInt(grains, out[i].Spent)
+		out[i].Spent = out[i].Spent.Sub(part)
+		out[i].Remainder = out[i].Remainder.Add(part)
+		grains = grains.Sub(part)
+	}
+	return out
+}
+
+// Deposit adds grains to the entry of a depositor, or appends an entry.
+func (a Account) Deposit(depositor string, grains sdkmath.Int) Account {
+	entries := append([]Entry(nil), a.Entries...)
+	for i := range entries {
+		if entries[i].Depositor == depositor {
+			entries[i].Remainder = entries[i].Remainder.Add(grains)
+			a.Entries = entries
+			return a
+		}
+	}
+	a.Entries = append(entries, Entry{Depositor: depositor, Remainder: grains, Spent: sdkmath.ZeroInt()})
+	return a
+}
+
+// Refund is what one depositor gets back, in whole micro-denom.
+type Refund struct {
+	// Depositor receives.
+	Depositor string
+	// Micro is the amount in micro-denom, rounded down.
+	Micro sdkmath.Int
+}
+
+// Empty takes all that is left out of a settled account: whole micro-denom for the depositors, less than one
+// micro-denom of dust an entry, in grains. What was spent stays written.
+func (a Account) Empty() (emptied Account, refunds []Refund, dust sdkmath.Int) {
+	dust = sdkmath.ZeroInt()
+	entries := append([]Entry(nil), a.Entries...)
+	for i := range entries {
+		micro, rest := SplitMicro(entries[i].Remainder)
+		dust = dust.Add(rest)
+		if micro.IsPositive() {
+			refunds = append(refunds, Refund{Depositor: entries[i].Depositor, Micro: micro})
+		}
+		entries[i].Remainder = sdkmath.ZeroInt()
+	}
+	a.Entries = entries
+	return a, refunds, dust
+}

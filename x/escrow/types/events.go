@@ -1,0 +1,52 @@
+package types
+
+import (
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+)
+
+// NewEventDeposited tells that money entered an account.
+func NewEventDeposited(account uint64, depositor string, amount sdk.Coin) *EventDeposited {
+	return &EventDeposited{Account: account, Depositor: depositor, Amount: amount.String()}
+}
+
+// NewEventStreamOpened tells that a stream starts to pay.
+func NewEventStreamOpened(s Stream) *EventStreamOpened {
+	return &EventStreamOpened{Stream: s.Id, Ref: s.Ref, Account: s.Account, Rate: s.Rate, Second: s.OpenedAt}
+}
+
+// NewEventStreamClosed tells that a stream paid up to its closed_at.
+func NewEventStreamClosed(s Stream) *EventStreamClosed {
+	return &EventStreamClosed{Stream: s.Id, Ref: s.Ref, Account: s.Account, Second: s.ClosedAt}
+}
+
+// NewEventHoldPaid tells that a provider was paid once for capacity that it kept free.
+func NewEventHoldPaid(account, ref uint64, payee string, grains math.Int) *EventHoldPaid {
+	return &EventHoldPaid{Ref: ref, Account: account, Payee: payee, Grains: grains.String()}
+}
+
+// NewEventAccountClosed tells that an account refunded what was left.
+func NewEventAccountClosed(a Account, refunded sdk.Coin) *EventAccountClosed {
+	return &EventAccountClosed{Account: a.Id, Refunded: refunded.String(), Exhausted: a.ExhaustedAt != 0}
+}
+
+// NewEventEpochClosed tells that the accruals of [start, end) are final.
+func NewEventEpochClosed(epoch, start, end uint64) *EventEpochClosed {
+	return &EventEpochClosed{Epoch: epoch, Start: start, End: end}
+}
+
+// NewEventWithdrawn tells that earnings left the module.
+func NewEventWithdrawn(payee, recipient string, amount, fee sdk.Coin) *EventWithdrawn {
+	return &EventWithdrawn{Payee: payee, Recipient: recipient, Amount: amount.String(), Fee: fee.String()}
+}
+
+// NewEventQuarantined tells that a due item failed and was set aside.
+func NewEventQuarantined(q Quarantined) *EventQuarantined {
+	return &EventQuarantined{Source: q.Source, Id: q.Id, Error: q.Error}
+}
+
+// NewEventRetried tells that a quarantined item was processed after all.
+func NewEventRetried(source string, id uint64) *EventRetried {
+	return &EventRetried{Source: source, Id: id}
+}

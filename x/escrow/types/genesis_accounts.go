@@ -1,0 +1,157 @@
+package types
+
+import (
+	"fmt"
+
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+)
+
+// accountTally is an account with what its open streams add up to.
+type accountTally struct {
+	account Account
+	streams uint32
+	rate    math.Int
+}
+
+func (v *genesisValidator) validateAccounts() error {
+	last := uint64(0)
+	for _, a := range v.genesis.Accounts {
+		if a.Id <= last {
+			return fmt.Errorf("account %d: ids must rise from 1", a.Id)
+		}
+		last = a.Id
+		if err := v.validateAccount(a); err != nil {
+			return fmt.Errorf("account %d: %w", a.Id, err)
+		}
+		v.accounts[a.Id] = &accountTally{account: a, rate: math.ZeroInt()}
+	}
+	if v.genesis.NextAccount <= last || v.genesis.NextAccount > MaxAccounts {
+		return fmt.Errorf("next_account is %d after account %d", v.genesis.NextAccount, last)
+	}
+	return nil
+}
+
+func (v *genesisValidator) validateAccount(a Account) error {
+	if err := v.address(a.Owner); err != nil {
+		return fmt.Errorf("owner: %w", err)
+	}
+	if err := sdk.ValidateDenom(a.Denom); err != nil {
+		return err
+	}
+	switch {
+	case a.State != AccountState_ACCOUNT_STATE_FUNDED && a.State != AccountState_ACCOUNT_STATE_CLOSED:
+		return fmt.Errorf("state %d", a.State)
+	case !fitsAmount(a.Held):
+		return fmt.Errorf("held amount out of range")
+	case !fits(a.Outflow.Intercept) || !fitsAmount(a.Outflow.Slope):
+		return fmt.Errorf("outflow out of range")
+	case a.Streams > MaxStreams || a.StreamsOpened > MaxStreamsOpened:
+		return fmt.Errorf("%d streams open of %d", a.Streams, a.StreamsOpened)
+	case a.State == AccountState_ACCOUNT_STATE_CLOSED && (a.Streams != 0 || !a.Held.IsZero()):
+		return fmt.Errorf("closed while in use")
+	case a.ExhaustedAt > v.genesis.Clock.Now():
+		return fmt.Errorf("exhausted in the future")
+	}
+	return v.validateDeposits(a)
+}
+
+func (v *genesisValidator) validateDeposits(a Account) error {
+	if len(a.Deposits) == 0 || len(a.Deposits) > MaxDeposits {
+		return fmt.Errorf("%d deposits: want 1 to %d", len(a.Deposits), MaxDeposits)
+	}
+	seen := make(map[string]bool, len(a.Deposits))
+	for _, d := range a.Deposits {
+		if err := v.address(d.Depositor); err != nil {
+			return fmt.Errorf("depositor: %w", err)
+		}
+		if !fitsAmount(d.Remainder) || !fitsAmount(d.Spent) || seen[d.Depositor] {
+			return fmt.Errorf("deposit of %s out of range or twice", d.Depositor)
+		}
+		if a.State == AccountState_ACCOUNT_STATE_CLOSED && !d.Remainder.IsZero() {
+			return fmt.Errorf("closed and not refunded")
+		}
+		seen[d.Depositor] = true
+	}
+	return nil
+}
+
+func (v *genesisValidator) validateStreams() error {
+	if err := v.eachStream(v.genesis.OpenStreams, v.countOpenStream); err != nil {
+		return err
+	}
+	return v.eachStream(v.genesis.ClosedStreams, v.checkClosedStream)
+}
+
+func (v *genesisValidator) eachStream(streams []Stream, check func(*accountTally, Stream) error) error {
+	last := uint64(0)
+	for _, s := range streams {
+		if s.Id <= last {
+			return fmt.Errorf("stream %d: ids must rise", s.Id)
+		}
+		last = s.Id
+		tally, ok := v.accounts[s.Account]
+		if !ok || AccountOfStream(s.Id) != s.Account || s.Id > StreamID(s.Account, tally.account.StreamsOpened) {
+			return fmt.Errorf("stream %d does not belong to account %d", s.Id, s.Account)
+		}
+		if err := v.validateStream(s); err != nil {
+			return fmt.Errorf("stream %d: %w", s.Id, err)
+		}
+		if err := check(tally, s); err != nil {
+			return fmt.Errorf("stream %d: %w", s.Id, err)
+		}
+	}
+	return nil
+}
+
+func (v *genesisValidator) validateStream(s Stream) error {
+	if err := v.address(s.Payee); err != nil {
+		return fmt.Errorf("payee: %w", err)
+	}
+	if err := ValidateRate(s.Rate); err != nil {
+		return err
+	}
+	if err := ValidateKind(s.Kind); err != nil {
+		return err
+	}
+	if s.OpenedAt == 0 || s.OpenedAt > v.genesis.Clock.Now() || s.ClosedAt > v.genesis.Clock.Now() {
+		return fmt.Errorf("runs from %d to %d", s.OpenedAt, s.ClosedAt)
+	}
+	return nil
+}
+
+// countOpenStream adds a stream to its account and its pot. A stream that was stopped, because its account is exhausted
+// and in quarantine, counts but does not flow.
+func (v *genesisValidator) countOpenStream(tally *accountTally, s Stream) error {
+	tally.streams++
+	if s.ClosedAt != 0 {
+		if s.ClosedAt != tally.account.ExhaustedAt {
+			return fmt.Errorf("open, but closed at %d", s.ClosedAt)
+		}
+		return nil
+	}
+	tally.rate = tally.rate.Add(math.NewIntFromUint64(s.Rate))
+	v.pot(potKey{s.Payee, tally.account.Denom}).add(s)
+	return nil
+}
+
+func (v *genesisValidator) checkClosedStream(_ *accountTally, s Stream) error {
+	if s.ClosedAt < s.OpenedAt {
+		return fmt.Errorf("opened at %d, closed at %d", s.OpenedAt, s.ClosedAt)
+	}
+	return nil
+}
+
+func (v *genesisValidator) compareAccounts() error {
+	for _, a := range v.genesis.Accounts {
+		tally := v.accounts[a.Id]
+		if a.Streams != tally.streams {
+			return fmt.Errorf("account %d counts %d streams, has %d", a.Id, a.Streams, tally.streams)
+		}
+		if !a.Outflow.Slope.Equal(tally.rate) {
+			return fmt.Errorf("account %d draws %s, its streams %s", a.Id, a.Outflow.Slope, tally.rate)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,39 @@
+package types
+
+import (
+	"context"
+
+	"cosmossdk.io/math"
+)
+
+// Hooks tell the module above that money ran out. On exhaustion of an account at second T the streams are all closed
+// at T, then AfterStreamExhausted is called for each, then AfterAccountExhausted; that one must release what is held
+// and may not leave streams open. Then escrow refunds the remainder. An error or a panic undoes the whole item and
+// puts it into quarantine, with the streams stopped at T all the same.
+type Hooks interface {
+	AfterStreamExhausted(ctx context.Context, stream Stream, at uint64) error
+	AfterAccountExhausted(ctx context.Context, account Account, at uint64) error
+}
+
+// DeadlineSource is a queue of items that are due at a second. Escrow processes the items of all sources in the order
+// of time, and ties in the order of registration, each in its own cache context.
+type DeadlineSource interface {
+	// Name is unique and at most 32 bytes long.
+	Name() string
+	// NextDeadline returns the second of the first item; ok is false when there is none.
+	NextDeadline(ctx context.Context) (second uint64, ok bool, err error)
+	// ProcessNext handles exactly the first item and takes it out of the queue. During the call the keeper's Now is the
+	// second of the item, however late it is processed.
+	ProcessNext(ctx context.Context) (id uint64, err error)
+	// Quarantine takes the first item out of the queue without processing it.
+	Quarantine(ctx context.Context) (id uint64, err error)
+	// Retry processes an item that was quarantined, at the present second.
+	Retry(ctx context.Context, id uint64) error
+}
+
+// CreditPolicy decides what of an epoch's service accrual was proven.
+type CreditPolicy interface {
+	// OnEpochPot is called once for every epoch pot when it is made. It returns the grains of service that are proven, or
+	// decided = false to leave the pot pending until the policy calls the keeper's Credit. Hold accrual is always paid.
+	OnEpochPot(ctx context.Context, pot EpochPot) (proven math.Int, decided bool, err error)
+}

@@ -1,0 +1,32 @@
+// Package types holds the protobuf types of x/escrow with their validation, errors, events and the interfaces that
+// the module offers to those above it (Hooks, DeadlineSource, CreditPolicy) and asks of those below it.
+// It knows no stores and no other module of Souk.
+package types
+
+import "cosmossdk.io/collections"
+
+const (
+	// ModuleName names the module and its account.
+	ModuleName = "escrow"
+	// StoreKey names the module's store.
+	StoreKey = ModuleName
+	// ZeroSource is the name of escrow's own deadlines: the zero seconds of accounts, by account id.
+	ZeroSource = "escrow/zero"
+)
+
+// Store prefixes. Records do not repeat in their value what their key says.
+var (
+	ParamsKey        = collections.NewPrefix(0)
+	ClockKey         = collections.NewPrefix(1)
+	NextAccountKey   = collections.NewPrefix(2)
+	AccountsKey      = collections.NewPrefix(3)
+	OwnersKey        = collections.NewPrefix(4)
+	ZeroSecondsKey   = collections.NewPrefix(5)
+	OpenStreamsKey   = collections.NewPrefix(6)
+	ClosedStreamsKey = collections.NewPrefix(7)
+	PotsKey          = collections.NewPrefix(8)
+	EpochPotsKey     = collections.NewPrefix(9)
+	DustKey          = collections.NewPrefix(10)
+	QuarantineKey    = collections.NewPrefix(11)
+	SweepKey         = collections.NewPrefix(12)
+)
