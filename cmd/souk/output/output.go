@@ -116,11 +116,12 @@ func (p Printer) table(rows Rows) error {
 		_, err := fmt.Fprintln(p.Out, rows.Empty)
 		return err
 	}
-	_, err := fmt.Fprintln(p.Out, rows.render(p.Format == Wide))
+	_, err := fmt.Fprintln(p.Out, rows.Text(p.Format == Wide))
 	return err
 }
 
-func (r Rows) render(wide bool) string {
+// Text is the rows as an aligned table.
+func (r Rows) Text(wide bool) string {
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators

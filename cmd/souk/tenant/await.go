@@ -1,0 +1,276 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"connectrpc.com/connect"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/agent/api"
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/book"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/cmd/souk/output"
+	"github.com/souk-network/souk/cmd/souk/session"
+	"github.com/souk-network/souk/manifest"
+	"github.com/souk-network/souk/manifest/manifestpb"
+	"github.com/souk-network/souk/match"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+const (
+	// pollEvery is how often the chain or a provider is asked while something is waited for.
+	pollEvery = 300 * time.Millisecond
+	// explainAfter is how long a bid rests before the reason is looked for.
+	explainAfter = 10 * time.Second
+)
+
+// readyLease is a lease whose workload runs.
+type readyLease struct {
+	lease     markettypes.Lease
+	addresses []*api.ServiceAddress
+}
+
+func msgs(m ...sdk.Msg) []sdk.Msg { return m }
+
+// awaitLeases waits until every bid has all its replicas in active leases.
+func (u *upRun) awaitLeases(ctx context.Context) ([]markettypes.Lease, error) {
+	started, said := time.Now(), ""
+	var active []markettypes.Lease
+	err := u.wait(ctx, "no provider has taken it", func() (bool, error) {
+		d, err := u.find(ctx, u.project.Name)
+		if err != nil {
+			return false, transient(err)
+		}
+		if d == nil {
+			return false, fault.New("deployment "+u.project.Name+" was closed meanwhile", nil, u.again)
+		}
+		u.deployment = d
+		leases, err := u.leases(ctx, d.Id)
+		if err != nil {
+			return false, transient(err)
+		}
+		var text string
+		if active, text = progressOf(d, leases); text == "" {
+			return true, nil
+		}
+		if time.Since(started) > explainAfter {
+			text += u.whyNot(ctx, d)
+		}
+		if text != said {
+			u.Notef("waiting  %s", text)
+			said = text
+		}
+		return false, nil
+	})
+	return active, err
+}
+
+// progressOf returns the active leases, and what is waited for; nothing once all replicas are there.
+func progressOf(d *open, leases []markettypes.Lease) (active []markettypes.Lease, text string) {
+	pending := 0
+	for _, l := range leases {
+		switch l.State {
+		case markettypes.LeaseState_LEASE_STATE_ACTIVE:
+			active = append(active, l)
+		case markettypes.LeaseState_LEASE_STATE_PENDING:
+			pending++
+		}
+	}
+	for _, b := range d.bids {
+		if b.State == markettypes.BidState_BID_STATE_OPEN {
+			return active, fmt.Sprintf("for a match of %s", b.Spec.Name)
+		}
+	}
+	if pending > 0 {
+		return active, "for the provider to accept"
+	}
+	if len(active) == 0 {
+		return nil, "for a lease"
+	}
+	return active, ""
+}
+
+// whyNot looks for the reason why a bid rests.
+func (u *upRun) whyNot(ctx context.Context, d *open) string {
+	orders, err := book.Load(ctx, u.Client)
+	if err != nil {
+		return ""
+	}
+	for _, b := range d.bids {
+		if b.State != markettypes.BidState_BID_STATE_OPEN {
+			continue
+		}
+		if s := orders.Screen(b.Spec, d.Denom); s.Reason.Block != match.Clears {
+			return ": " + s.Reason.String()
+		}
+	}
+	return ""
+}
+
+// serveAll hands every lease its images and manifest and waits until its workload runs.
+func (u *upRun) serveAll(ctx context.Context, leases []markettypes.Lease) error {
+	groups := map[uint64]string{}
+	for _, b := range u.deployment.bids {
+		groups[b.Id] = b.Spec.Name
+	}
+	for _, l := range leases {
+		ready, err := u.serve(ctx, l, groups[l.Bid])
+		if err != nil {
+			return err
+		}
+		u.services = append(u.services, ready)
+	}
+	return nil
+}
+
+func (u *upRun) serve(ctx context.Context, l markettypes.Lease, group string) (readyLease, error) {
+	g, err := u.gatewayOf(ctx, l)
+	if err != nil {
+		return readyLease{}, u.notReady(err)
+	}
+	status, err := u.reach(ctx, g, l)
+	if err != nil {
+		return readyLease{}, err
+	}
+	if status.GetReady() {
+		return readyLease{l, status.GetAddresses()}, nil
+	}
+	u.unchanged = false
+	if err := u.pushImages(ctx, g, group); err != nil {
+		return readyLease{}, u.notReady(err)
+	}
+	envelope, err := manifest.Seal(u.manifest, group)
+	if err != nil {
+		return readyLease{}, err
+	}
+	if _, err := g.SendManifest(ctx, connect.NewRequest(&api.SendManifestRequest{Lease: l.Id, Envelope: envelope})); err != nil {
+		return readyLease{}, u.notReady(fault.New("send the manifest to "+g.uri.Host, err, u.again))
+	}
+	u.Notef("sent     manifest of %s to %s", group, g.uri.Host)
+	addresses, err := u.awaitReady(ctx, g, l)
+	return readyLease{l, addresses}, err
+}
+
+// reach waits for the gateway to answer for a lease: an agent may lag a block behind the chain.
+func (u *upRun) reach(ctx context.Context, g *gateway, l markettypes.Lease) (*api.StatusResponse, error) {
+	var status *api.StatusResponse
+	var last error
+	err := u.wait(ctx, "the provider's gateway "+g.uri.Host+" does not answer for lease "+fmt.Sprint(l.Id), func() (bool, error) {
+		res, err := g.Status(ctx, connect.NewRequest(&api.StatusRequest{Lease: l.Id}))
+		if err != nil {
+			last = err
+			return false, transient(err)
+		}
+		status = res.Msg
+		return true, nil
+	})
+	if err != nil && last != nil && ctx.Err() == nil {
+		return nil, u.notReady(fault.New("reach the provider's gateway "+g.uri.Host, last, u.again))
+	}
+	return status, err
+}
+
+func (u *upRun) pushImages(ctx context.Context, g *gateway, group string) error {
+	for _, local := range u.project.LocalImages {
+		if local.Group != group {
+			continue
+		}
+		shown := int64(-1)
+		err := g.push(ctx, local.Reference, u.project.images[local], func(done, total int64) {
+			if percent := done * 100 / max(total, 1); percent/25 != shown/25 {
+				shown = percent
+				u.Notef("pushing  %s  %d%% of %d KiB", local.Reference, percent, total/1024)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (u *upRun) awaitReady(ctx context.Context, g *gateway, l markettypes.Lease) ([]*api.ServiceAddress, error) {
+	var addresses []*api.ServiceAddress
+	said := ""
+	err := u.wait(ctx, "the workload is not ready", func() (bool, error) {
+		res, err := g.Status(ctx, connect.NewRequest(&api.StatusRequest{Lease: l.Id}))
+		if err != nil {
+			return false, transient(err)
+		}
+		addresses = res.Msg.GetAddresses()
+		if res.Msg.GetReady() {
+			return true, nil
+		}
+		if text := output.Clean(res.Msg.GetMessage()); text != said && text != "" {
+			u.Notef("waiting  %s", text)
+			said = text
+		}
+		return false, nil
+	})
+	return addresses, err
+}
+
+// fetchGroup asks a provider for the manifest group that its owner once sent.
+func (u *upRun) fetchGroup(ctx context.Context, l markettypes.Lease) (*manifestpb.Group, error) {
+	g, err := u.gatewayOf(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	res, err := g.GetManifest(ctx, connect.NewRequest(&api.GetManifestRequest{Lease: l.Id}))
+	if err != nil {
+		return nil, err
+	}
+	verified, err := manifest.Verify(res.Msg.GetEnvelope(), u.deployment.ManifestHash)
+	if err != nil {
+		return nil, err
+	}
+	return verified.Group, nil
+}
+
+// errTransient marks an error that waiting may mend.
+type errTransient struct{ error }
+
+func (e errTransient) Unwrap() error { return e.error }
+
+func transient(err error) error {
+	if connect.CodeOf(err) == connect.CodePermissionDenied || connect.CodeOf(err) == connect.CodeUnauthenticated {
+		return err
+	}
+	return errTransient{err}
+}
+
+// wait repeats a step until it is done, it fails for good, or the time is over.
+func (u *upRun) wait(ctx context.Context, overdue string, step func() (bool, error)) error {
+	deadline := time.Now().Add(u.options.timeout)
+	var last error
+	for {
+		done, err := step()
+		if done {
+			return nil
+		}
+		var again errTransient
+		if err != nil && !errors.As(err, &again) {
+			return u.notReady(err)
+		}
+		last = err
+		if time.Now().After(deadline) {
+			return u.notReady(fault.New(fmt.Sprintf("%s after %s", overdue, u.options.timeout), last,
+				u.again+"   (goes on waiting), or: souk down "+u.project.Name+"   (refunds the rest)"))
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// notReady is the exit of a deployment that is paid for and not ready.
+func (u *upRun) notReady(err error) error {
+	return session.WithExit(session.ExitNotReady, client.Explain("deployment "+u.project.Name+" is paid for but not ready", err))
+}

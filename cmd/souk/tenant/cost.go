@@ -1,0 +1,119 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"cosmossdk.io/math"
+
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/cmd/souk/output"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+)
+
+// shortRunway is when a warning is due.
+const shortRunway = 72 * 3600
+
+// cost is what a deployment costs, for programs.
+type cost struct {
+	Deployment string      `json:"deployment"`
+	ID         uint64      `json:"id"`
+	Account    uint64      `json:"account"`
+	Denom      string      `json:"denom"`
+	Balance    math.Int    `json:"balance"`
+	Spent      math.Int    `json:"spent"`
+	Rate       math.Int    `json:"rate_per_hour"`
+	Runway     uint64      `json:"runway_seconds"`
+	Leases     []leaseCost `json:"leases"`
+}
+
+type leaseCost struct {
+	Lease    uint64 `json:"lease"`
+	Provider string `json:"provider"`
+	State    string `json:"state"`
+	Rate     uint64 `json:"rate_per_hour"`
+	Stream   uint64 `json:"stream,omitempty"`
+	Reason   string `json:"reason,omitempty"`
+}
+
+func costCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "cost NAME",
+		Short: "Show what a deployment costs, what it has spent, and how long its money lasts",
+		Args:  cobra.ExactArgs(1), ValidArgsFunction: completeNames,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			t, err := openTenant(cmd)
+			if err != nil {
+				return err
+			}
+			defer t.Close()
+			c, err := t.cost(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			return t.Out.One(c, c.text())
+		},
+	}
+}
+
+func (t *tenant) cost(ctx context.Context, name string) (cost, error) {
+	d, err := t.mustFind(ctx, name)
+	if err != nil {
+		return cost{}, err
+	}
+	account, err := t.Escrow.Account(ctx, &escrowtypes.QueryAccountRequest{Id: d.Account})
+	if err != nil {
+		return cost{}, client.Explain("read the account of "+name, err)
+	}
+	runway, err := t.Escrow.Runway(ctx, &escrowtypes.QueryRunwayRequest{Id: d.Account})
+	if err != nil {
+		return cost{}, client.Explain("read the runway of "+name, err)
+	}
+	leases, err := t.leases(ctx, d.Id)
+	if err != nil {
+		return cost{}, err
+	}
+	c := cost{
+		Deployment: d.Name, ID: d.Id, Account: d.Account, Denom: d.Denom,
+		Balance: account.Balance, Spent: account.Spent, Rate: runway.Rate, Runway: runway.Seconds, Leases: []leaseCost{},
+	}
+	for _, l := range leases {
+		item := leaseCost{Lease: l.Id, Provider: l.Provider, State: word(l.State, "LEASE_STATE_"), Rate: l.Rate, Stream: l.Stream}
+		if !live(l) {
+			item.Reason = word(l.Reason, "REASON_")
+		}
+		c.Leases = append(c.Leases, item)
+	}
+	return c, nil
+}
+
+func (c cost) text() string {
+	var text strings.Builder
+	rate := uint64(0)
+	if c.Rate.IsUint64() {
+		rate = c.Rate.Uint64()
+	}
+	fmt.Fprintf(&text, "%s\ncost     %s  (%s)\nspent    %s\nbalance  %s\n", c.Deployment,
+		output.PerHour(rate, c.Denom), output.PerMonth(rate, c.Denom), output.Money(c.Spent, c.Denom), output.Money(c.Balance, c.Denom))
+	if rate == 0 {
+		text.WriteString("runway   nothing is paid for now\n")
+	} else {
+		ends := time.Now().Add(time.Duration(min(c.Runway, 1<<32)) * time.Second)
+		fmt.Fprintf(&text, "runway   %s, until about %s\n", output.Runway(c.Runway), ends.Format("2006-01-02 15:04"))
+	}
+	for _, l := range c.Leases {
+		fmt.Fprintf(&text, "lease %d  %s  %s  %s  stream %d", l.Lease, l.State, output.PerHour(l.Rate, c.Denom), l.Provider, l.Stream)
+		if l.Reason != "" {
+			fmt.Fprintf(&text, "  (%s)", l.Reason)
+		}
+		text.WriteString("\n")
+	}
+	if rate > 0 && c.Runway < shortRunway {
+		fmt.Fprintf(&text, "warning: the money lasts less than %d hours; at its end the leases close\n", shortRunway/3600)
+	}
+	return text.String()
+}

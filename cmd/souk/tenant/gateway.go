@@ -1,0 +1,176 @@
+package tenant
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/google/go-containerregistry/pkg/authn"
+	"github.com/google/go-containerregistry/pkg/name"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/remote"
+
+	"github.com/souk-network/souk/agent/api/apiconnect"
+	"github.com/souk-network/souk/agent/token"
+	"github.com/souk-network/souk/client/fault"
+	providertypes "github.com/souk-network/souk/x/provider/types"
+)
+
+const (
+	dialTimeout = 10 * time.Second
+	// callTimeout bounds a call that is not a stream.
+	callTimeout = 30 * time.Second
+)
+
+// gateway is a provider's agent as the owner of one lease sees it.
+type gateway struct {
+	apiconnect.GatewayServiceClient
+
+	uri       *url.URL
+	transport http.RoundTripper
+	lease     uint64
+	token     func() (string, error)
+}
+
+// openGateway prepares calls to a provider about one lease. The TLS key must be one that the provider pinned on the chain;
+// no certificate authority is asked.
+func openGateway(provider providertypes.Provider, signer token.Signer, chainID string, lease uint64) (*gateway, error) {
+	uri, err := url.Parse(provider.GatewayUri)
+	if err != nil {
+		return nil, fmt.Errorf("gateway of provider %s: %w", provider.Operator, err)
+	}
+	g := &gateway{
+		uri: uri, lease: lease,
+		transport: &http.Transport{
+			TLSClientConfig:     pinned(provider.TlsKeys),
+			TLSHandshakeTimeout: dialTimeout,
+			ForceAttemptHTTP2:   true,
+			Proxy:               http.ProxyFromEnvironment,
+		},
+		token: func() (string, error) {
+			return token.Issue(signer, token.Grant{
+				ChainID: chainID, Provider: provider.Operator, Lease: lease, Scopes: token.AllScopes,
+			}, time.Now())
+		},
+	}
+	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(
+		&http.Client{Transport: g.transport}, uri.String(), connect.WithInterceptors(bearer{g.token}))
+	return g, nil
+}
+
+// pinned accepts a server whose public key has one of the hashes, whatever its certificate says.
+func pinned(hashes [][]byte) *tls.Config {
+	return &tls.Config{
+		MinVersion: tls.VersionTLS13,
+		// The chain's pin takes the place of names and authorities.
+		InsecureSkipVerify: true, //nolint:gosec // see VerifyConnection
+		VerifyConnection: func(state tls.ConnectionState) error {
+			if len(state.PeerCertificates) == 0 {
+				return errors.New("the gateway shows no certificate")
+			}
+			sum := sha256.Sum256(state.PeerCertificates[0].RawSubjectPublicKeyInfo)
+			if !slices.ContainsFunc(hashes, func(h []byte) bool { return string(h) == string(sum[:]) }) {
+				return fmt.Errorf("the gateway's TLS key %x is not one that the provider pinned on the chain", sum[:8])
+			}
+			return nil
+		},
+	}
+}
+
+// push sends an image to the provider's registry, under the lease's own repository.
+func (g *gateway) push(ctx context.Context, reference string, image v1.Image, progress func(done, total int64)) error {
+	repository, tag, err := repositoryOf(reference)
+	if err != nil {
+		return err
+	}
+	ref, err := name.NewTag(fmt.Sprintf("%s/%d/%s:%s", g.uri.Host, g.lease, repository, tag))
+	if err != nil {
+		return fmt.Errorf("name image %q at the provider: %w", reference, err)
+	}
+	secret, err := g.token()
+	if err != nil {
+		return err
+	}
+	updates := make(chan v1.Update, 16)
+	reported := make(chan struct{})
+	go func() {
+		defer close(reported)
+		for u := range updates {
+			if u.Error == nil {
+				progress(u.Complete, u.Total)
+			}
+		}
+	}()
+	err = remote.Write(ref, image, remote.WithContext(ctx), remote.WithTransport(g.transport),
+		remote.WithAuth(authn.FromConfig(authn.AuthConfig{RegistryToken: secret})), remote.WithProgress(updates))
+	<-reported
+	if err != nil {
+		return fault.New(fmt.Sprintf("push image %s to %s", reference, g.uri.Host), err, "run the same command again: it goes on where it stopped")
+	}
+	return nil
+}
+
+// repositoryOf takes the registry's host off an image reference: docker.io/library/web:1 is library/web, 1.
+func repositoryOf(reference string) (repository, tag string, err error) {
+	t, err := name.NewTag(reference)
+	if err != nil {
+		return "", "", fmt.Errorf("image reference %q: %w", reference, err)
+	}
+	return t.RepositoryStr(), t.TagStr(), nil
+}
+
+// bearer puts a fresh token on every call.
+type bearer struct{ token func() (string, error) }
+
+func (b bearer) authorize(h http.Header) error {
+	secret, err := b.token()
+	if err != nil {
+		return err
+	}
+	h.Set("Authorization", "Bearer "+secret)
+	return nil
+}
+
+// WrapUnary implements connect.Interceptor.
+func (b bearer) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
+	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
+		if err := b.authorize(req.Header()); err != nil {
+			return nil, err
+		}
+		ctx, cancel := context.WithTimeout(ctx, callTimeout)
+		defer cancel()
+		return next(ctx, req)
+	}
+}
+
+// WrapStreamingClient implements connect.Interceptor.
+func (b bearer) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
+	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
+		conn := next(ctx, spec)
+		if err := b.authorize(conn.RequestHeader()); err != nil {
+			return failedConn{conn, err}
+		}
+		return conn
+	}
+}
+
+// WrapStreamingHandler implements connect.Interceptor.
+func (bearer) WrapStreamingHandler(next connect.StreamingHandlerFunc) connect.StreamingHandlerFunc {
+	return next
+}
+
+// failedConn is a stream that could not be authorized.
+type failedConn struct {
+	connect.StreamingClientConn
+	err error
+}
+
+// Send fails.
+func (c failedConn) Send(any) error { return c.err }

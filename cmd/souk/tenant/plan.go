@@ -1,0 +1,256 @@
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"math/bits"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"cosmossdk.io/math"
+
+	"github.com/souk-network/souk/app/scope"
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/book"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/cmd/souk/output"
+	"github.com/souk-network/souk/cmd/souk/session"
+	"github.com/souk-network/souk/manifest"
+	"github.com/souk-network/souk/match"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+const (
+	// depositHours is what a deposit covers at the cap, unless the file or a flag says otherwise.
+	depositHours = 24
+	maxRate      = match.MaxRate
+)
+
+// plan is what a deployment would cost and who could serve it, before anything is signed.
+type plan struct {
+	denom   string
+	deposit math.Int
+	groups  []groupPlan
+	// rate is what all groups cost at the cheapest candidates, in micro-denom per hour; capRate is the most they may cost.
+	rate, capRate uint64
+}
+
+// groupPlan is the plan of one placement group.
+type groupPlan struct {
+	bid       markettypes.BidSpec
+	screening book.Screening
+}
+
+// planFor screens the order book for every group of a project. When nobody can serve one it says which and why.
+func (t *tenant) planFor(ctx context.Context, p *project) (*plan, error) {
+	orders, err := book.Load(ctx, t.Client)
+	if err != nil {
+		return nil, client.Explain("read the order book", err)
+	}
+	out := &plan{denom: p.Denom}
+	if out.denom == "" {
+		out.denom = scope.Denom
+	}
+	for _, demand := range p.Demands {
+		g, err := planGroup(orders, demand, out.denom)
+		if err != nil {
+			return nil, err
+		}
+		out.groups = append(out.groups, g)
+		if err := out.add(g); err != nil {
+			return nil, err
+		}
+	}
+	return out, t.setDeposit(ctx, out, p.DepositMicro)
+}
+
+func planGroup(orders *book.Book, demand manifest.Demand, denom string) (groupPlan, error) {
+	bid := bidOf(demand)
+	if bid.Cap == 0 {
+		// Price is no obstacle yet: the cap follows from the cheapest candidate.
+		bid.Cap = maxRate
+	}
+	s := orders.Screen(bid, denom)
+	if s.Reason.Block != match.Clears {
+		return groupPlan{}, session.WithExit(session.ExitNoProvider, fault.Newf(
+			"nobody can serve "+demand.Group+" now; nothing was sent", remedy(s.Reason.Block), "%s", s.Reason))
+	}
+	if demand.CapMicroPerHour == 0 {
+		cheapest := s.Candidates[0].Rate
+		bid.Cap = cheapest + (cheapest+1)/2
+	}
+	return groupPlan{bid, s}, nil
+}
+
+func remedy(block match.Block) string {
+	switch block {
+	case match.ShortOf:
+		return "ask for less in the file, or for fewer requirements; souk offers shows what is free"
+	case match.TooDear:
+		return "raise x-souk.cap in the file, or leave it out; souk offers shows the prices"
+	case match.NoClass:
+		return "ask for fewer labels and regions in the file; souk offers -o wide shows the labels"
+	default:
+		return "souk offers shows what there is"
+	}
+}
+
+// bidOf turns a group's demand into the chain's terms.
+func bidOf(d manifest.Demand) markettypes.BidSpec {
+	bid := markettypes.BidSpec{
+		Name: d.Group, Unit: markettypes.ResourcesOf(match.Vector(d.Unit)),
+		MinReplicas: d.Replicas, Replicas: d.Replicas, Cap: d.CapMicroPerHour,
+	}
+	for _, r := range d.Requirements {
+		bid.Requirements = append(bid.Requirements, markettypes.LabelRequirement{
+			Key: r.Key, Operator: markettypes.Operator_OPERATOR_IN, Values: r.Values,
+		})
+	}
+	return bid
+}
+
+func (p *plan) add(g groupPlan) error {
+	replicas := uint64(g.bid.Replicas)
+	var rate uint64
+	for _, c := range g.screening.Candidates {
+		take := min(replicas, uint64(c.Replicas))
+		rate += take * c.Rate
+		if replicas -= take; replicas == 0 {
+			break
+		}
+	}
+	high, capRate := bits.Mul64(g.bid.Cap, uint64(g.bid.Replicas))
+	if high != 0 || p.capRate+capRate > maxRate || p.capRate+capRate < capRate {
+		return session.Usage(fault.Newf("price group "+g.bid.Name, "lower x-souk.cap", "the cap times %d replicas is beyond any price", g.bid.Replicas))
+	}
+	p.rate += rate
+	p.capRate += capRate
+	return nil
+}
+
+// setDeposit takes the deposit that was asked for, or a day at the cap, and refuses one that the network would refuse.
+func (t *tenant) setDeposit(ctx context.Context, p *plan, asked uint64) error {
+	escrow, err := t.Escrow.Params(ctx, &escrowtypes.QueryParamsRequest{})
+	if err != nil {
+		return client.Explain("read the escrow parameters", err)
+	}
+	market, err := t.Market.Params(ctx, &markettypes.QueryParamsRequest{})
+	if err != nil {
+		return client.Explain("read the market parameters", err)
+	}
+	least, err := leastDeposit(escrow.Params, market.Params, p.denom, p.capRate)
+	if err != nil {
+		return err
+	}
+	if asked != 0 {
+		p.deposit = math.NewIntFromUint64(asked)
+		if p.deposit.LT(least) {
+			return session.Usage(fault.Newf("the deposit is too small", "give at least x-souk.deposit: "+output.Money(least, p.denom)+", or leave it out",
+				"%s does not cover the network's shortest runway at the cap", output.Money(p.deposit, p.denom)))
+		}
+		return nil
+	}
+	p.deposit = math.MaxInt(least, math.NewIntFromUint64(p.capRate).MulRaw(depositHours))
+	return nil
+}
+
+// leastDeposit is what the chain wants an account to hold before it opens leases of a rate.
+func leastDeposit(escrow escrowtypes.Params, market markettypes.Params, denom string, rate uint64) (math.Int, error) {
+	for _, d := range escrow.Denoms {
+		if d.Denom != denom {
+			continue
+		}
+		seconds := int64(escrow.MinRunwaySeconds) + int64(market.AckWindowSeconds)
+		runway := math.NewIntFromUint64(rate).MulRaw(seconds).AddRaw(3599).QuoRaw(3600)
+		return math.MaxInt(d.MinDeposit, runway), nil
+	}
+	return math.Int{}, session.Usage(fault.Newf("pay in "+denom, "use another x-souk.denom", "the network does not accept %s", denom))
+}
+
+// checkFunds refuses early what the chain would refuse after fees.
+func (t *tenant) checkFunds(ctx context.Context, p *plan) error {
+	res, err := t.Bank.Balance(ctx, balanceRequest(t.owner, p.denom))
+	if err != nil {
+		return client.Explain("read the balance of "+t.owner, err)
+	}
+	if res.Balance.Amount.LT(p.deposit) {
+		return fault.Newf("the account can not pay the deposit", "lower x-souk.deposit, or send coins to "+t.owner,
+			"it has %s, the deposit is %s", output.Money(res.Balance.Amount, p.denom), output.Money(p.deposit, p.denom))
+	}
+	return nil
+}
+
+// coin is the deposit.
+func (p *plan) coin() sdk.Coin { return sdk.NewCoin(p.denom, p.deposit) }
+
+// show prints who could serve and what it costs, for people.
+func (t *tenant) showPlan(p *plan) {
+	for _, g := range p.groups {
+		t.Notef("\ncandidates for %s (%d x %s):", g.bid.Name, g.bid.Replicas, unitText(g.bid.Unit))
+		t.Notef("%s", candidateRows(g, p.denom).Text(false))
+	}
+	t.Notef("\ncost     %s  (%s), at most %s", output.PerHour(p.rate, p.denom), output.PerMonth(p.rate, p.denom), output.PerHour(p.capRate, p.denom))
+	t.Notef("deposit  %s, lasts %s; what is not used comes back", output.Money(p.deposit, p.denom), output.Runway(lasts(p.deposit, p.rate)))
+}
+
+func lasts(deposit math.Int, rate uint64) uint64 {
+	if rate == 0 {
+		return 1 << 62
+	}
+	seconds := deposit.MulRaw(3600).Quo(math.NewIntFromUint64(rate))
+	if !seconds.IsUint64() {
+		return 1 << 62
+	}
+	return seconds.Uint64()
+}
+
+const maxCandidatesShown = 10
+
+func candidateRows(g groupPlan, denom string) output.Rows {
+	rows := output.Rows{Columns: []output.Column{
+		{Name: ""}, {Name: "provider"}, {Name: "region"}, {Name: "per hour", Right: true}, {Name: "per month", Right: true},
+		{Name: "can take", Right: true}, {Name: "reputation", Right: true}, {Name: "isolation"}, {Name: "gCO2/kWh", Right: true},
+	}}
+	wanted := g.bid.Replicas
+	for i, c := range g.screening.Candidates {
+		if i == maxCandidatesShown {
+			break
+		}
+		mark := ""
+		if wanted > 0 {
+			mark = "CHOSEN"
+			wanted -= min(wanted, c.Replicas)
+		}
+		label := func(key string) string { return labelOr(c.Entry.Offer.Labels, key, "-") }
+		rows.Cells = append(rows.Cells, []string{
+			mark, nameOf(c.Entry), label("region"), output.PerHour(c.Rate, denom), output.PerMonth(c.Rate, denom),
+			fmt.Sprint(c.Replicas), fmt.Sprintf("%.1f%%", float64(c.Entry.Reputation)/1e4), label("isolation"), label("carbon.g_per_kwh"),
+		})
+	}
+	return rows
+}
+
+func nameOf(e markettypes.BookEntry) string {
+	if e.ProviderName != "" {
+		return e.ProviderName
+	}
+	return e.Offer.Provider
+}
+
+func labelOr(labels []markettypes.Label, key, or string) string {
+	for _, l := range labels {
+		if l.Key == key {
+			return l.Value
+		}
+	}
+	return or
+}
+
+func unitText(r markettypes.Resources) string {
+	text := fmt.Sprintf("%g vCPU, %d MiB memory, %d MiB disk", float64(r.CpuMillis)/1000, r.MemoryMib, r.EphemeralMib)
+	if r.GpuMillis > 0 {
+		text += fmt.Sprintf(", %g GPU", float64(r.GpuMillis)/1000)
+	}
+	return text
+}

@@ -1,0 +1,191 @@
+// Package tenant owns the commands of those who run workloads: up, ps, logs, down, cost, offers. It reaches the chain
+// through package client and providers through their gateways.
+package tenant
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	"github.com/souk-network/souk/agent/token"
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/cmd/souk/session"
+	markettypes "github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
+)
+
+// Commands returns the commands of tenants.
+func Commands() []*cobra.Command {
+	return []*cobra.Command{upCommand(), psCommand(), logsCommand(), costCommand(), downCommand(), offersCommand()}
+}
+
+// tenant is a session in which somebody owns deployments.
+type tenant struct {
+	*session.Session
+	*client.Client
+
+	owner  string
+	signer token.Signer
+}
+
+// openTenant connects and finds the key that signs. The caller closes it.
+func openTenant(cmd *cobra.Command) (*tenant, error) {
+	s, err := session.Open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	_, owner, err := s.Address()
+	if err != nil {
+		return nil, err
+	}
+	ring, err := s.Keyring()
+	if err != nil {
+		return nil, err
+	}
+	signer, err := token.KeyringSigner(ring, s.Context.From)
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Dial(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	return &tenant{Session: s, Client: c, owner: owner, signer: signer}, nil
+}
+
+// queue opens the transaction queue of the owner's account; intents go into the journal of a deployment.
+func (t *tenant) queue(journal client.Journal) (*client.Queue, error) {
+	ring, err := t.Keyring()
+	if err != nil {
+		return nil, err
+	}
+	return client.NewQueue(t.Client, client.QueueConfig{Keyring: ring, Key: t.Context.From, Journal: journal})
+}
+
+// open is an open deployment with its bids.
+type open struct {
+	markettypes.Deployment
+	bids []markettypes.Bid
+}
+
+// find returns the owner's open deployment of a name; nil if there is none.
+func (t *tenant) find(ctx context.Context, name string) (*open, error) {
+	res, err := t.Market.DeploymentByName(ctx, &markettypes.QueryDeploymentByNameRequest{Owner: t.owner, Name: name})
+	if status.Code(err) == codes.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, client.Explain("look for deployment "+name, err)
+	}
+	return &open{res.Deployment, res.Bids}, nil
+}
+
+// mustFind is find for commands that need the deployment.
+func (t *tenant) mustFind(ctx context.Context, name string) (*open, error) {
+	d, err := t.find(ctx, name)
+	if err == nil && d == nil {
+		return nil, fault.Newf("find deployment "+name, "souk ps shows what is open", "%s has no open deployment of that name", t.owner)
+	}
+	return d, err
+}
+
+// openDeployments lists the owner's open deployments.
+func (t *tenant) openDeployments(ctx context.Context) ([]markettypes.Deployment, error) {
+	var out []markettypes.Deployment
+	err := pages(func(page *query.PageRequest) (*query.PageResponse, error) {
+		res, err := t.Market.Deployments(ctx, &markettypes.QueryDeploymentsRequest{Owner: t.owner, Pagination: page})
+		if err != nil {
+			return nil, client.Explain("list deployments", err)
+		}
+		for _, d := range res.Deployments {
+			if d.State == markettypes.DeploymentState_DEPLOYMENT_STATE_OPEN {
+				out = append(out, d)
+			}
+		}
+		return res.Pagination, nil
+	})
+	return out, err
+}
+
+// leases lists all leases of a deployment, ended ones included.
+func (t *tenant) leases(ctx context.Context, deployment uint64) ([]markettypes.Lease, error) {
+	var out []markettypes.Lease
+	err := pages(func(page *query.PageRequest) (*query.PageResponse, error) {
+		res, err := t.Market.Leases(ctx, &markettypes.QueryLeasesRequest{Deployment: deployment, Pagination: page})
+		if err != nil {
+			return nil, client.Explain(fmt.Sprintf("list the leases of deployment %d", deployment), err)
+		}
+		out = append(out, res.Leases...)
+		return res.Pagination, nil
+	})
+	return out, err
+}
+
+func (t *tenant) provider(ctx context.Context, operator string) (providertypes.Provider, error) {
+	res, err := t.Provider.Provider(ctx, &providertypes.QueryProviderRequest{Operator: operator})
+	if err != nil {
+		return providertypes.Provider{}, client.Explain("look for provider "+operator, err)
+	}
+	return res.Provider, nil
+}
+
+// gatewayOf opens the gateway of a lease's provider.
+func (t *tenant) gatewayOf(ctx context.Context, lease markettypes.Lease) (*gateway, error) {
+	p, err := t.provider(ctx, lease.Provider)
+	if err != nil {
+		return nil, err
+	}
+	return openGateway(p, t.signer, t.Client.Config.ChainID, lease.Id)
+}
+
+// pages calls a paginated query until its last page.
+func pages(next func(*query.PageRequest) (*query.PageResponse, error)) error {
+	page := &query.PageRequest{Limit: 200}
+	for {
+		res, err := next(page)
+		if err != nil {
+			return err
+		}
+		if res == nil || len(res.NextKey) == 0 {
+			return nil
+		}
+		page = &query.PageRequest{Limit: 200, Key: res.NextKey}
+	}
+}
+
+func live(l markettypes.Lease) bool {
+	return l.State == markettypes.LeaseState_LEASE_STATE_PENDING || l.State == markettypes.LeaseState_LEASE_STATE_ACTIVE
+}
+
+// word turns an enum's name into what people read: LEASE_STATE_ACTIVE is active.
+func word(enum fmt.Stringer, prefix string) string {
+	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(enum.String(), prefix)), "_", " ")
+}
+
+// completeNames completes the names of open deployments.
+func completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+	if len(args) > 0 {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	t, err := openTenant(cmd)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	defer t.Close()
+	deployments, err := t.openDeployments(cmd.Context())
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveNoFileComp
+	}
+	var names []string
+	for _, d := range deployments {
+		names = append(names, d.Name)
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

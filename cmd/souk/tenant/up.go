@@ -1,0 +1,238 @@
+package tenant
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/cmd/souk/session"
+	"github.com/souk-network/souk/manifest"
+	"github.com/souk-network/souk/manifest/manifestpb"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+type upOptions struct {
+	name     string
+	yes      bool
+	recreate bool
+	timeout  time.Duration
+}
+
+func upCommand() *cobra.Command {
+	var o upOptions
+	cmd := &cobra.Command{
+		Use:   "up [FILE]",
+		Short: "Run a compose file: bid, pay, send it to the provider, wait until it is ready",
+		Long: `Run a compose file on the market. The command can be repeated: it makes what is
+missing and changes nothing that is there.
+
+Exit codes: 0 ready; 2 wrong call or file; 3 nobody can serve it, nothing was
+spent; 4 paid but not ready, the same command goes on; 5 not confirmed.`,
+		Example: `  souk up
+  souk up examples/hello/compose.yaml -y
+  souk up shop.yaml --name shop-staging`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return up(cmd, strings.Join(args, ""), o)
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.name, "name", "", "name of the deployment; that of the file or its folder if empty")
+	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask before signing")
+	flags.BoolVar(&o.recreate, "recreate", false, "close an open deployment of this name that differs, and make it anew")
+	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "how long to wait for each of: a match, a provider, ready")
+	return cmd
+}
+
+func up(cmd *cobra.Command, file string, o upOptions) error {
+	ctx := cmd.Context()
+	p, err := loadProject(ctx, file, o.name)
+	if err != nil {
+		return err
+	}
+	defer p.close() //nolint:errcheck // temporary files
+	t, err := openTenant(cmd)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	for _, note := range p.Notes {
+		t.Notef("note: %s", note)
+	}
+	u := &upRun{tenant: t, project: p, options: o, again: "souk up " + p.file}
+	if err := u.run(ctx); err != nil {
+		return err
+	}
+	return u.printReady()
+}
+
+// upRun is one run of up: every step finds out what is there and makes what is missing.
+type upRun struct {
+	*tenant
+	project *project
+	options upOptions
+	again   string // the command that goes on
+
+	journal    *journal
+	manifest   *manifestpb.Manifest
+	hash       []byte
+	deployment *open
+	unchanged  bool // nothing had to be made
+	services   []readyLease
+}
+
+func (u *upRun) run(ctx context.Context) error {
+	var err error
+	if u.journal, err = openJournal(u.Home, u.Client.Config.ChainID, u.owner, u.project.Name); err != nil {
+		return err
+	}
+	if u.deployment, err = u.find(ctx, u.project.Name); err != nil {
+		return err
+	}
+	if err := u.makeManifest(ctx); err != nil {
+		return err
+	}
+	u.Notef("manifest %s  %s", u.project.Name, hex.EncodeToString(u.hash[:8]))
+	if err := u.settleDifference(ctx); err != nil {
+		return err
+	}
+	if u.deployment == nil {
+		if err := u.create(ctx); err != nil {
+			return err
+		}
+	} else {
+		u.unchanged = true
+		u.Notef("deployment %s is open already", u.project.Name)
+	}
+	leases, err := u.awaitLeases(ctx)
+	if err != nil {
+		return err
+	}
+	return u.serveAll(ctx, leases)
+}
+
+// makeManifest salts the manifest as it was salted before, so that the same file has the same hash.
+func (u *upRun) makeManifest(ctx context.Context) error {
+	previous, err := u.previousManifest(ctx)
+	if err != nil {
+		return err
+	}
+	salts, err := u.project.Salts(previous)
+	if err != nil {
+		return err
+	}
+	if u.manifest, err = u.project.Manifest(salts); err != nil {
+		return session.Usage(err)
+	}
+	u.hash, err = manifest.Hash(u.manifest)
+	return err
+}
+
+// previousManifest is what this machine or a provider remembers of the open deployment; nil if nobody does.
+func (u *upRun) previousManifest(ctx context.Context) (*manifestpb.Manifest, error) {
+	kept, err := u.journal.manifest()
+	if err != nil {
+		return nil, fmt.Errorf("read the journal of %s: %w", u.project.Name, err)
+	}
+	if kept != nil || u.deployment == nil {
+		return kept, nil
+	}
+	leases, err := u.leases(ctx, u.deployment.Id)
+	if err != nil {
+		return nil, err
+	}
+	restored := &manifestpb.Manifest{Name: u.project.Name}
+	for _, lease := range leases {
+		if lease.State != markettypes.LeaseState_LEASE_STATE_ACTIVE {
+			continue
+		}
+		group, err := u.fetchGroup(ctx, lease)
+		if err != nil {
+			u.Notef("warning: lease %d does not give its manifest back: %v", lease.Id, err)
+			continue
+		}
+		restored.Groups = append(restored.Groups, group)
+	}
+	return restored, nil
+}
+
+// settleDifference refuses another file for an open deployment, or closes that one if it was told to.
+func (u *upRun) settleDifference(ctx context.Context) error {
+	if u.deployment == nil || string(u.deployment.ManifestHash) == string(u.hash) {
+		return nil
+	}
+	kept, err := u.previousManifest(ctx)
+	if err != nil {
+		return err
+	}
+	changes := "its manifest is not known on this machine"
+	if kept != nil {
+		changes = strings.Join(manifest.Diff(kept, u.manifest), "\n")
+	}
+	if !u.options.recreate {
+		return session.Usage(fault.New(fmt.Sprintf("deployment %s is open with another manifest", u.project.Name),
+			errors.New(changes), u.again+" --recreate   (closes it and makes it anew, with new leases)"))
+	}
+	u.Notef("%s", changes)
+	if err := u.Confirm(u.options.yes, "Close the open deployment and make it anew?"); err != nil {
+		return err
+	}
+	if _, err := u.closeDeployment(ctx, u.deployment, u.journal); err != nil {
+		return err
+	}
+	u.deployment = nil
+	return nil
+}
+
+func (u *upRun) create(ctx context.Context) error {
+	plan, err := u.planFor(ctx, u.project)
+	if err != nil {
+		return err
+	}
+	u.showPlan(plan)
+	if err := u.checkFunds(ctx, plan); err != nil {
+		return err
+	}
+	if err := u.Confirm(u.options.yes, "Proceed?"); err != nil {
+		return err
+	}
+	if err := u.journal.keep(u.manifest); err != nil {
+		return fmt.Errorf("keep the manifest of %s: %w", u.project.Name, err)
+	}
+	msg := &markettypes.MsgCreateDeployment{
+		Owner: u.owner, Name: u.project.Name, ManifestHash: u.hash, Deposit: plan.coin(),
+	}
+	for _, g := range plan.groups {
+		msg.Bids = append(msg.Bids, g.bid)
+	}
+	queue, err := u.queue(u.journal)
+	if err != nil {
+		return err
+	}
+	defer queue.Close()
+	wait, cancel := context.WithTimeout(ctx, u.options.timeout)
+	defer cancel()
+	receipt, err := queue.Do(wait, client.Request{Msgs: msgs(msg), Note: "create " + u.project.Name, Alone: true})
+	if errors.Is(err, client.ErrOutcomeUnknown) {
+		return session.WithExit(session.ExitNotConfirmed, fault.New("the transaction is not confirmed yet", err, u.again+"   (it is not paid twice)"))
+	}
+	if err != nil {
+		return client.Explain("create deployment "+u.project.Name, err)
+	}
+	u.Notef("created  in block %d, transaction %s", receipt.Height, receipt.Hash)
+	u.deployment, err = u.mustFind(ctx, u.project.Name)
+	return err
+}
+
+func balanceRequest(address, denom string) *banktypes.QueryBalanceRequest {
+	return &banktypes.QueryBalanceRequest{Address: address, Denom: denom}
+}
