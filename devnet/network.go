@@ -87,10 +87,12 @@ func network(home string, programs Programs) *Network {
 	return &Network{home: home, programs: programs, super: supervisor{dir: filepath.Join(home, "run")}}
 }
 
-func (n *Network) configFile() string       { return filepath.Join(n.home, "devnet.json") }
-func (n *Network) nodeHome(i int) string    { return filepath.Join(n.home, "nodes", fmt.Sprint(i)) }
-func (n *Network) agentHome(i int) string   { return filepath.Join(n.home, "agents", fmt.Sprint(i)) }
-func (n *Network) genesisFile(i int) string { return filepath.Join(n.nodeHome(i), "config", "genesis.json") }
+func (n *Network) configFile() string     { return filepath.Join(n.home, "devnet.json") }
+func (n *Network) nodeHome(i int) string  { return filepath.Join(n.home, "nodes", fmt.Sprint(i)) }
+func (n *Network) agentHome(i int) string { return filepath.Join(n.home, "agents", fmt.Sprint(i)) }
+func (n *Network) genesisFile(i int) string {
+	return filepath.Join(n.nodeHome(i), "config", "genesis.json")
+}
 
 // KeyringDir is where the keys of all accounts stand, in a keyring of the test backend.
 func (n *Network) KeyringDir() string { return filepath.Join(n.home, "keyring") }

@@ -82,3 +82,22 @@ func TestFormats(t *testing.T) {
 	_, err := ParseFormat("xml")
 	require.ErrorContains(t, err, "table, wide, json, yaml, jsonl")
 }
+
+func TestCoinsAreReadAsPeopleWriteThem(t *testing.T) {
+	for text, want := range map[string]string{
+		"1.5SOUK":       "1500000usouk",
+		" 2 souk ":      "2000000usouk",
+		"0.000001SOUK":  "1usouk",
+		"1500000usouk":  "1500000usouk",
+		"100SOUK":       "100000000usouk",
+		"7 ibc/0123ABC": "7ibc/0123ABC",
+	} {
+		coin, err := ParseCoin(text)
+		require.NoError(t, err, text)
+		require.Equal(t, want, coin.String(), text)
+	}
+	for _, text := range []string{"", "5", "SOUK", "-1SOUK", "0.0000001SOUK", "1.2.3SOUK", "-5usouk"} {
+		_, err := ParseCoin(text)
+		require.Error(t, err, text)
+	}
+}

@@ -10,6 +10,8 @@ import (
 
 	"cosmossdk.io/math"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
 	"github.com/souk-network/souk/app/scope"
 )
 
@@ -97,4 +99,34 @@ func Clean(s string) string {
 		}
 		return r
 	}, s)
+}
+
+// ParseCoin reads an amount as people write it, exactly: "1.5SOUK", "1.5 SOUK" or "1500000usouk".
+func ParseCoin(s string) (sdk.Coin, error) {
+	number, denom := splitCoin(s)
+	if denom == "" {
+		return sdk.Coin{}, fmt.Errorf("amount %q has no denom; write it as 1.5%s or 1500000%s", s, scope.DisplayDenom, scope.Denom)
+	}
+	if !strings.EqualFold(denom, scope.DisplayDenom) || denom == scope.Denom {
+		return sdk.ParseCoinNormalized(number + denom)
+	}
+	amount, err := math.LegacyNewDecFromStr(number)
+	if err != nil {
+		return sdk.Coin{}, fmt.Errorf("amount %q: %w", s, err)
+	}
+	micro := amount.MulInt64(1_000_000)
+	if !micro.IsInteger() || micro.IsNegative() {
+		return sdk.Coin{}, fmt.Errorf("amount %q: want at most 6 decimals and no sign", s)
+	}
+	return sdk.NewCoin(scope.Denom, micro.TruncateInt()), nil
+}
+
+// splitCoin cuts a coin where its number ends.
+func splitCoin(s string) (number, denom string) {
+	s = strings.TrimSpace(s)
+	end := strings.IndexFunc(s, func(r rune) bool { return !unicode.IsDigit(r) && r != '.' && r != '-' && r != '+' })
+	if end < 0 {
+		return s, ""
+	}
+	return s[:end], strings.TrimSpace(s[end:])
 }

@@ -21,7 +21,7 @@ type Context struct {
 	GRPC           string `yaml:"grpc" json:"grpc"`                       // host:port
 	KeyringBackend string `yaml:"keyring_backend" json:"keyring_backend"` // os, file or test
 	KeyringDir     string `yaml:"keyring_dir,omitempty" json:"keyring_dir,omitempty"`
-	From           string `yaml:"from,omitempty" json:"from,omitempty"`           // name of the key that signs
+	From           string `yaml:"from,omitempty" json:"from,omitempty"`             // name of the key that signs
 	GasPrices      string `yaml:"gas_prices,omitempty" json:"gas_prices,omitempty"` // such as 0.001usouk
 }
 

@@ -1,0 +1,163 @@
+package operator
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/cmd/souk/output"
+	"github.com/souk-network/souk/cmd/souk/session"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+func offerCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "offer",
+		Short: "Post, change and withdraw offers by hand; souk-agent does it by itself from its price list",
+		Args:  cobra.NoArgs,
+	}
+	cmd.AddCommand(offerPostCommand(), offerWithdrawCommand())
+	return cmd
+}
+
+// priceFlags are prices per hour as people write them.
+type priceFlags struct {
+	cpu, memory, ephemeral, gpu, egress string
+	labels                              []string
+}
+
+func offerPostCommand() *cobra.Command {
+	var (
+		pool   uint32
+		id     uint64
+		prices priceFlags
+		yes    bool
+	)
+	cmd := &cobra.Command{
+		Use:     "post",
+		Short:   "Offer a pool at a price, or change an offer",
+		Example: "  souk provider offer post --pool 0 --cpu 0.01SOUK --memory 0.0025SOUK --label region=eu-west",
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			ask, labels, err := prices.parse()
+			if err != nil {
+				return session.Usage(err)
+			}
+			op, err := openOperator(cmd)
+			if err != nil {
+				return err
+			}
+			defer op.Close()
+			if err := op.Confirm(yes, "Post this offer?"); err != nil {
+				return err
+			}
+			return op.post(cmd.Context(), pool, id, ask, labels)
+		},
+	}
+	flags := cmd.Flags()
+	flags.Uint32Var(&pool, "pool", 0, "pool to sell; souk-agent declares pools")
+	flags.Uint64Var(&id, "offer", 0, "offer to change, instead of posting another")
+	flags.StringVar(&prices.cpu, "cpu", "", "price per vCPU and hour, such as 0.01SOUK")
+	flags.StringVar(&prices.memory, "memory", "", "price per GiB of memory and hour")
+	flags.StringVar(&prices.ephemeral, "disk", "", "price per GiB of scratch disk and hour")
+	flags.StringVar(&prices.gpu, "gpu", "", "price per GPU and hour")
+	flags.StringVar(&prices.egress, "egress", "", "price per Mbit/s and hour")
+	flags.StringSliceVar(&prices.labels, "label", nil, "label, such as region=eu-west")
+	flags.BoolVarP(&yes, "yes", "y", false, "do not ask before signing")
+	return cmd
+}
+
+func (op *operator) post(ctx context.Context, pool uint32, id uint64, ask markettypes.Ask, labels []markettypes.Label) error {
+	asks := []markettypes.Ask{ask}
+	if id != 0 {
+		_, err := op.send(ctx, "change the offer", &markettypes.MsgUpdateOffer{Signer: op.address, Offer: id, Asks: asks, Labels: labels})
+		if err != nil {
+			return err
+		}
+		return op.Out.One(map[string]any{"offer": id}, fmt.Sprintf("offer    %d\n", id))
+	}
+	receipt, err := op.send(ctx, "post the offer", &markettypes.MsgPostOffer{
+		Signer: op.address, Provider: op.address, Pool: pool, Asks: asks, Labels: labels,
+	})
+	if err != nil {
+		return err
+	}
+	var answer markettypes.MsgPostOfferResponse
+	if err := receipt.Response(0, &answer); err != nil {
+		return err
+	}
+	return op.Out.One(map[string]any{"offer": answer.Offer, "tx_hash": receipt.Hash}, fmt.Sprintf("offer    %d\n", answer.Offer))
+}
+
+func offerWithdrawCommand() *cobra.Command {
+	var yes bool
+	cmd := &cobra.Command{
+		Use:   "withdraw OFFER",
+		Short: "Withdraw an offer; its leases go on",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			id, err := strconv.ParseUint(args[0], 10, 64)
+			if err != nil {
+				return session.Usage(fault.New("offer "+args[0]+" is not a number", nil, "souk provider status lists the offers"))
+			}
+			op, err := openOperator(cmd)
+			if err != nil {
+				return err
+			}
+			defer op.Close()
+			if _, err := op.Market.Offer(cmd.Context(), &markettypes.QueryOfferRequest{Id: id}); err != nil {
+				return client.Explain(fmt.Sprintf("look for offer %d", id), err)
+			}
+			if err := op.Confirm(yes, fmt.Sprintf("Withdraw offer %d?", id)); err != nil {
+				return err
+			}
+			_, err = op.send(cmd.Context(), "withdraw the offer", &markettypes.MsgWithdrawOffer{Signer: op.address, Offer: id})
+			return err
+		},
+	}
+	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask before signing")
+	return cmd
+}
+
+// parse turns prices into an ask; all must be in one denom, and one must be given.
+func (p priceFlags) parse() (markettypes.Ask, []markettypes.Label, error) {
+	var ask markettypes.Ask
+	for _, f := range []struct {
+		text string
+		to   *uint64
+	}{{p.cpu, &ask.Cpu}, {p.memory, &ask.Memory}, {p.ephemeral, &ask.Ephemeral}, {p.gpu, &ask.Gpu}, {p.egress, &ask.Egress}} {
+		if f.text == "" {
+			continue
+		}
+		coin, err := output.ParseCoin(f.text)
+		if err != nil {
+			return ask, nil, err
+		}
+		if ask.Denom != "" && ask.Denom != coin.Denom {
+			return ask, nil, fmt.Errorf("prices are in %s and %s; give all in one denom", ask.Denom, coin.Denom)
+		}
+		if !coin.Amount.IsUint64() {
+			return ask, nil, fmt.Errorf("price %s is too high", f.text)
+		}
+		ask.Denom, *f.to = coin.Denom, coin.Amount.Uint64()
+	}
+	if ask.Denom == "" {
+		return ask, nil, fault.New("an offer needs prices", nil, "give at least --cpu and --memory")
+	}
+	var labels []markettypes.Label
+	for _, text := range p.labels {
+		key, value, ok := strings.Cut(text, "=")
+		if !ok {
+			return ask, nil, fmt.Errorf("label %q: want KEY=VALUE", text)
+		}
+		labels = append(labels, markettypes.Label{Key: key, Value: value})
+	}
+	slices.SortFunc(labels, func(a, b markettypes.Label) int { return strings.Compare(a.Key, b.Key) })
+	return ask, labels, nil
+}

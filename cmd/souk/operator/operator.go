@@ -1,0 +1,90 @@
+// Package operator owns the commands of those who offer machines: souk provider. It registers, bonds, shows and withdraws;
+// the daemon that serves leases is souk-agent.
+package operator
+
+import (
+	"context"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/cmd/souk/session"
+	providertypes "github.com/souk-network/souk/x/provider/types"
+)
+
+// sendTimeout is how long a transaction may take.
+const sendTimeout = 2 * time.Minute
+
+// Command returns souk provider.
+func Command() *cobra.Command {
+	cmd := &cobra.Command{Use: "provider", Short: "Offer machines: register, bond, watch, withdraw", Args: cobra.NoArgs}
+	cmd.AddCommand(initCommand(), bondCommand(), offerCommand(), statusCommand(), withdrawCommand())
+	return cmd
+}
+
+// operator is a session in which somebody acts for a provider.
+type operator struct {
+	*session.Session
+	*client.Client
+
+	address string
+}
+
+func openOperator(cmd *cobra.Command) (*operator, error) {
+	s, err := session.Open(cmd)
+	if err != nil {
+		return nil, err
+	}
+	_, address, err := s.Address()
+	if err != nil {
+		return nil, err
+	}
+	c, err := s.Dial(cmd.Context())
+	if err != nil {
+		return nil, err
+	}
+	return &operator{Session: s, Client: c, address: address}, nil
+}
+
+// send signs messages with the session's key and waits until they took effect.
+func (o *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (client.Receipt, error) {
+	ring, err := o.Keyring()
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	queue, err := client.NewQueue(o.Client, client.QueueConfig{Keyring: ring, Key: o.Context.From})
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	defer queue.Close()
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	receipt, err := queue.Do(ctx, client.Request{Msgs: msgs, Note: what, Alone: true})
+	return receipt, client.Explain(what, err)
+}
+
+// find returns a provider and the bond it needs; nil if the address is none.
+func (o *operator) find(ctx context.Context, address string) (*providertypes.QueryProviderResponse, error) {
+	res, err := o.Provider.Provider(ctx, &providertypes.QueryProviderRequest{Operator: address})
+	if status.Code(err) == codes.NotFound {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, client.Explain("look for provider "+address, err)
+	}
+	return res, nil
+}
+
+func (o *operator) mustFind(ctx context.Context, address string) (*providertypes.QueryProviderResponse, error) {
+	p, err := o.find(ctx, address)
+	if err == nil && p == nil {
+		return nil, fault.New(address+" is not a registered provider", nil, "souk provider init --help   says how to register")
+	}
+	return p, err
+}

@@ -1,0 +1,132 @@
+package operator
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	"cosmossdk.io/math"
+
+	"github.com/souk-network/souk/app/scope"
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/cmd/souk/output"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	markettypes "github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
+)
+
+// status is how a provider is doing, for programs.
+type providerStatus struct {
+	Provider  providertypes.Provider     `json:"provider"`
+	Required  []string                   `json:"required_bond"`
+	Pools     []markettypes.CapacityPool `json:"pools"`
+	Offers    []markettypes.Offer        `json:"offers"`
+	Leases    int                        `json:"live_leases"`
+	Rate      math.Int                   `json:"rate_per_hour"`
+	Accruing  math.Int                   `json:"accruing"`
+	HeldBack  math.Int                   `json:"held_back"`
+	Available math.Int                   `json:"available"`
+	Denom     string                     `json:"denom"`
+}
+
+func statusCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "status [OPERATOR]",
+		Short: "Show a provider: bond, capacity, offers, leases, earnings",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			op, err := openOperator(cmd)
+			if err != nil {
+				return err
+			}
+			defer op.Close()
+			address := op.address
+			if len(args) > 0 {
+				address = args[0]
+			}
+			s, err := op.status(cmd.Context(), address)
+			if err != nil {
+				return err
+			}
+			return op.Out.One(s, s.text())
+		},
+	}
+}
+
+func (op *operator) status(ctx context.Context, address string) (providerStatus, error) {
+	p, err := op.mustFind(ctx, address)
+	if err != nil {
+		return providerStatus{}, err
+	}
+	offers, err := op.Market.ProviderOffers(ctx, &markettypes.QueryProviderOffersRequest{Provider: address})
+	if err != nil {
+		return providerStatus{}, client.Explain("read the offers of "+address, err)
+	}
+	earned, err := op.Escrow.Earnings(ctx, &escrowtypes.QueryEarningsRequest{Payee: address, Denom: scope.Denom})
+	if err != nil {
+		return providerStatus{}, client.Explain("read the earnings of "+address, err)
+	}
+	live, err := op.countLeases(ctx, address)
+	if err != nil {
+		return providerStatus{}, err
+	}
+	s := providerStatus{
+		Provider: p.Provider, Required: []string{}, Pools: offers.Pools, Offers: offers.Offers, Leases: live, Denom: scope.Denom,
+		Rate: earned.Rate, Accruing: earned.Accruing, HeldBack: earned.HeldBack, Available: earned.Available,
+	}
+	for _, c := range p.Required {
+		s.Required = append(s.Required, output.Money(c.Amount, c.Denom))
+	}
+	return s, nil
+}
+
+func (op *operator) countLeases(ctx context.Context, address string) (int, error) {
+	count := 0
+	page := &query.PageRequest{Limit: 200}
+	for {
+		res, err := op.Market.Work(ctx, &markettypes.QueryWorkRequest{Provider: address, Pagination: page})
+		if err != nil {
+			return 0, client.Explain("read the leases of "+address, err)
+		}
+		count += len(res.Work)
+		if res.Pagination == nil || len(res.Pagination.NextKey) == 0 {
+			return count, nil
+		}
+		page = &query.PageRequest{Limit: 200, Key: res.Pagination.NextKey}
+	}
+}
+
+func (s providerStatus) text() string {
+	var text strings.Builder
+	p := s.Provider
+	fmt.Fprintf(&text, "%s  %s\ngateway   %s\n", output.Clean(p.Info.Name), p.Operator, output.Clean(p.GatewayUri))
+	for _, key := range p.TlsKeys {
+		fmt.Fprintf(&text, "tls key   %s\n", hex.EncodeToString(key))
+	}
+	required := "nothing"
+	if len(s.Required) > 0 {
+		required = strings.Join(s.Required, ", ")
+	}
+	fmt.Fprintf(&text, "agent     %s\npayout    %s\nbond      %s, needed %s\n", p.Agent, p.Payout, coinsText(p.Bond), required)
+	for _, pool := range s.Pools {
+		total, free := pool.Total, markettypes.ResourcesOf(pool.Free())
+		fmt.Fprintf(&text, "pool %d    vCPU %g of %g free, memory %d of %d MiB free, disk %d of %d MiB free\n", pool.Id,
+			float64(free.CpuMillis)/1000, float64(total.CpuMillis)/1000, free.MemoryMib, total.MemoryMib, free.EphemeralMib, total.EphemeralMib)
+	}
+	for _, o := range s.Offers {
+		fmt.Fprintf(&text, "offer %d   pool %d, %s\n", o.Id, o.Pool, strings.ToLower(strings.TrimPrefix(o.State.String(), "OFFER_STATE_")))
+	}
+	fmt.Fprintf(&text, "leases    %d live\n", s.Leases)
+	rate := uint64(0)
+	if s.Rate.IsUint64() {
+		rate = s.Rate.Uint64()
+	}
+	fmt.Fprintf(&text, "earning   %s\naccruing  %s\nheld back %s\navailable %s\n", output.PerHour(rate, s.Denom),
+		output.Money(s.Accruing, s.Denom), output.Money(s.HeldBack, s.Denom), output.Money(s.Available, s.Denom))
+	return text.String()
+}
