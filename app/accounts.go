@@ -6,6 +6,8 @@ import (
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
 	minttypes "github.com/cosmos/cosmos-sdk/x/mint/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 )
 
 // moduleAccount is an account that a module owns, with what it may do to the supply.
@@ -22,6 +24,7 @@ var moduleAccounts = []moduleAccount{
 	{stakingtypes.NotBondedPoolName, []string{authtypes.Burner, authtypes.Staking}},
 	{stakingtypes.KeyRotationFeePoolName, []string{authtypes.Burner}},
 	{govtypes.ModuleName, []string{authtypes.Burner}},
+	{escrowtypes.ModuleName, nil},
 }
 
 // accountPermissions returns the permissions of all module accounts, by name.

@@ -38,6 +38,8 @@ import (
 	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
 
 	"github.com/souk-network/souk/app/scope"
+	escrowkeeper "github.com/souk-network/souk/x/escrow/keeper"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 )
 
 // Keepers are the modules' state handlers.
@@ -54,6 +56,8 @@ type Keepers struct {
 	SlashingKeeper     slashingkeeper.Keeper
 	StakingKeeper      *stakingkeeper.Keeper
 	UpgradeKeeper      *upgradekeeper.Keeper
+
+	EscrowKeeper *escrowkeeper.Keeper
 }
 
 // storeNames are the names of all persistent stores.
@@ -61,6 +65,7 @@ var storeNames = []string{
 	authtypes.StoreKey, authzkeeper.StoreKey, banktypes.StoreKey, consensustypes.StoreKey, distrtypes.StoreKey,
 	evidencetypes.StoreKey, feegrant.StoreKey, govtypes.StoreKey, minttypes.StoreKey, slashingtypes.StoreKey,
 	stakingtypes.StoreKey, upgradetypes.StoreKey,
+	escrowtypes.StoreKey,
 }
 
 // stores returns the store keys in the order of their names above.
@@ -92,6 +97,7 @@ func (app *App) setKeepers(appOpts servertypes.AppOptions) error {
 
 	app.setStakingKeepers(authority)
 	app.setGovernanceKeepers(appOpts, authority)
+	app.setMarketKeepers(authority)
 	return nil
 }
 
@@ -127,6 +133,14 @@ func (app *App) setGovernanceKeepers(appOpts servertypes.AppOptions, authority s
 		govkeeper.NewDefaultCalculateVoteResultsAndVotingPower(app.StakingKeeper))
 	// Without a router a legacy text proposal would dereference nil.
 	app.GovKeeper.SetLegacyRouter(govv1beta1.NewRouter().AddRoute(govtypes.RouterKey, govv1beta1.ProposalHandler))
+}
+
+// setMarketKeepers builds Souk's own keepers. Each knows those below it; escrow reaches those above through the hooks and
+// deadline sources that they register.
+func (app *App) setMarketKeepers(authority string) {
+	cdc, addresses := app.encoding.Codec, scope.AddressCodec()
+	app.EscrowKeeper = escrowkeeper.NewKeeper(cdc, app.store(escrowtypes.StoreKey), addresses, app.BankKeeper,
+		app.AuthKeeper, app.DistributionKeeper, authority)
 }
 
 func (app *App) store(name string) corestore.KVStoreService {

@@ -32,6 +32,9 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 	"github.com/cosmos/cosmos-sdk/x/upgrade"
 	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
+
+	"github.com/souk-network/souk/x/escrow"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 )
 
 var (
@@ -39,11 +42,13 @@ var (
 	preBlockOrder = []string{upgradetypes.ModuleName, authtypes.ModuleName}
 
 	// beginBlockOrder: new stake is minted before it is distributed, and rewards are distributed before slashing takes stake
-	// away, so that nothing is left in the fee pool of a slashed validator.
+	// away, so that nothing is left in the fee pool of a slashed validator. Escrow ticks the service clock and does all that
+	// is due, also for the modules above it.
 	beginBlockOrder = []string{
 		minttypes.ModuleName,
 		distrtypes.ModuleName, slashingtypes.ModuleName, evidencetypes.ModuleName, stakingtypes.ModuleName,
 		authz.ModuleName,
+		escrowtypes.ModuleName,
 	}
 
 	endBlockOrder = []string{
@@ -56,6 +61,7 @@ var (
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
 		govtypes.ModuleName, minttypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName,
 		feegrant.ModuleName, upgradetypes.ModuleName, vestingtypes.ModuleName, consensustypes.ModuleName,
+		escrowtypes.ModuleName,
 	}
 )
 
@@ -100,4 +106,9 @@ func (app *App) sdkModules() []module.AppModule {
 	}
 }
 
-func (app *App) soukModules() []module.AppModule { return nil }
+func (app *App) soukModules() []module.AppModule {
+	cdc := app.encoding.Codec
+	return []module.AppModule{
+		escrow.NewAppModule(cdc, app.EscrowKeeper),
+	}
+}
