@@ -44,9 +44,9 @@ func (j *judge) assemble(ctx context.Context, root *node, name string) *manifest
 	}
 	slices.SortFunc(group.Services, func(a, b *manifestpb.Service) int { return strings.Compare(a.Name, b.Name) })
 
-	if loaded := j.load(ctx, root, name); loaded != nil {
-		for _, service := range group.Services {
-			j.run(root.at("services", service.Name), loaded.Services[service.Name], service)
+	for _, service := range group.Services {
+		if loaded, ok := j.load(ctx, root, name, service.Name); ok {
+			j.run(root.at("services", service.Name), loaded, service)
 		}
 	}
 	demand.Unit = manifest.UnitOf(group)

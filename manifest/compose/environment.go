@@ -19,8 +19,13 @@ const maxEnvFileBytes = 128 << 10
 func (j *judge) environment(s *node, what string) {
 	j.envFileKeys(s, what)
 	merged := &node{kind: mapping}
+	index := map[string]int{}
 	set := func(e entry) {
-		merged.drop(e.key)
+		if i, there := index[e.key]; there {
+			merged.entries[i] = e
+			return
+		}
+		index[e.key] = len(merged.entries)
 		merged.entries = append(merged.entries, e)
 	}
 	for _, file := range envFiles(s.get("env_file")) {

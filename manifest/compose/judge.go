@@ -74,7 +74,8 @@ func (j *judge) keys(n *node, what string, rules map[string]rule) {
 	if n == nil || n.kind != mapping {
 		return
 	}
-	for _, e := range append([]entry(nil), n.entries...) {
+	var kept []entry
+	for _, e := range n.entries {
 		r, known := rules[e.key]
 		at := join(what, e.key)
 		switch {
@@ -88,10 +89,10 @@ func (j *judge) keys(n *node, what string, rules map[string]rule) {
 		case r.verdict != take:
 			j.refuse(e.line, at, r.why, r.try)
 		default:
-			continue
+			kept = append(kept, e)
 		}
-		n.drop(e.key)
 	}
+	n.entries = kept
 }
 
 func unknownHint(key string, rules map[string]rule) string {

@@ -13,48 +13,44 @@ import (
 // maxLoads bounds how many faults of a file compose-go gets to name: it names one each time.
 const maxLoads = 32
 
-// load gives what is left of the tree to compose-go, which holds it against the schema of the specification and makes
-// Go values of it. A key that it does not take is refused and dropped, and the rest tried again. nil when nothing is
-// left to try.
-func (j *judge) load(ctx context.Context, root *node, name string) *types.Project {
+// load gives what is left of a service to compose-go, which holds it against the schema of the specification and makes
+// Go values of it. A key that it does not take is refused and dropped, and the rest tried again. Services go one by
+// one, because of several it names the first in no fixed order. False when nothing is left to try.
+func (j *judge) load(ctx context.Context, root *node, deployment, service string) (types.ServiceConfig, bool) {
 	for range maxLoads {
 		details := types.ConfigDetails{
-			ConfigFiles: []types.ConfigFile{{Filename: j.file, Config: withoutOwn(root)}},
+			ConfigFiles: []types.ConfigFile{{Filename: j.file, Config: withoutOwn(root, service)}},
 			Environment: types.Mapping{},
 		}
 		project, err := loader.LoadWithContext(ctx, details, func(o *loader.Options) {
-			o.SetProjectName(name, true)
+			o.SetProjectName(deployment, true)
 			o.SkipExtends, o.SkipInclude, o.ResolvePaths = true, true, false
 			o.SkipNormalization = true
 			// Variables are replaced already; only casts of text to numbers are left to do.
 			o.Interpolate.Substitute = func(text string, _ template.Mapping) (string, error) { return text, nil }
 		})
 		if err == nil {
-			return project
+			return project.Services[service], true
 		}
-		path, message := blame(root, err)
-		at := lookup(root, path)
-		j.refuse(at.line, strings.Join(path, "."), because(message, path, j.file), "")
+		path, message := blame(root, service, err)
+		j.refuse(lookup(root, path).line, strings.Join(path, "."), because(message, path, j.file), "")
 		if len(path) < 3 {
-			return nil
+			return types.ServiceConfig{}, false
 		}
 		lookup(root, path[:2]).drop(path[2])
 	}
-	return nil
+	return types.ServiceConfig{}, false
 }
 
-// withoutOwn returns the services as plain Go values, without what compose-go does not know.
-func withoutOwn(root *node) map[string]any {
-	services := map[string]any{}
-	for _, e := range entriesOf(root.get("services")) {
-		service, ok := e.value.plain().(map[string]any)
-		if !ok {
-			continue
-		}
-		delete(service, "x-souk")
-		services[e.key] = service
+// withoutOwn returns one service as plain Go values, without what compose-go does not know; its image is read already.
+func withoutOwn(root *node, name string) map[string]any {
+	service, ok := root.at("services", name).plain().(map[string]any)
+	if !ok {
+		service = map[string]any{}
 	}
-	return map[string]any{"services": services}
+	delete(service, "x-souk")
+	service["image"] = unbuilt
+	return map[string]any{"services": map[string]any{name: service}}
 }
 
 // longestPath finds the deepest path of the tree that a message names.
@@ -116,14 +112,14 @@ func lookup(root *node, path []string) *node {
 	return root
 }
 
-// blame finds the line of an error that names a path of the tree.
-func blame(root *node, err error) (path []string, message string) {
+// blame finds the line of an error that names a path of the tree; else the service as a whole is meant.
+func blame(root *node, service string, err error) (path []string, message string) {
 	for _, message := range strings.Split(err.Error(), "\n") {
-		if path := longestPath(root, message); len(path) > 0 {
+		if path := longestPath(root, message); len(path) > 1 && path[0] == "services" && path[1] == service {
 			return path, message
 		}
 	}
-	return nil, err.Error()
+	return []string{"services", service}, err.Error()
 }
 
 // because cuts off a message of compose-go what stands before it already, or says nothing to a tenant.

@@ -46,10 +46,22 @@ func Parse(ctx context.Context, source Source) (*manifest.Project, error) {
 	}
 	project := j.project(ctx, source)
 	if len(j.refusals) > 0 {
-		return nil, j.refusals.Sorted()
+		return nil, limited(j.refusals.Sorted())
 	}
 	project.Notes = j.notes
 	return project, nil
+}
+
+// maxRefusals are told of one file: nobody reads more, and a hostile file could have thousands.
+const maxRefusals = 100
+
+func limited(refusals manifest.Refusals) manifest.Refusals {
+	if len(refusals) <= maxRefusals {
+		return refusals
+	}
+	next := refusals[maxRefusals]
+	more := manifest.Refusal{File: next.File, Line: next.Line, What: "file", Why: fmt.Sprintf("and %d more", len(refusals)-maxRefusals)}
+	return append(refusals[:maxRefusals:maxRefusals], more)
 }
 
 func (s *Source) fill() error {
@@ -104,6 +116,10 @@ func (j *judge) project(ctx context.Context, source Source) *manifest.Project {
 		if root.kind != mapping {
 			return nil
 		}
+	}
+	if n := len(entriesOf(services)); n > manifest.MaxServices {
+		j.refuse(services.line, "services", fmt.Sprintf("%d services, at most %d", n, manifest.MaxServices), "a file for each")
+		return nil
 	}
 	j.interpolate(root)
 	name := j.name(source, root)

@@ -158,6 +158,38 @@ func TestNoKeyOfComposeIsLeftOut(t *testing.T) {
 	}
 }
 
+func TestAHostileFileIsReadInBoundedSteps(t *testing.T) {
+	repeated := func(head, item string) string { return head + strings.Repeat(item, (120<<10-len(head))/len(item)) }
+	numbered := func(head, item string) string {
+		var b strings.Builder
+		b.WriteString(head)
+		for i := 0; b.Len() < 120<<10; i++ {
+			fmt.Fprintf(&b, item, i)
+		}
+		return b.String()
+	}
+	const web = "services:\n  web:\n    image: nginx:1.27\n"
+	for name, content := range map[string]string{
+		"ranges of ports":   repeated(web+"    ports:\n", "    - 1-65535\n"),
+		"ranges exposed":    repeated(web+"    expose:\n", "    - 1-65535\n"),
+		"ranges of hosts":   repeated(web+"    ports:\n", "    - 1-65535:1-65535\n"),
+		"services":          numbered("services:\n", "  s%d: {image: a}\n"),
+		"unknown keys":      numbered(web, "    k%d: 1\n"),
+		"variables":         numbered(web+"    environment:\n", "      K%d: $V\n"),
+		"null variables":    numbered(web+"    environment:\n", "      K%d:\n"),
+		"wrong labels":      numbered(web+"    labels:\n", "      K%d: []\n"),
+		"deep variables":    web + "    user: " + strings.Repeat("${A:-", 20<<10) + "\n",
+		"long image":        "services: {web: {image: " + strings.Repeat("a-b/", 30<<10) + "}}\n",
+		"merges":            "x-a: &a {" + numbered("", "a%d: 1, ")[:20<<10] + "b: 1}\nx-b:\n  <<: [" + strings.Repeat("*a, ", 1000) + "*a]\n" + web,
+		"networks of hosts": numbered(web+"    networks:\n", "      n%d: {ipv4_address: 1}\n"),
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := compose.Parse(context.Background(), compose.Source{Content: []byte(content), Name: "shop"})
+			require.LessOrEqual(t, len(requireRefused(t, err)), 101)
+		})
+	}
+}
+
 // specificationKeys lists the keys of a service in the schema of the compose specification.
 func specificationKeys(t *testing.T) []string {
 	t.Helper()

@@ -55,6 +55,9 @@ func (j *judge) published(item *node, what string) []uint32 {
 	if item.kind == mapping {
 		return j.publishedLong(item, what)
 	}
+	if j.wide(item, what, item.text[strings.LastIndexByte(item.text, ':')+1:]) {
+		return nil
+	}
 	configs, err := types.ParsePortConfig(item.text)
 	if err != nil || !item.isText() {
 		j.refuse(item.line, what, fmt.Sprintf("%q is not a port", item.text), `"80" or "8080:80"`)
@@ -135,6 +138,9 @@ func (j *judge) noteHostPort(item *node, what, port string) {
 
 // exposed reads one entry of expose: a port for the services of the group.
 func (j *judge) exposed(item *node, what string) []uint32 {
+	if j.wide(item, what, item.text) {
+		return nil
+	}
 	text, protocol, _ := strings.Cut(item.text, "/")
 	first, last, isRange := strings.Cut(text, "-")
 	if !isRange {
@@ -155,6 +161,19 @@ func (j *judge) exposed(item *node, what string) []uint32 {
 		numbers = append(numbers, uint32(number))
 	}
 	return j.checked(item, what, numbers)
+}
+
+// wide refuses a range of more ports than a service may have, before anybody counts it out.
+func (j *judge) wide(item *node, what, ports string) bool {
+	ports, _, _ = strings.Cut(ports, "/")
+	first, last, _ := strings.Cut(ports, "-")
+	low, lowErr := strconv.ParseUint(first, 10, 16)
+	high, highErr := strconv.ParseUint(last, 10, 16)
+	if lowErr != nil || highErr != nil || high < low || high-low < manifest.MaxPorts {
+		return false
+	}
+	j.refuse(item.line, what, fmt.Sprintf("%d ports, at most %d", high-low+1, manifest.MaxPorts), "fewer ports")
+	return true
 }
 
 func (j *judge) checked(item *node, what string, numbers []uint32) []uint32 {
