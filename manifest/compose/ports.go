@@ -24,7 +24,9 @@ func (j *judge) ports(s *node, what string) []*manifestpb.Port {
 	for i, item := range s.take("expose") {
 		at := fmt.Sprintf("%s.expose.%d", what, i)
 		for _, number := range j.exposed(item, at) {
-			numbers[number] = numbers[number]
+			if !numbers[number] {
+				numbers[number] = false // there, but not exposed
+			}
 		}
 	}
 	if len(numbers) > manifest.MaxPorts {
@@ -44,9 +46,9 @@ func (j *judge) ports(s *node, what string) []*manifestpb.Port {
 }
 
 // take takes a list out of a service.
-func (s *node) take(key string) []*node {
-	items := itemsOf(s.get(key))
-	s.drop(key)
+func (n *node) take(key string) []*node {
+	items := itemsOf(n.get(key))
+	n.drop(key)
 	return items
 }
 

@@ -6,6 +6,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -32,8 +33,9 @@ func main() {
 	arch := flag.String("arch", runtime.GOARCH, "processor architecture that it is for")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
-	defer stop()
-	if err := build(ctx, *out, *tag, *arch); err != nil {
+	err := build(ctx, *out, *tag, *arch)
+	stop()
+	if err != nil {
 		log.Fatal(err)
 	}
 }
@@ -61,17 +63,17 @@ func build(ctx context.Context, out, tag, arch string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s %s %s\n", out, tag, digest)
-	return nil
+	_, err = fmt.Fprintln(os.Stdout, out, tag, digest)
+	return err
 }
 
 // compile returns the static binary of the server.
-func compile(ctx context.Context, arch string) ([]byte, error) {
+func compile(ctx context.Context, arch string) (content []byte, err error) {
 	dir, err := os.MkdirTemp("", "hello-image-")
 	if err != nil {
 		return nil, fmt.Errorf("make a folder to compile in: %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	binary := filepath.Join(dir, "hello")
 	command := exec.CommandContext(ctx, "go", "build", "-trimpath", "-ldflags=-s -w -buildid=", "-buildvcs=false", "-o", binary, server)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOARCH="+arch)

@@ -31,7 +31,7 @@ func TestTheExampleBecomesAManifest(t *testing.T) {
 	require.Len(t, project.LocalImages, 1)
 	image, err := localimage.Open(dir, project.LocalImages[0].Path)
 	require.NoError(t, err)
-	defer image.Close()
+	defer func() { require.NoError(t, image.Close()) }()
 	config, err := image.ConfigFile()
 	require.NoError(t, err)
 	require.Equal(t, []string{"/hello"}, config.Config.Entrypoint)
