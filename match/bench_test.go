@@ -79,7 +79,7 @@ func benchmark(b *testing.B, units []match.Vector, bids, offers int, spreadPermi
 	for b.Loop() {
 		out = match.Clear(in)
 	}
-	b.ReportMetric(percent(surplus(in, out), surplus(in, match.FirstCome(in))), "%-of-first-come-surplus")
+	b.ReportMetric(percent(surplus(in, out), surplus(in, match.FirstCome(in))), "surplus-%-of-first-come")
 	b.ReportMetric(float64(len(out.Assignments)), "leases")
 }
 

@@ -47,8 +47,8 @@ quantities above [MaxQuantity] are refused, never wrapped.
 Bids are served by [Key], the cap per ask unit: who values capacity most highly
 is served first. Equal keys are ordered by SHA-256 of the seed and the bid's id.
 The proposer cannot choose that order, since the seed is the hash of a block that
-was final before it built its own, and a tenant cannot, since ids are given in
-sequence and the hash resists being steered by either.
+was final before it built its own; the proposer before it could try several hashes
+and win no more than ties. A tenant cannot, since ids are given in sequence.
 
 A bid takes the offer with the lowest rate, among equals the one with the best
 reputation, then the lowest id; then the next, until it has Bid.Wanted replicas.
