@@ -90,6 +90,9 @@ func (k *Keeper) AddFunds(ctx context.Context, id uint64, amount sdk.Coin, fromM
 	if err != nil {
 		return err
 	}
+	if err := k.checkFunds(ctx, account, amount); err != nil {
+		return err
+	}
 	coins := sdk.NewCoins(amount)
 	if account.State == types.AccountState_ACCOUNT_STATE_CLOSED {
 		owner, err := k.address(account.Owner)
@@ -108,9 +111,6 @@ func (k *Keeper) AddFunds(ctx context.Context, id uint64, amount sdk.Coin, fromM
 	}
 	if due(account, now) {
 		return types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
-	}
-	if err := k.checkFunds(ctx, account, amount); err != nil {
-		return err
 	}
 	if err := k.bank.SendCoinsFromModuleToModule(ctx, fromModule, types.ModuleName, coins); err != nil {
 		return fmt.Errorf("add funds to account %d: %w", id, err)

@@ -22,6 +22,9 @@ func (k *Keeper) WithdrawEarnings(
 	if err := k.checkReceiver(recipient); err != nil {
 		return sdk.Coin{}, sdk.Coin{}, err
 	}
+	if err := sdk.ValidateDenom(denom); err != nil {
+		return sdk.Coin{}, sdk.Coin{}, types.ErrDenom.Wrap(err.Error())
+	}
 	clock, now, err := k.present(ctx)
 	if err != nil {
 		return sdk.Coin{}, sdk.Coin{}, err

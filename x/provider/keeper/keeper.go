@@ -1,0 +1,175 @@
+// Package keeper holds the state of x/provider: who provides, through which agent and gateway, and what they have at
+// stake. It tells time and moves earnings through x/escrow, and knows nothing of leases: the market tells it only what
+// bond it asks for.
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/core/address"
+	corestore "cosmossdk.io/core/store"
+
+	"github.com/cosmos/gogoproto/proto"
+
+	"github.com/cosmos/cosmos-sdk/codec"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/provider/types"
+)
+
+// Keeper of the provider store.
+type Keeper struct {
+	addresses     address.Codec
+	bank          types.BankKeeper
+	auth          types.AccountKeeper
+	escrow        types.EscrowKeeper
+	communityPool types.CommunityPool
+	authority     string
+
+	Schema collections.Schema
+
+	params       collections.Item[types.Params]
+	providers    collections.Map[sdk.AccAddress, types.Provider]
+	agents       collections.Map[sdk.AccAddress, []byte]
+	requirements collections.Map[sdk.AccAddress, types.Requirement]
+}
+
+// NewKeeper builds the keeper; authority is the governance account. It panics, at start-up only, when the application
+// is wired wrongly.
+func NewKeeper(
+	cdc codec.BinaryCodec,
+	storeService corestore.KVStoreService,
+	addresses address.Codec,
+	bank types.BankKeeper,
+	auth types.AccountKeeper,
+	escrow types.EscrowKeeper,
+	communityPool types.CommunityPool,
+	authority string,
+) *Keeper {
+	if auth.GetModuleAddress(types.ModuleName) == nil {
+		panic(fmt.Errorf("the module account of x/%s is not set", types.ModuleName))
+	}
+	if _, err := addresses.StringToBytes(authority); err != nil {
+		panic(fmt.Errorf("authority of x/%s: %w", types.ModuleName, err))
+	}
+	sb := collections.NewSchemaBuilder(storeService)
+	k := &Keeper{
+		addresses:     addresses,
+		bank:          bank,
+		auth:          auth,
+		escrow:        escrow,
+		communityPool: communityPool,
+		authority:     authority,
+
+		params: collections.NewItem(sb, types.ParamsKey, "params", codec.CollValue[types.Params](cdc)),
+		providers: collections.NewMap(sb, types.ProvidersKey, "providers", sdk.AccAddressKey,
+			codec.CollValue[types.Provider](cdc)),
+		agents: collections.NewMap(sb, types.AgentsKey, "agents", sdk.AccAddressKey, collections.BytesValue),
+		requirements: collections.NewMap(sb, types.RequirementsKey, "requirements", sdk.AccAddressKey,
+			codec.CollValue[types.Requirement](cdc)),
+	}
+	schema, err := sb.Build()
+	if err != nil {
+		panic(fmt.Errorf("schema of x/%s: %w", types.ModuleName, err))
+	}
+	k.Schema = schema
+	return k
+}
+
+// Authority returns the governance account.
+func (k *Keeper) Authority() string { return k.authority }
+
+// Params returns the parameters in force.
+func (k *Keeper) Params(ctx context.Context) (types.Params, error) {
+	params, err := k.params.Get(ctx)
+	if err != nil {
+		return types.Params{}, fmt.Errorf("read provider parameters: %w", err)
+	}
+	return params, nil
+}
+
+// GetProvider returns a provider by its operator, or ErrNotFound.
+func (k *Keeper) GetProvider(ctx context.Context, operator sdk.AccAddress) (types.Provider, error) {
+	provider, err := k.providers.Get(ctx, operator)
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.Provider{}, types.ErrNotFound.Wrap(k.show(operator))
+	}
+	if err != nil {
+		return types.Provider{}, fmt.Errorf("read provider %s: %w", k.show(operator), err)
+	}
+	return provider, nil
+}
+
+// ProviderOfAgent returns the provider for which an agent account works, or ErrNotFound.
+func (k *Keeper) ProviderOfAgent(ctx context.Context, agent sdk.AccAddress) (types.Provider, error) {
+	operator, err := k.agents.Get(ctx, agent)
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.Provider{}, types.ErrNotFound.Wrapf("of agent %s", k.show(agent))
+	}
+	if err != nil {
+		return types.Provider{}, fmt.Errorf("read agent %s: %w", k.show(agent), err)
+	}
+	return k.GetProvider(ctx, operator)
+}
+
+// Authorize returns the provider of an operator if the signer is that operator or its agent.
+func (k *Keeper) Authorize(ctx context.Context, signer, operator string) (types.Provider, error) {
+	addr, err := k.address(operator)
+	if err != nil {
+		return types.Provider{}, err
+	}
+	provider, err := k.GetProvider(ctx, addr)
+	if err != nil {
+		return types.Provider{}, err
+	}
+	if signer != provider.Operator && signer != provider.Agent {
+		return types.Provider{}, types.ErrUnauthorized.Wrapf("%.100q is neither operator nor agent of %s", signer, operator)
+	}
+	return provider, nil
+}
+
+func (k *Keeper) writeProvider(ctx context.Context, operator sdk.AccAddress, provider types.Provider) error {
+	if err := k.providers.Set(ctx, operator, provider); err != nil {
+		return fmt.Errorf("write provider %s: %w", provider.Operator, err)
+	}
+	return nil
+}
+
+func (k *Keeper) address(text string) (sdk.AccAddress, error) {
+	addr, err := k.addresses.StringToBytes(text)
+	if err != nil {
+		return nil, types.ErrInvalidAddress.Wrap(err.Error())
+	}
+	return addr, nil
+}
+
+// receiver is address for accounts that coins will be sent to.
+func (k *Keeper) receiver(text string) (sdk.AccAddress, error) {
+	addr, err := k.address(text)
+	if err != nil {
+		return nil, err
+	}
+	if k.bank.BlockedAddr(addr) {
+		return nil, types.ErrInvalidAddress.Wrapf("%s may not receive coins", text)
+	}
+	return addr, nil
+}
+
+// show names an address in an error.
+func (k *Keeper) show(addr sdk.AccAddress) string {
+	text, err := k.addresses.BytesToString(addr)
+	if err != nil {
+		return fmt.Sprintf("%X", []byte(addr))
+	}
+	return text
+}
+
+func emit(ctx context.Context, event proto.Message) error {
+	if err := sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(event); err != nil {
+		return fmt.Errorf("emit event: %w", err)
+	}
+	return nil
+}

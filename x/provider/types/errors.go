@@ -1,0 +1,33 @@
+package types
+
+import "cosmossdk.io/errors"
+
+// Errors of the module. Code 1 is reserved by the SDK.
+var (
+	// ErrUnauthorized: the signer may not do this.
+	ErrUnauthorized = errors.Register(ModuleName, 2, "unauthorized")
+	// ErrInvalidParams: parameters out of range.
+	ErrInvalidParams = errors.Register(ModuleName, 3, "invalid parameters")
+	// ErrNotFound: no such provider.
+	ErrNotFound = errors.Register(ModuleName, 4, "provider not found")
+	// ErrExists: the operator is a provider already.
+	ErrExists = errors.Register(ModuleName, 5, "provider exists")
+	// ErrAgentTaken: the agent works for another provider.
+	ErrAgentTaken = errors.Register(ModuleName, 6, "agent belongs to another provider")
+	// ErrInvalidAddress: not an account, or one that cannot receive coins.
+	ErrInvalidAddress = errors.Register(ModuleName, 7, "invalid address")
+	// ErrInvalidGateway: not an https address with a host.
+	ErrInvalidGateway = errors.Register(ModuleName, 8, "invalid gateway address")
+	// ErrInvalidTLSKeys: not one or two different SHA-256 hashes.
+	ErrInvalidTLSKeys = errors.Register(ModuleName, 9, "invalid TLS keys")
+	// ErrInvalidInfo: a text that is too long or not printable.
+	ErrInvalidInfo = errors.Register(ModuleName, 10, "invalid info")
+	// ErrInvalidBond: an amount that is not positive, too large or in a denom that is not accepted.
+	ErrInvalidBond = errors.Register(ModuleName, 11, "invalid bond")
+	// ErrInvalidGenesis: a genesis state that contradicts itself.
+	ErrInvalidGenesis = errors.Register(ModuleName, 12, "invalid genesis")
+	// ErrBroken: the module's account holds less than the bonds.
+	ErrBroken = errors.Register(ModuleName, 13, "bonds are not covered")
+	// ErrInvalidRequest: a query without what it needs.
+	ErrInvalidRequest = errors.Register(ModuleName, 14, "invalid request")
+)
