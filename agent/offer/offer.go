@@ -1,0 +1,158 @@
+// Package offer keeps what a provider offers on the chain in step with what its machines have. It is a pure function: the
+// inventory, the operator's price list and the chain's present state in, the messages that are missing out; none when all is
+// as it should be, so nothing is ever said twice.
+//
+// It owns one pool and the first offer that sells it; other pools and offers are the operator's own and are not touched. It must not know transactions or containers.
+package offer
+
+import (
+	"slices"
+	"strings"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/agent/runtime"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+const (
+	// Amounts are rounded down to these, so that a few bytes more or less are not worth a transaction.
+	memoryStepMiB = 64
+	diskStepMiB   = 256
+)
+
+// Config is what the operator wants to sell.
+type Config struct {
+	Pool       uint32
+	Asks       []markettypes.Ask
+	Labels     map[string]string
+	Reserve    runtime.Capacity // kept for the host itself
+	EgressMbps uint64           // of the machine's uplink, to be shared by all leases
+}
+
+// Input is the whole world of a decision.
+type Input struct {
+	Signer   string
+	Provider string
+	Config   Config
+	Nodes    []runtime.Node
+	Pools    []markettypes.CapacityPool // of the provider
+	Offers   []markettypes.Offer        // of the provider, not the withdrawn
+}
+
+// Plan gives the messages that bring the chain up to date, in order.
+func Plan(in Input) []sdk.Msg {
+	total, largest := Capacity(in.Config, in.Nodes)
+	var msgs []sdk.Msg
+	if pool := findPool(in); pool == nil || pool.Total != total || pool.LargestUnit != largest {
+		if pool == nil && total == (markettypes.Resources{}) {
+			return nil // nothing to sell yet
+		}
+		msgs = append(msgs, &markettypes.MsgSetPool{
+			Signer: in.Signer, Provider: in.Provider, Id: in.Config.Pool, Total: total, LargestUnit: largest,
+		})
+	}
+	return append(msgs, offers(in)...)
+}
+
+// offers brings the pool's first offer up to date. Further offers of the pool are the operator's own, as is the first when the
+// agent has no price list.
+func offers(in Input) []sdk.Msg {
+	if len(in.Config.Asks) == 0 {
+		return nil
+	}
+	asks, labels := sortedAsks(in.Config.Asks), sortedLabels(in.Config.Labels)
+	first := firstOffer(in)
+	if first == nil {
+		return []sdk.Msg{&markettypes.MsgPostOffer{
+			Signer: in.Signer, Provider: in.Provider, Pool: in.Config.Pool, Asks: asks, Labels: labels,
+		}}
+	}
+	active := first.State == markettypes.OfferState_OFFER_STATE_ACTIVE
+	if active && slices.Equal(first.Asks, asks) && slices.Equal(first.Labels, labels) {
+		return nil
+	}
+	return []sdk.Msg{&markettypes.MsgUpdateOffer{Signer: in.Signer, Offer: first.Id, Asks: asks, Labels: labels}}
+}
+
+func firstOffer(in Input) *markettypes.Offer {
+	var first *markettypes.Offer
+	for i, o := range in.Offers {
+		if o.Pool == in.Config.Pool && (first == nil || o.Id < first.Id) {
+			first = &in.Offers[i]
+		}
+	}
+	return first
+}
+
+// Capacity is what the machines have to sell: all together, and the largest single replica.
+func Capacity(cfg Config, nodes []runtime.Node) (total, largest markettypes.Resources) {
+	for i, v := range NodeVectors(cfg, nodes) {
+		total.CpuMillis += v[cpu]
+		total.MemoryMib += v[memory]
+		total.EphemeralMib += v[disk]
+		if i == 0 {
+			total.EgressMbps = v[egress]
+		}
+		largest.CpuMillis = max(largest.CpuMillis, v[cpu])
+		largest.MemoryMib = max(largest.MemoryMib, v[memory])
+		largest.EphemeralMib = max(largest.EphemeralMib, v[disk])
+		largest.EgressMbps = max(largest.EgressMbps, v[egress])
+	}
+	return total, largest
+}
+
+// Places in a vector of the market's dimensions.
+const (
+	cpu    = 0
+	memory = 1
+	disk   = 2
+	egress = 7
+)
+
+// NodeVectors is what each machine has to sell, in the market's dimensions. The operator's reserve is taken from the first
+// machine, on which the agent runs; the uplink stands with each, since it is shared.
+func NodeVectors(cfg Config, nodes []runtime.Node) [][8]uint64 {
+	vectors := make([][8]uint64, len(nodes))
+	for i, n := range nodes {
+		reserve := runtime.Capacity{}
+		if i == 0 {
+			reserve = cfg.Reserve
+		}
+		vectors[i][cpu] = less(n.Total.CPUMillis, reserve.CPUMillis, 1)
+		vectors[i][memory] = less(n.Total.MemoryMiB, reserve.MemoryMiB, memoryStepMiB)
+		vectors[i][disk] = less(n.Total.DiskMiB, reserve.DiskMiB, diskStepMiB)
+		vectors[i][egress] = cfg.EgressMbps
+	}
+	return vectors
+}
+
+// less is a - b, not below zero, rounded down to a step.
+func less(a, b, step uint64) uint64 {
+	left := a - min(a, b)
+	return left - left%step
+}
+
+func findPool(in Input) *markettypes.CapacityPool {
+	for i := range in.Pools {
+		if in.Pools[i].Id == in.Config.Pool {
+			return &in.Pools[i]
+		}
+	}
+	return nil
+}
+
+func sortedAsks(asks []markettypes.Ask) []markettypes.Ask {
+	out := slices.Clone(asks)
+	slices.SortFunc(out, func(a, b markettypes.Ask) int { return strings.Compare(a.Denom, b.Denom) })
+	return out
+}
+
+func sortedLabels(labels map[string]string) []markettypes.Label {
+	out := make([]markettypes.Label, 0, len(labels))
+	for key, value := range labels {
+		out = append(out, markettypes.Label{Key: key, Value: value})
+	}
+	slices.SortFunc(out, func(a, b markettypes.Label) int { return strings.Compare(a.Key, b.Key) })
+	return out
+}
