@@ -8,6 +8,7 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 // moduleAccount is an account that a module owns, with what it may do to the supply.
@@ -25,6 +26,7 @@ var moduleAccounts = []moduleAccount{
 	{stakingtypes.KeyRotationFeePoolName, []string{authtypes.Burner}},
 	{govtypes.ModuleName, []string{authtypes.Burner}},
 	{escrowtypes.ModuleName, nil},
+	{providertypes.ModuleName, []string{authtypes.Burner}},
 }
 
 // accountPermissions returns the permissions of all module accounts, by name.

@@ -40,6 +40,8 @@ import (
 	"github.com/souk-network/souk/app/scope"
 	escrowkeeper "github.com/souk-network/souk/x/escrow/keeper"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	providerkeeper "github.com/souk-network/souk/x/provider/keeper"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 // Keepers are the modules' state handlers.
@@ -57,7 +59,8 @@ type Keepers struct {
 	StakingKeeper      *stakingkeeper.Keeper
 	UpgradeKeeper      *upgradekeeper.Keeper
 
-	EscrowKeeper *escrowkeeper.Keeper
+	EscrowKeeper   *escrowkeeper.Keeper
+	ProviderKeeper *providerkeeper.Keeper
 }
 
 // storeNames are the names of all persistent stores.
@@ -65,7 +68,7 @@ var storeNames = []string{
 	authtypes.StoreKey, authzkeeper.StoreKey, banktypes.StoreKey, consensustypes.StoreKey, distrtypes.StoreKey,
 	evidencetypes.StoreKey, feegrant.StoreKey, govtypes.StoreKey, minttypes.StoreKey, slashingtypes.StoreKey,
 	stakingtypes.StoreKey, upgradetypes.StoreKey,
-	escrowtypes.StoreKey,
+	escrowtypes.StoreKey, providertypes.StoreKey,
 }
 
 // stores returns the store keys in the order of their names above.
@@ -141,6 +144,8 @@ func (app *App) setMarketKeepers(authority string) {
 	cdc, addresses := app.encoding.Codec, scope.AddressCodec()
 	app.EscrowKeeper = escrowkeeper.NewKeeper(cdc, app.store(escrowtypes.StoreKey), addresses, app.BankKeeper,
 		app.AuthKeeper, app.DistributionKeeper, authority)
+	app.ProviderKeeper = providerkeeper.NewKeeper(cdc, app.store(providertypes.StoreKey), addresses, app.BankKeeper,
+		app.AuthKeeper, app.EscrowKeeper, app.DistributionKeeper, authority)
 }
 
 func (app *App) store(name string) corestore.KVStoreService {

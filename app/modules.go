@@ -35,6 +35,8 @@ import (
 
 	"github.com/souk-network/souk/x/escrow"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	"github.com/souk-network/souk/x/provider"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 var (
@@ -61,7 +63,7 @@ var (
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
 		govtypes.ModuleName, minttypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName,
 		feegrant.ModuleName, upgradetypes.ModuleName, vestingtypes.ModuleName, consensustypes.ModuleName,
-		escrowtypes.ModuleName,
+		escrowtypes.ModuleName, providertypes.ModuleName,
 	}
 )
 
@@ -110,5 +112,6 @@ func (app *App) soukModules() []module.AppModule {
 	cdc := app.encoding.Codec
 	return []module.AppModule{
 		escrow.NewAppModule(cdc, app.EscrowKeeper),
+		provider.NewAppModule(cdc, app.ProviderKeeper),
 	}
 }
