@@ -181,7 +181,7 @@ func (u *upRun) pushImages(ctx context.Context, g *gateway, group string) error 
 			continue
 		}
 		shown := int64(-1)
-		err := g.push(ctx, local.Reference, u.project.images[local], func(done, total int64) {
+		err := g.push(ctx, local.Reference, u.project.images[local].Image, func(done, total int64) {
 			if percent := done * 100 / max(total, 1); percent/25 != shown/25 {
 				shown = percent
 				u.Notef("pushing  %s  %d%% of %d KiB", local.Reference, percent, total/1024)
