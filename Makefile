@@ -25,7 +25,7 @@ setup: ## Get this machine ready; Go is the one prerequisite
 	@scripts/setup
 
 .PHONY: build
-build: setup $(COMMANDS:%=build/%) build/libexec ## Build soukd, souk and souk-agent into build/
+build: setup $(COMMANDS:%=build/%) build/libexec examples/hello/hello.tar ## Build soukd, souk and souk-agent into build/
 
 # go build itself knows what is up to date.
 .PHONY: $(COMMANDS:%=build/%)
@@ -35,6 +35,9 @@ $(COMMANDS:%=build/%): build/%:
 .PHONY: build/libexec
 build/libexec:
 	@if [[ $$(uname -s) == Linux && -x scripts/build-libexec ]]; then scripts/build-libexec; fi
+
+examples/hello/hello.tar: $(wildcard examples/hello/*.go examples/hello/image/*.go)
+	@go run ./examples/hello/image -o $@
 
 .PHONY: install
 install: build ## Copy the binaries, and libexec beside them, to INSTALL_DIR (go's bin by default)
