@@ -25,15 +25,15 @@ setup: ## Get this machine ready; Go is the one prerequisite
 	@scripts/setup
 
 .PHONY: build
-build: setup $(COMMANDS:%=build/%) build/libexec examples/hello/hello.tar ## Build soukd, souk and souk-agent into build/
+build: setup $(COMMANDS:%=build/%) libexec examples/hello/hello.tar ## Build soukd, souk and souk-agent into build/
 
 # go build itself knows what is up to date.
 .PHONY: $(COMMANDS:%=build/%)
 $(COMMANDS:%=build/%): build/%:
 	@$(GO_BUILD) -ldflags '$(call LDFLAGS,$*)' -o $@ ./cmd/$*
 
-.PHONY: build/libexec
-build/libexec:
+.PHONY: libexec
+libexec: ## Build what the agent runs beside itself: runc, the shim, CNI plugins, the logger
 	@if [[ $$(uname -s) == Linux && -x scripts/build-libexec ]]; then scripts/build-libexec; fi
 
 examples/hello/hello.tar: $(wildcard examples/hello/*.go examples/hello/image/*.go)
