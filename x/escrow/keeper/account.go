@@ -66,7 +66,10 @@ func (k *Keeper) Deposit(ctx context.Context, id uint64, depositor sdk.AccAddres
 	if err != nil {
 		return 0, err
 	}
-	if err := k.checkFunds(ctx, account, amount); err != nil {
+	if err := checkFunds(account, amount); err != nil {
+		return 0, err
+	}
+	if _, err := k.DenomParams(ctx, amount.Denom); err != nil {
 		return 0, err
 	}
 	text, err := k.text(depositor)
@@ -90,7 +93,7 @@ func (k *Keeper) AddFunds(ctx context.Context, id uint64, amount sdk.Coin, fromM
 	if err != nil {
 		return err
 	}
-	if err := k.checkFunds(ctx, account, amount); err != nil {
+	if err := checkFunds(account, amount); err != nil {
 		return err
 	}
 	coins := sdk.NewCoins(amount)
@@ -209,15 +212,12 @@ func (k *Keeper) liveAccount(ctx context.Context, id uint64) (types.Account, uin
 func due(account types.Account, now uint64) bool { return account.ZeroAt != 0 && account.ZeroAt <= now }
 
 // checkFunds refuses funds that an account cannot take.
-func (k *Keeper) checkFunds(ctx context.Context, account types.Account, amount sdk.Coin) error {
+func checkFunds(account types.Account, amount sdk.Coin) error {
 	if err := types.ValidateAmount(amount.Amount); err != nil {
 		return err
 	}
 	if amount.Denom != account.Denom {
 		return types.ErrDenom.Wrapf("account %d holds %s, not %q", account.Id, account.Denom, amount.Denom)
-	}
-	if _, err := k.DenomParams(ctx, amount.Denom); err != nil {
-		return err
 	}
 	total := booksOf(account).Total().Add(ledger.Grains(amount.Amount))
 	if total.BigInt().BitLen() > maxAccountBits {
@@ -238,7 +238,7 @@ func (k *Keeper) checkReceiver(addr sdk.AccAddress) error {
 		return types.ErrInvalidAddress.Wrap(err.Error())
 	}
 	if k.bank.BlockedAddr(addr) {
-		return types.ErrInvalidAddress.Wrapf("%s may not receive coins", addr)
+		return types.ErrInvalidAddress.Wrapf("%X may not receive coins", []byte(addr))
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func (k *Keeper) checkSigns(ctx context.Context) error {
 	err = k.pots.Walk(ctx, nil, func(key potKey, pot types.Pot) (bool, error) {
 		accrued := inflowOf(pot).At(clock.Now())
 		if accrued.IsNegative() || pot.Available.IsNegative() {
-			return true, types.ErrBroken.Wrapf("pot of %s in %s: %s grains accrued, %s available", key.K1(), key.K2(), accrued,
+			return true, types.ErrBroken.Wrapf("pot of %X in %s: %s grains accrued, %s available", []byte(key.K1()), key.K2(), accrued,
 				pot.Available)
 		}
 		return false, nil
@@ -197,7 +197,7 @@ func (k *Keeper) checkSigns(ctx context.Context) error {
 		sum := pot.Service.Add(pot.Hold)
 		if pot.Service.IsNegative() || pot.Hold.IsNegative() || pot.Payable.IsNegative() || pot.Refundable.IsNegative() ||
 			pot.Credited && !sum.Equal(pot.Payable.Add(pot.Refundable)) {
-			return true, types.ErrBroken.Wrapf("epoch pot %d of %s in %s: %s + %s, payable %s, refundable %s", key.K3(), key.K1(),
+			return true, types.ErrBroken.Wrapf("epoch pot %d of %X in %s: %s + %s, payable %s, refundable %s", key.K3(), []byte(key.K1()),
 				key.K2(), pot.Service, pot.Hold, pot.Payable, pot.Refundable)
 		}
 		return false, nil

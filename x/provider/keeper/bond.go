@@ -91,10 +91,27 @@ func (k *Keeper) addBond(
 	return provider, emit(ctx, types.NewEventBonded(provider.Operator, coins))
 }
 
-// Slash takes an amount from a provider's bond, or all that is left of it in that denom, and gives it to the
-// destination. It returns what was taken, which may be zero.
-func (k *Keeper) Slash(
-	ctx context.Context, operator sdk.AccAddress, amount sdk.Coin, to types.Destination, reason string,
+// SlashToAccount takes an amount from a provider's bond, or all that is left of it in that denom, and gives it to the
+// tenant of an escrow account. It returns what was taken, which may be zero.
+func (k *Keeper) SlashToAccount(
+	ctx context.Context, operator sdk.AccAddress, amount sdk.Coin, account uint64, reason string,
+) (sdk.Coin, error) {
+	return k.slash(ctx, operator, amount, reason, func(slashed sdk.Coin) error {
+		return k.escrow.AddFunds(ctx, account, slashed, types.ModuleName)
+	})
+}
+
+// SlashToPublic takes an amount from a provider's bond, or all that is left of it in that denom, burns half of it and
+// gives half to the community pool; coins of other chains all go to the pool. It returns what was taken, which may be
+// zero.
+func (k *Keeper) SlashToPublic(
+	ctx context.Context, operator sdk.AccAddress, amount sdk.Coin, reason string,
+) (sdk.Coin, error) {
+	return k.slash(ctx, operator, amount, reason, func(slashed sdk.Coin) error { return k.burnHalf(ctx, slashed) })
+}
+
+func (k *Keeper) slash(
+	ctx context.Context, operator sdk.AccAddress, amount sdk.Coin, reason string, give func(sdk.Coin) error,
 ) (sdk.Coin, error) {
 	if amount.Amount.IsNil() || amount.IsNegative() {
 		return sdk.Coin{}, types.ErrInvalidBond.Wrap("slash a negative amount")
@@ -111,17 +128,14 @@ func (k *Keeper) Slash(
 	if err := k.writeProvider(ctx, operator, provider); err != nil {
 		return sdk.Coin{}, err
 	}
-	if err := k.dispose(ctx, slashed, to); err != nil {
+	if err := give(slashed); err != nil {
 		return sdk.Coin{}, fmt.Errorf("slash %s of %s: %w", slashed, provider.Operator, err)
 	}
 	return slashed, emit(ctx, types.NewEventSlashed(provider.Operator, slashed, reason))
 }
 
-// dispose gives away coins that were slashed. Of an odd amount the community pool gets the larger half.
-func (k *Keeper) dispose(ctx context.Context, slashed sdk.Coin, to types.Destination) error {
-	if account, ok := to.Account(); ok {
-		return k.escrow.AddFunds(ctx, account, slashed, types.ModuleName)
-	}
+// burnHalf burns half of native coins. Of an odd amount the community pool gets the larger half.
+func (k *Keeper) burnHalf(ctx context.Context, slashed sdk.Coin) error {
 	burnt := sdk.NewCoin(slashed.Denom, math.ZeroInt())
 	if slashed.Denom == types.NativeDenom {
 		burnt.Amount = slashed.Amount.QuoRaw(2)

@@ -52,7 +52,7 @@ func (k *Keeper) importProvider(ctx context.Context, provider types.Provider) er
 
 // ExportGenesis returns the whole state, in the order of its keys.
 func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error) {
-	params, err := k.Params(ctx)
+	params, err := k.GetParams(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -82,8 +82,8 @@ func NewKeeper(
 // Authority returns the governance account.
 func (k *Keeper) Authority() string { return k.authority }
 
-// Params returns the parameters in force.
-func (k *Keeper) Params(ctx context.Context) (types.Params, error) {
+// GetParams returns the parameters in force.
+func (k *Keeper) GetParams(ctx context.Context) (types.Params, error) {
 	params, err := k.params.Get(ctx)
 	if err != nil {
 		return types.Params{}, fmt.Errorf("read provider parameters: %w", err)

@@ -20,7 +20,7 @@ func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
 
 // Params returns the parameters.
 func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {
-	params, err := q.Keeper.Params(ctx)
+	params, err := q.GetParams(ctx)
 	if err != nil {
 		return nil, err
 	}
