@@ -1,0 +1,78 @@
+package instance
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+)
+
+// Links lists the links of an instance: its bridges, and those named in its LinksDir.
+func Links(id ID) ([]netlink.Link, error) {
+	all, err := netlink.LinkList()
+	if err != nil {
+		return nil, fmt.Errorf("list links: %w", err)
+	}
+	noted := map[string]bool{}
+	entries, err := os.ReadDir(id.LinksDir())
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("list noted links: %w", err)
+	}
+	for _, e := range entries {
+		noted[e.Name()] = true
+	}
+	var ours []netlink.Link
+	for _, link := range all {
+		name := link.Attrs().Name
+		if strings.HasPrefix(name, id.LinkPrefix()) || noted[name] {
+			ours = append(ours, link)
+		}
+	}
+	return ours, nil
+}
+
+func deleteLinks(id ID) error {
+	links, err := Links(id)
+	if err != nil {
+		return err
+	}
+	for _, link := range links {
+		if err := DeleteLink(link); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteLink removes a link; one that is gone already is no error.
+func DeleteLink(link netlink.Link) error {
+	err := netlink.LinkDel(link)
+	if err == nil || errors.Is(err, unix.ENODEV) || errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	return fmt.Errorf("delete link %s: %w", link.Attrs().Name, err)
+}
+
+func deleteTable(id ID) error {
+	conn, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("open nftables: %w", err)
+	}
+	tables, err := conn.ListTablesOfFamily(nftables.TableFamilyINet)
+	if err != nil {
+		return fmt.Errorf("list nft tables: %w", err)
+	}
+	for _, t := range tables {
+		if t.Name == id.TableName() {
+			conn.DelTable(t)
+		}
+	}
+	if err := conn.Flush(); err != nil {
+		return fmt.Errorf("delete nft table %s: %w", id.TableName(), err)
+	}
+	return nil
+}

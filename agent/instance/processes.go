@@ -1,0 +1,99 @@
+package instance
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// killProcesses ends shims first, so that nothing is started again, then containers, then loggers; it waits until
+// none is left.
+func killProcesses(ctx context.Context, id ID) error {
+	for {
+		shims, loggers, err := supervisors(id)
+		if err != nil {
+			return err
+		}
+		contained, err := containedProcesses(id)
+		if err != nil {
+			return err
+		}
+		all := append(append(shims, contained...), loggers...)
+		if len(all) == 0 {
+			return nil
+		}
+		for _, pid := range all {
+			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+				return fmt.Errorf("kill process %d: %w", pid, err)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("processes %v do not end: %w", all, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+// supervisors finds the shims of an instance by the namespace on their command line, and its loggers by the one in
+// their environment. Zombies are left out: they hold nothing.
+func supervisors(id ID) (shims, loggers []int, err error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, nil, fmt.Errorf("list processes: %w", err)
+	}
+	namespace := []byte(id.Namespace())
+	inEnvironment := append([]byte("CONTAINER_NAMESPACE="), namespace...)
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == os.Getpid() {
+			continue
+		}
+		dir := filepath.Join("/proc", e.Name())
+		line, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+		if err != nil || len(line) == 0 {
+			continue
+		}
+		args := bytes.Split(bytes.TrimSuffix(line, []byte{0}), []byte{0})
+		if isShimOf(args, namespace) {
+			shims = append(shims, pid)
+			continue
+		}
+		if filepath.Base(string(args[0])) != "souk-logger" {
+			continue
+		}
+		environment, err := os.ReadFile(filepath.Join(dir, "environ"))
+		if err == nil && containsItem(bytes.Split(environment, []byte{0}), inEnvironment) {
+			loggers = append(loggers, pid)
+		}
+	}
+	return shims, loggers, nil
+}
+
+func isShimOf(args [][]byte, namespace []byte) bool {
+	if filepath.Base(string(args[0])) != "containerd-shim-runc-v2" {
+		return false
+	}
+	for i := range args[:len(args)-1] {
+		if string(args[i]) == "-namespace" && bytes.Equal(args[i+1], namespace) {
+			return true
+		}
+	}
+	return false
+}
+
+func containsItem(items [][]byte, want []byte) bool {
+	for _, item := range items {
+		if bytes.Equal(item, want) {
+			return true
+		}
+	}
+	return false
+}

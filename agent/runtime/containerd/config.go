@@ -1,0 +1,73 @@
+package containerd
+
+import (
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"path/filepath"
+)
+
+// Config says whose workloads run and where. ChainID, Provider and StateDir make the instance.
+type Config struct {
+	ChainID  string
+	Provider string // the provider's account
+	StateDir string // made when missing; its "runtime" directory belongs to this package
+
+	Libexec    string         // directory of runc, shim, CNI plugins and souk-logger; "": SOUK_LIBEXEC, then libexec beside the executable
+	SubnetPool netip.Prefix   // IPv4 prefix of at most /26 for the leases' networks, /26 each; zero: a free /18 of 10.0.0.0/8 is chosen and kept
+	DNS        []netip.Addr   // resolvers given to workloads; none: public ones
+	Registries []string       // "host:port" of registries that may be pulled from by plain HTTP and at private addresses
+	Ephemeral  bool           // of a test or demonstration: PurgeDead may take it once its process died
+	Logger     *slog.Logger   // none: discarded
+	Limits     ImageLimits    // zero fields take their defaults
+	Backoff    RestartBackoff // zero fields take their defaults
+}
+
+// ImageLimits bound what tenants may store.
+type ImageLimits struct {
+	BlobBytes      int64 // of one blob; default 8 GiB
+	ScopeBytes     int64 // of all blobs of a scope; default 32 GiB
+	UnpackedBytes  int64 // of one image's layers, unpacked; default 32 GiB
+	UnpackedFiles  int64 // entries in one image's layers; default 1 million
+	ManifestBytes  int64 // of one manifest; default 4 MiB
+	MinimumFreeMiB int64 // of the state directory's file system, below which nothing is accepted; default 512
+}
+
+func (l ImageLimits) withDefaults() ImageLimits {
+	for _, d := range []struct {
+		value *int64
+		def   int64
+	}{
+		{&l.BlobBytes, 8 << 30},
+		{&l.ScopeBytes, 32 << 30},
+		{&l.UnpackedBytes, 32 << 30},
+		{&l.UnpackedFiles, 1_000_000},
+		{&l.ManifestBytes, 4 << 20},
+		{&l.MinimumFreeMiB, 512},
+	} {
+		if *d.value == 0 {
+			*d.value = d.def
+		}
+	}
+	return l
+}
+
+func (c Config) withDefaults() (Config, error) {
+	if c.ChainID == "" || c.Provider == "" || c.StateDir == "" {
+		return c, fmt.Errorf("containerd runtime: chain id, provider and state directory must be set")
+	}
+	dir, err := filepath.Abs(c.StateDir)
+	if err != nil {
+		return c, fmt.Errorf("containerd runtime: state directory %s: %w", c.StateDir, err)
+	}
+	c.StateDir = dir
+	if len(c.DNS) == 0 {
+		c.DNS = []netip.Addr{netip.AddrFrom4([4]byte{1, 1, 1, 1}), netip.AddrFrom4([4]byte{9, 9, 9, 9})}
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	c.Limits = c.Limits.withDefaults()
+	c.Backoff = c.Backoff.withDefaults()
+	return c, nil
+}

@@ -1,0 +1,66 @@
+package containerd_test
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/agent/runtime/conformance"
+	"github.com/souk-network/souk/agent/runtime/containerd"
+)
+
+// needRoot skips with a reason that a runner can look for.
+func needRoot(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIP-NEEDS-ROOT: containers, mounts and networks need root")
+	}
+}
+
+// libexecDir is where scripts/build-libexec puts the programs of the runtime.
+func libexecDir(t testing.TB) string {
+	t.Helper()
+	if dir := os.Getenv("SOUK_LIBEXEC"); dir != "" {
+		return dir
+	}
+	dir, err := filepath.Abs("../../../build/libexec")
+	require.NoError(t, err)
+	return dir
+}
+
+func config(t testing.TB, provider, state string) containerd.Config {
+	t.Helper()
+	level := slog.LevelWarn
+	if testing.Verbose() {
+		level = slog.LevelInfo
+	}
+	return containerd.Config{
+		ChainID: "souk-test", Provider: provider, StateDir: state, Libexec: libexecDir(t), Ephemeral: true,
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+	}
+}
+
+// open starts a runtime that is purged when the test ends.
+func open(t testing.TB, c containerd.Config) *containerd.Runtime {
+	t.Helper()
+	r, err := containerd.New(context.Background(), c)
+	require.NoError(t, err)
+	t.Cleanup(func() {
+		if err := r.Purge(context.Background()); err != nil && err != runtime.ErrClosed { //nolint:errorlint // exactly this
+			t.Errorf("purge: %v", err)
+		}
+	})
+	return r
+}
+
+func TestConformance(t *testing.T) {
+	needRoot(t)
+	conformance.Run(t, func(t *testing.T) (a, b runtime.Runtime) {
+		return open(t, config(t, "souk1one", t.TempDir())), open(t, config(t, "souk1two", t.TempDir()))
+	})
+}

@@ -1,0 +1,42 @@
+package containerd
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+)
+
+// libexec is the directory of the programs that the agent runs beside itself.
+type libexec string
+
+// programs are all that libexec must hold.
+var programs = []string{"runc", "containerd-shim-runc-v2", "souk-logger", "bridge", "host-local", "loopback", "bandwidth"}
+
+// findLibexec picks the directory and checks that it is complete.
+func findLibexec(configured string) (libexec, error) {
+	dir := configured
+	if dir == "" {
+		dir = os.Getenv("SOUK_LIBEXEC")
+	}
+	if dir == "" {
+		executable, err := os.Executable()
+		if err != nil {
+			return "", fmt.Errorf("find libexec beside the executable: %w", err)
+		}
+		dir = filepath.Join(filepath.Dir(executable), "libexec")
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return "", fmt.Errorf("find libexec: %w", err)
+	}
+	for _, p := range programs {
+		if err := unix.Access(filepath.Join(dir, p), unix.X_OK); err != nil {
+			return "", fmt.Errorf("libexec is incomplete: %s: %w; build it with \"make libexec\" (scripts/build-libexec), or set SOUK_LIBEXEC to the directory that has it", filepath.Join(dir, p), err)
+		}
+	}
+	return libexec(dir), nil
+}
+
+func (l libexec) path(program string) string { return filepath.Join(string(l), program) }

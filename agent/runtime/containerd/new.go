@@ -1,0 +1,174 @@
+package containerd
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+
+	"github.com/souk-network/souk/agent/instance"
+	"github.com/souk-network/souk/agent/runtime"
+)
+
+// Runtime implements runtime.Runtime.
+type Runtime struct {
+	config  Config
+	log     *slog.Logger
+	id      instance.ID
+	held    *instance.Held
+	libexec libexec
+	engine  *engine
+	images  *imageStore
+	network *network
+	swap    bool
+	ipv6    bool
+	files   uint64 // hard limit on open files
+
+	ctx     context.Context // ends with Close
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+
+	mu     sync.Mutex
+	leases map[runtime.LeaseID]*lease
+	closed bool
+}
+
+var _ runtime.Runtime = (*Runtime)(nil)
+
+// New starts the runtime of an agent and takes up what an earlier process left running. It fails, saying what to do,
+// without root, with an incomplete libexec, when another process holds the same state directory, and when no subnets
+// are free.
+func New(ctx context.Context, config Config) (_ *Runtime, err error) {
+	config, err = config.withDefaults()
+	if err != nil {
+		return nil, err
+	}
+	if os.Geteuid() != 0 {
+		return nil, errors.New("containerd runtime: containers, mounts and networks need root; run the agent as root")
+	}
+	programs, err := findLibexec(config.Libexec)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Join(instance.DataDir(config.StateDir), "leases"), 0o700); err != nil {
+		return nil, fmt.Errorf("make the state directory: %w", err)
+	}
+	held, err := instance.Acquire(instance.Record{ChainID: config.ChainID, Provider: config.Provider, StateDir: config.StateDir, Ephemeral: config.Ephemeral})
+	if err != nil {
+		return nil, err
+	}
+	r := &Runtime{config: config, log: config.Logger.With("instance", string(held.ID)), id: held.ID, held: held, libexec: programs, leases: map[runtime.LeaseID]*lease{}}
+	r.ctx, r.cancel = context.WithCancel(namespaces.WithNamespace(context.WithoutCancel(ctx), held.ID.Namespace()))
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.Close())
+		}
+	}()
+	if err := r.start(ctx); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// start boots the engine, sets up the host's network and starts a worker for each recorded lease.
+func (r *Runtime) start(ctx context.Context) error {
+	var err error
+	if r.swap, r.ipv6, r.files, err = hostLimits(); err != nil {
+		return err
+	}
+	if r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), filepath.Join(r.id.RunDir(), "c"), r.id.Namespace()); err != nil {
+		return err
+	}
+	records, err := r.readRecords()
+	if err != nil {
+		return err
+	}
+	pool, err := choosePool(ctx, r.held, r.config.SubnetPool, len(records) > 0)
+	if err != nil {
+		return err
+	}
+	if err := instance.EnableForwarding(ctx); err != nil {
+		return err
+	}
+	if err := installFirewall(r.id, pool); err != nil {
+		return err
+	}
+	r.network = newNetwork(r.id, pool, r.config.DNS, r.libexec)
+	plain := map[string]bool{}
+	for _, host := range r.config.Registries {
+		plain[host] = true
+	}
+	r.images = &imageStore{
+		id: r.id, client: r.engine.client, limits: r.config.Limits, dataDir: r.dataDir(),
+		http: publicClient(plain), plain: plain, onImage: r.imageCame,
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for id, rec := range records {
+		rec.Workload.Lease = id
+		r.startWorker(rec)
+	}
+	return nil
+}
+
+func (r *Runtime) dataDir() string   { return instance.DataDir(r.config.StateDir) }
+func (r *Runtime) leasesDir() string { return filepath.Join(r.dataDir(), "leases") }
+func (r *Runtime) dir(id runtime.LeaseID) leaseDir {
+	return leaseDir(filepath.Join(r.leasesDir(), strconv.FormatUint(id, 10)))
+}
+
+// Instance is the id that all host-wide names of this runtime carry.
+func (r *Runtime) Instance() instance.ID { return r.id }
+
+// Images implements runtime.Runtime.
+func (r *Runtime) Images() runtime.ImageStore { return r.images }
+
+// imageCame lets the leases that may wait for an image of a scope look again.
+func (r *Runtime) imageCame(scope runtime.Scope) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, l := range r.leases {
+		if scope == runtime.PublicScope || runtime.Scope(l.wanted().Workload.Owner) == scope {
+			l.retryNow()
+		}
+	}
+}
+
+// Close implements runtime.Runtime.
+func (r *Runtime) Close() error {
+	if !r.shut() {
+		return nil
+	}
+	return r.held.Release()
+}
+
+// shut stops the workers and the engine, and reports false when that was done before.
+func (r *Runtime) shut() bool {
+	r.mu.Lock()
+	if r.closed {
+		r.mu.Unlock()
+		return false
+	}
+	r.closed = true
+	r.mu.Unlock()
+	r.cancel()
+	r.workers.Wait()
+	if r.engine != nil {
+		r.engine.stop()
+	}
+	return true
+}
+
+// Purge implements runtime.Runtime.
+func (r *Runtime) Purge(ctx context.Context) error {
+	if !r.shut() {
+		return runtime.ErrClosed
+	}
+	return r.held.Purge(ctx)
+}

@@ -1,0 +1,116 @@
+package containerd
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/souk-network/souk/agent/runtime"
+)
+
+// record is what is durably wanted of a lease.
+type record struct {
+	Workload runtime.Workload `json:"workload"`
+	Slot     uint16           `json:"slot"` // of its subnet and bridge
+	Removing bool             `json:"removing"`
+}
+
+// leaseDir derives where a lease keeps its things.
+type leaseDir string
+
+func (d leaseDir) record() string           { return filepath.Join(string(d), "record.json") }
+func (d leaseDir) history(id string) string { return filepath.Join(string(d), id+".history.json") }
+func (d leaseDir) diskImage() string        { return filepath.Join(string(d), "disk.img") }
+func (d leaseDir) disk() string             { return filepath.Join(string(d), "disk") }
+func (d leaseDir) files(id string) string   { return filepath.Join(string(d), "files", id) }
+func (d leaseDir) logs() string             { return filepath.Join(string(d), "logs") }
+func (d leaseDir) upper(id, rev string) string {
+	return filepath.Join(d.disk(), id, shortRevision(rev), "upper")
+}
+func (d leaseDir) work(id, rev string) string {
+	return filepath.Join(d.disk(), id, shortRevision(rev), "work")
+}
+func (d leaseDir) log(service string, replica uint32) string {
+	return filepath.Join(d.logs(), fmt.Sprintf("%s-%d.log", service, replica))
+}
+
+// shortRevision names a revision within one lease.
+func shortRevision(rev string) string { return rev[:min(len(rev), 16)] }
+
+// writeDurably replaces the file at path by v as JSON; after it returns, v survives a power cut.
+func writeDurably(path string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Errorf("encode %s: %w", filepath.Base(path), err)
+	}
+	temporary := path + ".new"
+	f, err := os.OpenFile(temporary, os.O_CREATE|os.O_WRONLY|os.O_TRUNC, 0o600)
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	_, err = f.Write(b)
+	err = errors.Join(err, f.Sync(), f.Close())
+	if err == nil {
+		err = os.Rename(temporary, path)
+	}
+	if err == nil {
+		err = syncDir(filepath.Dir(path))
+	}
+	if err != nil {
+		return fmt.Errorf("write %s: %w", path, err)
+	}
+	return nil
+}
+
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}
+
+// readJSON reads what writeDurably wrote; found is false when there is no such file.
+func readJSON(path string, v any) (found bool, err error) {
+	b, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(b, v)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", path, err)
+	}
+	return true, nil
+}
+
+// readRecords reads the records of all leases. A lease directory without a readable record is left out: List shows it
+// as an orphan.
+func (r *Runtime) readRecords() (map[runtime.LeaseID]record, error) {
+	entries, err := os.ReadDir(r.leasesDir())
+	if err != nil {
+		return nil, fmt.Errorf("list the recorded leases: %w", err)
+	}
+	records := map[runtime.LeaseID]record{}
+	for _, e := range entries {
+		id, err := strconv.ParseUint(e.Name(), 10, 64)
+		if err != nil {
+			continue
+		}
+		var rec record
+		found, err := readJSON(r.dir(id).record(), &rec)
+		if err != nil {
+			r.log.Error("a lease's record cannot be read; it will be shown as an orphan", "lease", id, "error", err)
+			continue
+		}
+		if found {
+			records[id] = rec
+		}
+	}
+	return records, nil
+}

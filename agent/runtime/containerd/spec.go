@@ -1,0 +1,215 @@
+package containerd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path"
+	"strconv"
+	"strings"
+
+	"github.com/containerd/containerd/v2/contrib/seccomp"
+	"github.com/containerd/containerd/v2/core/containers"
+	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/containerd/v2/pkg/oci"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
+	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
+
+	"github.com/souk-network/souk/agent/runtime"
+)
+
+// capabilities is all that root in a container may do beyond an ordinary user: what servers need to bind a low port,
+// own their files and change to their own user.
+var capabilities = []string{
+	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID",
+}
+
+const (
+	defaultPath   = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+	cpuPeriodUsec = 100_000
+	openFiles     = 65536
+	shmBytes      = 64 << 20
+)
+
+// unit is one replica of a service of a lease: what one container is made from.
+type unit struct {
+	lease    runtime.LeaseID
+	index    int // of the service in the workload
+	service  runtime.Service
+	replica  uint32
+	revision string
+	owner    string
+}
+
+// id names the unit's container, network namespace and files within the instance.
+func (u unit) id() string { return fmt.Sprintf("l%d-s%d-r%d", u.lease, u.index, u.replica) }
+
+func (u unit) hostname() string {
+	if u.service.Hostname != "" {
+		return u.service.Hostname
+	}
+	return u.service.Name
+}
+
+// units lists the replicas of a workload in order.
+func units(w runtime.Workload) []unit {
+	var list []unit
+	for i, s := range w.Services {
+		for r := range s.Replicas {
+			list = append(list, unit{lease: w.Lease, index: i, service: s, replica: r, revision: w.Revision, owner: w.Owner})
+		}
+	}
+	return list
+}
+
+// surroundings is what the host gives a container.
+type surroundings struct {
+	netns     string // path
+	files     string // directory with hosts, hostname and resolv.conf
+	cgroup    string // path from the root of each hierarchy
+	swap      bool   // memory and swap can be limited together
+	ipv6      bool   // the kernel has IPv6
+	openFiles uint64 // hard limit of this process
+	user      specs.User
+}
+
+// process merges what the image and the service say about the program.
+func process(s runtime.Service, image ocispec.ImageConfig) (*specs.Process, error) {
+	args := append([]string(nil), image.Entrypoint...)
+	command := image.Cmd
+	if s.Entrypoint != nil {
+		args, command = append([]string(nil), s.Entrypoint...), nil
+	}
+	if s.Command != nil {
+		command = s.Command
+	}
+	args = append(append(args, command...), s.Args...)
+	if len(args) == 0 {
+		return nil, runtime.Invalidf("service %s: neither the image nor the service says what to run", s.Name)
+	}
+	dir := s.WorkingDir
+	if dir == "" {
+		dir = image.WorkingDir
+	}
+	if dir == "" {
+		dir = "/"
+	}
+	if !path.IsAbs(dir) {
+		return nil, runtime.Invalidf("service %s: working directory %q is not absolute", s.Name, dir)
+	}
+	return &specs.Process{Args: args, Cwd: path.Clean(dir), Env: environment(s, image)}, nil
+}
+
+// environment lets later values of a name replace earlier ones in their place.
+func environment(s runtime.Service, image ocispec.ImageConfig) []string {
+	var env []string
+	at := map[string]int{}
+	all := append([]string{defaultPath, "HOSTNAME=" + unit{service: s}.hostname()}, image.Env...)
+	for _, e := range append(all, s.Env...) {
+		name, _, _ := strings.Cut(e, "=")
+		if i, ok := at[name]; ok {
+			env[i] = e
+			continue
+		}
+		at[name] = len(env)
+		env = append(env, e)
+	}
+	return env
+}
+
+// containerSpec is the container of a unit as runc is told to make it.
+func containerSpec(u unit, image ocispec.ImageConfig, h surroundings) (*specs.Spec, error) {
+	ctx := namespaces.WithNamespace(context.Background(), "spec")
+	c := &containers.Container{ID: u.id()}
+	spec, err := oci.GenerateSpec(ctx, nil, c, oci.WithDefaultUnixDevices)
+	if err != nil {
+		return nil, fmt.Errorf("make the specification of %s: %w", u.id(), err)
+	}
+	p, err := process(u.service, image)
+	if err != nil {
+		return nil, err
+	}
+	files := min(uint64(openFiles), h.openFiles)
+	p.User = h.user
+	p.NoNewPrivileges = true
+	p.Capabilities = &specs.LinuxCapabilities{Bounding: capabilities, Permitted: capabilities, Effective: capabilities}
+	if h.user.UID != 0 {
+		p.Capabilities = &specs.LinuxCapabilities{Bounding: capabilities}
+	}
+	p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: files, Hard: files}, {Type: "RLIMIT_CORE"}}
+	spec.Process = p
+	spec.Hostname = u.hostname()
+	spec.Root = &specs.Root{Path: "rootfs", Readonly: u.service.ReadOnlyRoot}
+	spec.Mounts = mounts(spec.Mounts, h)
+	spec.Annotations = map[string]string{shimGroupAnnotation: leaseGroup(u.lease)}
+	setLinux(spec.Linux, u.service.Resources, h)
+	if err := seccomp.WithDefaultProfile()(ctx, nil, c, spec); err != nil {
+		return nil, fmt.Errorf("make the system call filter of %s: %w", u.id(), err)
+	}
+	return spec, nil
+}
+
+// shimGroupAnnotation makes the containers of one lease share a shim.
+const shimGroupAnnotation = "io.containerd.runc.v2.group"
+
+func leaseGroup(lease runtime.LeaseID) string { return "lease-" + strconv.FormatUint(lease, 10) }
+
+func mounts(defaults []specs.Mount, h surroundings) []specs.Mount {
+	var list []specs.Mount
+	for _, m := range defaults {
+		switch m.Destination {
+		case "/run": // images bring their own
+			continue
+		case "/dev/shm":
+			m.Options = []string{"nosuid", "noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", shmBytes)}
+		}
+		list = append(list, m)
+	}
+	for _, name := range []string{"hosts", "hostname", "resolv.conf"} {
+		list = append(list, specs.Mount{
+			Destination: "/etc/" + name, Type: "bind", Source: path.Join(h.files, name),
+			Options: []string{"rbind", "rprivate", "ro", "nosuid", "nodev", "noexec"},
+		})
+	}
+	return list
+}
+
+func setLinux(l *specs.Linux, r runtime.Resources, h surroundings) {
+	l.CgroupsPath = h.cgroup
+	for i := range l.Namespaces {
+		if l.Namespaces[i].Type == specs.NetworkNamespace {
+			l.Namespaces[i].Path = h.netns
+		}
+	}
+	l.Sysctl = map[string]string{"net.ipv4.ip_unprivileged_port_start": "0"}
+	if h.ipv6 {
+		l.Sysctl["net.ipv6.conf.all.disable_ipv6"] = "1"
+		l.Sysctl["net.ipv6.conf.default.disable_ipv6"] = "1"
+	}
+	quota := int64(r.CPUMillis) * cpuPeriodUsec / 1000 //nolint:gosec // bounded by validate
+	quota = max(quota, 1000)                           // the kernel's least
+	period := uint64(cpuPeriodUsec)
+	shares := max(r.CPUMillis*1024/1000, 2)
+	memory := int64(r.MemoryMiB) << 20 //nolint:gosec // bounded by validate
+	pids := int64(r.PIDs)              //nolint:gosec // bounded by validate
+	if pids == 0 {
+		pids = defaultPIDs
+	}
+	l.Resources.CPU = &specs.LinuxCPU{Shares: &shares, Quota: &quota, Period: &period}
+	l.Resources.Memory = &specs.LinuxMemory{Limit: &memory}
+	if h.swap {
+		l.Resources.Memory.Swap = &memory // memory and swap together: no swap beyond the limit
+	}
+	l.Resources.Pids = &specs.LinuxPids{Limit: &pids}
+}
+
+// hostLimits reads what of the host goes into every container's specification.
+func hostLimits() (swap, ipv6 bool, files uint64, err error) {
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {
+		return false, false, 0, fmt.Errorf("read the limit on open files: %w", err)
+	}
+	_, statErr := os.Stat("/proc/sys/net/ipv6")
+	return swapLimited(), statErr == nil, limit.Max, nil
+}
