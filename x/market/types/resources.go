@@ -1,10 +1,6 @@
 package types
 
-import (
-	"slices"
-
-	"github.com/souk-network/souk/match"
-)
+import "github.com/souk-network/souk/match"
 
 // Vector returns the quantities in the order of package match.
 func (r Resources) Vector() match.Vector {
@@ -36,26 +32,21 @@ func (p CapacityPool) Free() match.Vector {
 	return free
 }
 
-// Satisfies tells whether an offer's labels meet all requirements of a bid.
-func Satisfies(labels []Label, requirements []LabelRequirement) bool {
-	for _, r := range requirements {
-		if !r.met(labels) {
-			return false
+// Validate refuses quantities that are too large.
+func (r Resources) Validate() error {
+	for i, q := range r.Vector() {
+		if q > MaxQuantity {
+			return ErrInvalidResources.Wrapf("%d %s: at most 2^40", q, match.Dim(i).Unit())
 		}
 	}
-	return true
+	return nil
 }
 
-func (r LabelRequirement) met(labels []Label) bool {
-	i := slices.IndexFunc(labels, func(l Label) bool { return l.Key == r.Key })
-	switch r.Operator {
-	case Operator_OPERATOR_IN:
-		return i >= 0 && slices.Contains(r.Values, labels[i].Value)
-	case Operator_OPERATOR_NOT_IN:
-		return i < 0 || !slices.Contains(r.Values, labels[i].Value)
-	case Operator_OPERATOR_EXISTS:
-		return i >= 0
-	default:
-		return false
+// Times returns replicas units. It does not overflow while a unit is valid and replicas fit 20 bits.
+func (r Resources) Times(replicas uint32) match.Vector {
+	v := r.Vector()
+	for i := range v {
+		v[i] *= uint64(replicas)
 	}
+	return v
 }

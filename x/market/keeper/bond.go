@@ -1,0 +1,211 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/match"
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// requirement returns the bond that a provider must hold, by denom: bond_hours of the rates of its live leases, and
+// free_bond_hours of its free capacity at the highest asks.
+func (k *Keeper) requirement(ctx context.Context, provider sdk.AccAddress) (sdk.Coins, error) {
+	params, err := k.provider.GetParams(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read provider parameters: %w", err)
+	}
+	exposures, err := k.exposuresOf(ctx, provider)
+	if err != nil {
+		return nil, err
+	}
+	pools, err := k.providerPools(ctx, provider)
+	if err != nil {
+		return nil, err
+	}
+	var required sdk.Coins
+	for _, e := range exposures {
+		required = required.Add(bond(e.Denom, e.Rate, params.BondHours))
+	}
+	for _, pool := range pools {
+		for _, ask := range pool.HighestAsks {
+			required = required.Add(bond(ask.Denom, rateOfAll(pool.Free(), ask), params.FreeBondHours))
+		}
+	}
+	return required, nil
+}
+
+func bond(denom string, ratePerHour uint64, hours uint32) sdk.Coin {
+	return sdk.NewCoin(denom, math.NewIntFromUint64(ratePerHour).MulRaw(int64(hours)))
+}
+
+// rateOfAll is what all free capacity would cost in an hour. It saturates at the highest rate of a lease.
+func rateOfAll(free match.Vector, ask types.Ask) uint64 {
+	rate, err := match.Rate(free, ask.Vector(), 1)
+	if err != nil {
+		return types.MaxRate
+	}
+	return rate
+}
+
+// requireBond makes a change to what a provider offers, tells the new requirement, and refuses when the change makes the
+// provider need more bond than it has. A provider that is short may always offer less.
+func (k *Keeper) requireBond(ctx context.Context, provider sdk.AccAddress, change func() error) error {
+	before, err := k.requirement(ctx, provider)
+	if err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	after, err := k.requirement(ctx, provider)
+	if err != nil {
+		return err
+	}
+	atStake, err := k.provider.BondOf(ctx, provider)
+	if err != nil {
+		return fmt.Errorf("read bond of %s: %w", provider, err)
+	}
+	for _, need := range after {
+		have := atStake.AmountOf(need.Denom)
+		if need.Amount.GT(have) && need.Amount.GT(before.AmountOf(need.Denom)) {
+			return types.ErrBondTooLow.Wrapf("%s needed, %s%s missing", need, need.Amount.Sub(have), need.Denom)
+		}
+	}
+	return k.unsettle(ctx, provider)
+}
+
+// unsettle notes that what a provider offers or serves has changed: at the end of the block its new requirement is told
+// to x/provider, and the bids that rest are tried again.
+func (k *Keeper) unsettle(ctx context.Context, provider sdk.AccAddress) error {
+	if err := k.unsettled.Set(ctx, provider); err != nil {
+		return fmt.Errorf("note change at %s: %w", provider, err)
+	}
+	return nil
+}
+
+// maxSettled is how many providers' requirements one block tells; more wait for the next one.
+const maxSettled = 1000
+
+// settle tells x/provider the requirements that changed. It reports whether any did: then the book may have gained.
+func (k *Keeper) settle(ctx sdk.Context) (changed bool, err error) {
+	providers, err := k.unsettledProviders(ctx, maxSettled)
+	if err != nil {
+		return false, err
+	}
+	for _, provider := range providers {
+		err := isolate(ctx, func(ctx sdk.Context) error {
+			required, err := k.requirement(ctx, provider)
+			if err != nil {
+				return err
+			}
+			return k.provider.SetRequirement(ctx, provider, required)
+		})
+		if err != nil {
+			k.logger(ctx).Error("requirement not told", "provider", provider.String(), "err", err)
+		}
+		if err := k.unsettled.Remove(ctx, provider); err != nil {
+			return false, fmt.Errorf("settle %s: %w", provider, err)
+		}
+	}
+	return len(providers) > 0, nil
+}
+
+func (k *Keeper) unsettledProviders(ctx context.Context, limit int) ([]sdk.AccAddress, error) {
+	iterator, err := k.unsettled.Iterate(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("walk unsettled providers: %w", err)
+	}
+	defer iterator.Close()
+	var providers []sdk.AccAddress
+	for ; iterator.Valid() && len(providers) < limit; iterator.Next() {
+		provider, err := iterator.Key()
+		if err != nil {
+			return nil, fmt.Errorf("walk unsettled providers: %w", err)
+		}
+		providers = append(providers, provider)
+	}
+	return providers, nil
+}
+
+// rateRoom is the further lease rate that a bond covers.
+func rateRoom(bond math.Int, exposure uint64, bondHours uint32) uint64 {
+	room := types.MaxRate
+	if bondHours > 0 {
+		if covered := bond.QuoRaw(int64(bondHours)); covered.LT(math.NewIntFromUint64(room)) {
+			room = covered.Uint64()
+		}
+	}
+	return room - min(room, exposure)
+}
+
+// expose adds a lease's rate to what a provider must be good for.
+func (k *Keeper) expose(ctx context.Context, provider sdk.AccAddress, denom string, rate uint64) error {
+	before, err := k.exposure(ctx, provider, denom)
+	if err != nil {
+		return err
+	}
+	if rate > types.MaxRate-min(types.MaxRate, before) {
+		return types.ErrBondTooLow.Wrapf("the leases of %s would cost more than 2^63-1%s an hour", provider, denom)
+	}
+	if err := k.exposures.Set(ctx, collections.Join(provider, denom), before+rate); err != nil {
+		return fmt.Errorf("write exposure of %s: %w", provider, err)
+	}
+	return nil
+}
+
+// unexpose takes an ended lease's rate off.
+func (k *Keeper) unexpose(ctx context.Context, provider sdk.AccAddress, denom string, rate uint64) error {
+	before, err := k.exposure(ctx, provider, denom)
+	if err != nil {
+		return err
+	}
+	if rate > before {
+		return types.ErrBroken.Wrapf("exposure of %s is %d%s, not %d", provider, before, denom, rate)
+	}
+	key := collections.Join(provider, denom)
+	if rate == before {
+		err = k.exposures.Remove(ctx, key)
+	} else {
+		err = k.exposures.Set(ctx, key, before-rate)
+	}
+	if err != nil {
+		return fmt.Errorf("write exposure of %s: %w", provider, err)
+	}
+	return nil
+}
+
+func (k *Keeper) exposure(ctx context.Context, provider sdk.AccAddress, denom string) (uint64, error) {
+	rate, err := k.exposures.Get(ctx, collections.Join(provider, denom))
+	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return 0, fmt.Errorf("read exposure of %s: %w", provider, err)
+	}
+	return rate, nil
+}
+
+// exposuresOf returns the exposures of a provider by denom: at most one for every settlement denom.
+func (k *Keeper) exposuresOf(ctx context.Context, provider sdk.AccAddress) ([]types.Exposure, error) {
+	iterator, err := k.exposures.Iterate(ctx, collections.NewPrefixedPairRange[sdk.AccAddress, string](provider))
+	if err != nil {
+		return nil, fmt.Errorf("walk exposures of %s: %w", provider, err)
+	}
+	entries, err := iterator.KeyValues()
+	if err != nil {
+		return nil, fmt.Errorf("walk exposures of %s: %w", provider, err)
+	}
+	text, err := k.addresses.BytesToString(provider)
+	if err != nil {
+		return nil, fmt.Errorf("provider of an exposure: %w", err)
+	}
+	exposures := make([]types.Exposure, len(entries))
+	for i, entry := range entries {
+		exposures[i] = types.Exposure{Provider: text, Denom: entry.Key.K2(), Rate: entry.Value}
+	}
+	return exposures, nil
+}

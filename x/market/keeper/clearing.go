@@ -1,0 +1,266 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/match"
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// EndBlock tells the changed requirements to x/provider, clears the market if there is something to clear, and keeps the
+// block's hash as the seed of the next clearing. What fails is undone, logged, and does not stop the chain.
+func (k *Keeper) EndBlock(ctx context.Context) error {
+	sdkCtx := sdk.UnwrapSDKContext(ctx)
+	changed, err := k.settle(sdkCtx)
+	if err != nil {
+		return err
+	}
+	if err := isolate(sdkCtx, func(ctx sdk.Context) error { return k.clear(ctx, changed) }); err != nil {
+		k.logger(ctx).Error("clearing failed", "err", err)
+	}
+	return k.keepSeed(sdkCtx)
+}
+
+// keepSeed keeps the hash of this block: the next clearing orders equal bids by it, so that no proposer can.
+func (k *Keeper) keepSeed(ctx sdk.Context) error {
+	hash := ctx.HeaderHash()
+	if len(hash) == 0 {
+		return nil
+	}
+	if err := k.seed.Set(ctx, hash); err != nil {
+		return fmt.Errorf("keep the hash of the block: %w", err)
+	}
+	return nil
+}
+
+// clear is one clearing: it reads a window of the book and the bids whose turn it is, matches them, and opens leases.
+// changed tells that the book gained since the last block. With nothing due it reads three records.
+func (k *Keeper) clear(ctx sdk.Context, changed bool) error {
+	before, err := k.clearing.Get(ctx)
+	if err != nil {
+		return fmt.Errorf("read where clearing stands: %w", err)
+	}
+	now, err := k.escrow.Now(ctx)
+	if err != nil {
+		return err
+	}
+	turn := before
+	turn.Changed = turn.Changed || changed || (turn.RetryAt != 0 && now >= turn.RetryAt)
+	if now > turn.Second {
+		if err := k.takeTurn(ctx, &turn, now); err != nil {
+			return err
+		}
+	}
+	if turn == before {
+		return nil
+	}
+	if err := k.clearing.Set(ctx, turn); err != nil {
+		return fmt.Errorf("write where clearing stands: %w", err)
+	}
+	return nil
+}
+
+// takeTurn clears once if there are new bids, or resting bids to be tried again, and moves the cursors.
+func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, now uint64) error {
+	next, err := k.nextBid.Peek(ctx)
+	if err != nil {
+		return fmt.Errorf("read the next bid: %w", err)
+	}
+	turn.BeginSweep()
+	if next == turn.NextBid && !turn.Sweeping {
+		return nil
+	}
+	params, err := k.Params(ctx)
+	if err != nil {
+		return err
+	}
+	turn.Second = now
+
+	fresh := next != turn.NextBid
+	bids, swept, err := k.readBids(ctx, turn, next, int(params.BidsPerBlock))
+	if err != nil {
+		return err
+	}
+	bids = slices.DeleteFunc(bids, func(bid types.Bid) bool { return bid.ExpiresAt <= now }) // due, not processed yet
+	if len(bids) == 0 {
+		turn.EndWindow(false, swept, 0, false)
+		return nil
+	}
+	book, err := k.readBook(ctx, turn.OfferCursor, int(params.OffersPerBlock))
+	if err != nil {
+		return err
+	}
+	seed, err := k.getSeed(ctx)
+	if err != nil {
+		return err
+	}
+	if skipped := k.match(ctx, book, bids, seed); skipped && turn.RetryAt == 0 {
+		turn.RetryAt = now + uint64(params.AckWindowSeconds)
+	}
+	turn.EndWindow(fresh, swept, book.last, book.more)
+	return nil
+}
+
+// readBids reads new bids, at most half of the limit while a sweep is under way, and the next resting bids of the sweep.
+// It moves the cursors behind them. swept tells that the sweep has read the last resting bid.
+func (k *Keeper) readBids(ctx context.Context, turn *types.Clearing, next uint64, limit int) ([]types.Bid, bool, error) {
+	resting := turn.NextBid // new bids are from here on, resting ones below
+	newLimit := limit
+	if turn.Sweeping {
+		newLimit = (limit + 1) / 2
+	}
+	ids, more, err := idsBetween(ctx, k.openBids, resting-1, next, newLimit)
+	if err != nil {
+		return nil, false, fmt.Errorf("walk new bids: %w", err)
+	}
+	turn.NextBid = next
+	if more {
+		turn.NextBid = ids[len(ids)-1] + 1
+	}
+
+	swept := true
+	if turn.Sweeping {
+		old, more, err := idsBetween(ctx, k.openBids, turn.BidCursor, resting, limit-len(ids))
+		if err != nil {
+			return nil, false, fmt.Errorf("walk resting bids: %w", err)
+		}
+		if len(old) > 0 {
+			turn.BidCursor = old[len(old)-1]
+		}
+		ids, swept = append(ids, old...), !more
+	}
+
+	bids := make([]types.Bid, len(ids))
+	for i, id := range ids {
+		if bids[i], err = k.getBid(ctx, id); err != nil {
+			return nil, false, err
+		}
+	}
+	return bids, swept, nil
+}
+
+// match matches the bids of each denom and opens their leases. Denoms take turns in being first. It tells whether a bid
+// had to be skipped.
+func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byte) (skipped bool) {
+	byID := make(map[uint64]types.Bid, len(bids))
+	for _, bid := range bids {
+		byID[bid.Id] = bid
+	}
+	for _, denom := range denomsOf(bids, seed) {
+		in := match.Input{Seed: seed, Book: book.in(denom)}
+		for _, bid := range bids {
+			if bid.Denom == denom {
+				in.Bids = append(in.Bids, book.demand(bid))
+			}
+		}
+		for _, taken := range byBid(match.Clear(in).Assignments) {
+			if err := k.serve(ctx, book, byID[taken[0].Bid], taken); err != nil {
+				skipped = true
+			}
+		}
+	}
+	return skipped
+}
+
+// denomsOf returns the denoms of the bids, sorted, from a start that the seed gives.
+func denomsOf(bids []types.Bid, seed []byte) []string {
+	var denoms []string
+	for _, bid := range bids {
+		if i, found := slices.BinarySearch(denoms, bid.Denom); !found {
+			denoms = slices.Insert(denoms, i, bid.Denom)
+		}
+	}
+	if len(seed) == 0 || len(denoms) == 0 {
+		return denoms
+	}
+	start := int(seed[0]) % len(denoms)
+	return slices.Concat(denoms[start:], denoms[:start])
+}
+
+// byBid splits assignments into those of each bid; they stand together.
+func byBid(assignments []match.Assignment) [][]match.Assignment {
+	var out [][]match.Assignment
+	for start := 0; start < len(assignments); {
+		end := start + 1
+		for end < len(assignments) && assignments[end].Bid == assignments[start].Bid {
+			end++
+		}
+		out = append(out, assignments[start:end])
+		start = end
+	}
+	return out
+}
+
+// serve opens the leases of one bid, all or nothing as to its minimum: a bid whose account can hold money for enough
+// replicas only gets those. A bid that cannot be served stays in the book; the reason is told.
+func (k *Keeper) serve(ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment) error {
+	var opened []match.Assignment
+	err := isolate(ctx, func(ctx sdk.Context) (err error) {
+		opened, err = k.openLeases(ctx, book, bid, taken)
+		return err
+	})
+	if err != nil {
+		k.logger(ctx).Info("bid skipped", "bid", bid.Id, "err", err)
+		return errors.Join(err, emit(ctx, types.NewEventBidSkipped(bid, err)))
+	}
+	for _, a := range opened {
+		book.take(a.Offer, bid.Spec.Unit, a.Replicas)
+	}
+	return nil
+}
+
+// openLeases opens as many of the leases of a bid as can be opened, and returns those.
+func (k *Keeper) openLeases(
+	ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment,
+) ([]match.Assignment, error) {
+	live, err := idsUnder(ctx, k.liveLeases, bid.Deployment)
+	if err != nil {
+		return nil, fmt.Errorf("walk leases of deployment %d: %w", bid.Deployment, err)
+	}
+	taken = taken[:min(len(taken), types.MaxLiveLeases-min(types.MaxLiveLeases, len(live)))]
+	var replicas uint32
+	var failure error
+	opened := taken[:0:0]
+	for _, a := range taken {
+		offer := book.offers[book.offerAt[a.Offer]].Offer
+		if failure = attempt(ctx, func(ctx sdk.Context) error {
+			return k.openAssigned(ctx, bid, offer, a)
+		}); failure != nil {
+			break
+		}
+		replicas += a.Replicas
+		opened = append(opened, a)
+	}
+	if replicas == 0 || bid.Placed+replicas < bid.Spec.MinReplicas {
+		if failure == nil {
+			failure = types.ErrTooManyLeases.Wrapf("deployment %d has %d: at most %d", bid.Deployment, len(live), types.MaxLiveLeases)
+		}
+		return nil, failure
+	}
+	return opened, k.place(ctx, bid, replicas)
+}
+
+func (k *Keeper) openAssigned(ctx context.Context, bid types.Bid, offer types.Offer, a match.Assignment) error {
+	_, err := k.openLease(ctx, types.Lease{
+		Deployment: bid.Deployment, Bid: bid.Id, Account: bid.Deployment,
+		Offer: offer.Id, Provider: offer.Provider, Pool: offer.Pool,
+		Unit: bid.Spec.Unit, Replicas: a.Replicas, Rate: a.RatePerHour, Denom: bid.Denom,
+	})
+	return err
+}
+
+// getSeed returns the hash of the previous block; nothing in the first one.
+func (k *Keeper) getSeed(ctx context.Context) ([]byte, error) {
+	seed, err := k.seed.Get(ctx)
+	if err != nil && !errors.Is(err, collections.ErrNotFound) {
+		return nil, fmt.Errorf("read the seed: %w", err)
+	}
+	return seed, nil
+}

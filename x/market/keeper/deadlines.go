@@ -1,0 +1,137 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	"cosmossdk.io/collections"
+
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	"github.com/souk-network/souk/x/market/types"
+)
+
+var (
+	_ escrowtypes.DeadlineSource = ackDeadlines{}
+	_ escrowtypes.DeadlineSource = bidDeadlines{}
+)
+
+// AckDeadlines is the queue of leases that wait for their provider.
+func (k *Keeper) AckDeadlines() escrowtypes.DeadlineSource { return ackDeadlines{k} }
+
+// BidDeadlines is the queue of bids that rest in the book.
+func (k *Keeper) BidDeadlines() escrowtypes.DeadlineSource { return bidDeadlines{k} }
+
+type ackDeadlines struct{ k *Keeper }
+
+// Name of the source.
+func (ackDeadlines) Name() string { return types.AckSource }
+
+// NextDeadline returns the second at which the next acknowledgement is late.
+func (d ackDeadlines) NextDeadline(ctx context.Context) (uint64, bool, error) {
+	key, ok, err := first(ctx, d.k.ackDeadlines)
+	return key.K1(), ok, err
+}
+
+// ProcessNext fails the first lease that was not acknowledged.
+func (d ackDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
+	key, err := pop(ctx, d.k.ackDeadlines)
+	if err != nil {
+		return 0, err
+	}
+	return key.K2(), d.fail(ctx, key.K2())
+}
+
+// Quarantine takes the first lease out of the queue. It stays pending and its money stays held.
+func (d ackDeadlines) Quarantine(ctx context.Context) (uint64, error) {
+	key, err := pop(ctx, d.k.ackDeadlines)
+	return key.K2(), err
+}
+
+// Retry fails a lease that was quarantined, unless it has ended meanwhile.
+func (d ackDeadlines) Retry(ctx context.Context, id uint64) error { return d.fail(ctx, id) }
+
+func (d ackDeadlines) fail(ctx context.Context, id uint64) error {
+	lease, err := d.k.getLease(ctx, id)
+	if err != nil {
+		return err
+	}
+	if lease.State != types.LeaseState_LEASE_STATE_PENDING {
+		return nil
+	}
+	return d.k.failPending(ctx, lease, types.Reason_REASON_NOT_ACKED, lease.AckBy)
+}
+
+type bidDeadlines struct{ k *Keeper }
+
+// Name of the source.
+func (bidDeadlines) Name() string { return types.BidSource }
+
+// NextDeadline returns the second at which the next bid expires.
+func (d bidDeadlines) NextDeadline(ctx context.Context) (uint64, bool, error) {
+	key, ok, err := first(ctx, d.k.bidDeadlines)
+	return key.K1(), ok, err
+}
+
+// ProcessNext takes the first expired bid out of the book. The leases that it has go on.
+func (d bidDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
+	key, err := pop(ctx, d.k.bidDeadlines)
+	if err != nil {
+		return 0, err
+	}
+	return key.K2(), d.expire(ctx, key.K2())
+}
+
+// Quarantine takes the first bid out of the queue. It stays in the book.
+func (d bidDeadlines) Quarantine(ctx context.Context) (uint64, error) {
+	key, err := pop(ctx, d.k.bidDeadlines)
+	return key.K2(), err
+}
+
+// Retry expires a bid that was quarantined, unless it is not open any more.
+func (d bidDeadlines) Retry(ctx context.Context, id uint64) error { return d.expire(ctx, id) }
+
+func (d bidDeadlines) expire(ctx context.Context, id uint64) error {
+	bid, err := d.k.getBid(ctx, id)
+	if err != nil {
+		return err
+	}
+	if bid.State != types.BidState_BID_STATE_OPEN {
+		return nil
+	}
+	if err := d.k.endBid(ctx, bid, types.BidState_BID_STATE_EXPIRED); err != nil {
+		return err
+	}
+	return emit(ctx, types.NewEventBidExpired(bid))
+}
+
+// first returns the first key of a queue.
+func first(ctx context.Context, queue collections.KeySet[pairKey]) (pairKey, bool, error) {
+	iterator, err := queue.Iterate(ctx, nil)
+	if err != nil {
+		return pairKey{}, false, fmt.Errorf("look for the first deadline: %w", err)
+	}
+	defer iterator.Close()
+	if !iterator.Valid() {
+		return pairKey{}, false, nil
+	}
+	key, err := iterator.Key()
+	if err != nil {
+		return pairKey{}, false, fmt.Errorf("read the first deadline: %w", err)
+	}
+	return key, true, nil
+}
+
+// pop takes the first key out of a queue.
+func pop(ctx context.Context, queue collections.KeySet[pairKey]) (pairKey, error) {
+	key, ok, err := first(ctx, queue)
+	if err != nil {
+		return pairKey{}, err
+	}
+	if !ok {
+		return pairKey{}, types.ErrBroken.Wrap("no deadline is due")
+	}
+	if err := queue.Remove(ctx, key); err != nil {
+		return pairKey{}, fmt.Errorf("drop a deadline: %w", err)
+	}
+	return key, nil
+}

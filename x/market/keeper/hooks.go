@@ -1,0 +1,56 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	"github.com/souk-network/souk/x/market/types"
+)
+
+var _ escrowtypes.Hooks = EscrowHooks{}
+
+// EscrowHooks end what a tenant can no longer pay for.
+type EscrowHooks struct{ k *Keeper }
+
+// EscrowHooks returns what escrow has to call.
+func (k *Keeper) EscrowHooks() EscrowHooks { return EscrowHooks{k} }
+
+// AfterStreamExhausted ends the lease whose stream escrow has closed at a second.
+func (h EscrowHooks) AfterStreamExhausted(ctx context.Context, stream escrowtypes.Stream, at uint64) error {
+	lease, err := h.k.getLease(ctx, stream.Ref)
+	if err != nil {
+		return err
+	}
+	if lease.State != types.LeaseState_LEASE_STATE_ACTIVE || lease.Stream != stream.Id {
+		return types.ErrBroken.Wrapf("stream %d is not that of lease %d", stream.Id, lease.Id)
+	}
+	return h.k.endLease(ctx, lease, types.LeaseState_LEASE_STATE_CLOSED, types.Reason_REASON_INSUFFICIENT_FUNDS, at)
+}
+
+// AfterAccountExhausted ends what is left of the account's deployment: leases that wait for their provider, bids, the
+// deployment. Escrow refunds the remainder, so that nothing may stay held.
+func (h EscrowHooks) AfterAccountExhausted(ctx context.Context, account escrowtypes.Account, at uint64) error {
+	deployment, err := h.k.getDeployment(ctx, account.Id)
+	if errors.Is(err, types.ErrDeploymentNotFound) {
+		return nil // not an account of the market
+	}
+	if err != nil {
+		return err
+	}
+	leases, err := h.k.liveLeasesOf(ctx, deployment.Id)
+	if err != nil {
+		return err
+	}
+	for _, lease := range leases {
+		if err := h.k.escrow.Release(ctx, lease.Account, lease.Held); err != nil {
+			return fmt.Errorf("release what is held for lease %d: %w", lease.Id, err)
+		}
+		err := h.k.endLease(ctx, lease, types.LeaseState_LEASE_STATE_CLOSED, types.Reason_REASON_INSUFFICIENT_FUNDS, at)
+		if err != nil {
+			return err
+		}
+	}
+	return h.k.endDeployment(ctx, deployment, types.Reason_REASON_INSUFFICIENT_FUNDS, at)
+}

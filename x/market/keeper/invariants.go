@@ -1,0 +1,229 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
+
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// CheckInvariants checks the whole market: the sums over its records (see the genesis validation), every index, and that
+// escrow holds and pays what the leases say. It walks everything: for tests and imports.
+func (k *Keeper) CheckInvariants(ctx context.Context) error {
+	g, err := k.ExportGenesis(ctx)
+	if err != nil {
+		return err
+	}
+	for _, check := range []func(context.Context, *types.GenesisState) error{
+		func(_ context.Context, g *types.GenesisState) error { return g.Validate(k.addresses) },
+		k.checkExposures, k.checkOfferIndexes, k.checkDeploymentIndexes, k.checkBidIndexes, k.checkLeaseIndexes,
+		k.checkMoney,
+	} {
+		if err := check(ctx, g); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) checkExposures(ctx context.Context, g *types.GenesisState) error {
+	want := map[[2]string]uint64{}
+	for _, l := range g.Leases {
+		if l.State.Live() {
+			want[[2]string{l.Provider, l.Denom}] += l.Rate
+		}
+	}
+	found := 0
+	err := k.exposures.Walk(ctx, nil, func(key denomKey, rate uint64) (bool, error) {
+		provider, err := k.addresses.BytesToString(key.K1())
+		if err != nil {
+			return true, err
+		}
+		found++
+		if rate == 0 || rate != want[[2]string{provider, key.K2()}] {
+			return true, types.ErrBroken.Wrapf("exposure of %s is %d%s", provider, rate, key.K2())
+		}
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	if found != len(want) {
+		return types.ErrBroken.Wrapf("%d exposures, want %d", found, len(want))
+	}
+	return nil
+}
+
+func (k *Keeper) checkOfferIndexes(ctx context.Context, g *types.GenesisState) error {
+	var active []uint64
+	var listed []providerKey
+	for _, o := range g.Offers {
+		operator, err := k.operator(o.Provider)
+		if err != nil {
+			return err
+		}
+		if o.State == types.OfferState_OFFER_STATE_ACTIVE {
+			active = append(active, o.Id)
+		}
+		if o.State != types.OfferState_OFFER_STATE_WITHDRAWN {
+			listed = append(listed, collections.Join(operator, o.Id))
+		}
+	}
+	return errors.Join(
+		sameKeys(ctx, "active offers", k.activeOffers, active),
+		sameKeys(ctx, "offers by provider", k.providerOffers, listed),
+	)
+}
+
+func (k *Keeper) checkDeploymentIndexes(ctx context.Context, g *types.GenesisState) error {
+	var owned []providerKey
+	open := 0
+	for _, d := range g.Deployments {
+		owner, err := k.operator(d.Owner)
+		if err != nil {
+			return err
+		}
+		owned = append(owned, collections.Join(owner, d.Id))
+		if d.State != types.DeploymentState_DEPLOYMENT_STATE_OPEN {
+			continue
+		}
+		open++
+		if id, err := k.openNames.Get(ctx, collections.Join(owner, d.Name)); err != nil || id != d.Id {
+			return types.ErrBroken.Wrapf("name of deployment %d: %d, %v", d.Id, id, err)
+		}
+	}
+	err := k.openNames.Walk(ctx, nil, func(nameKey, uint64) (bool, error) {
+		open--
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	if open != 0 {
+		return types.ErrBroken.Wrapf("%d names more than open deployments", -open)
+	}
+	return sameKeys(ctx, "deployments by owner", k.ownerDeployments, owned)
+}
+
+func (k *Keeper) checkBidIndexes(ctx context.Context, g *types.GenesisState) error {
+	var all, due []pairKey
+	var open []uint64
+	for _, b := range g.Bids {
+		all = append(all, collections.Join(b.Deployment, b.Id))
+		if b.State == types.BidState_BID_STATE_OPEN {
+			open = append(open, b.Id)
+			due = append(due, collections.Join(b.ExpiresAt, b.Id))
+		}
+	}
+	return errors.Join(
+		sameKeys(ctx, "bids by deployment", k.deploymentBids, all),
+		sameKeys(ctx, "open bids", k.openBids, open),
+		someKeys(ctx, "bid deadlines", k.bidDeadlines, due),
+	)
+}
+
+func (k *Keeper) checkLeaseIndexes(ctx context.Context, g *types.GenesisState) error {
+	var all, live, due []pairKey
+	var work []providerKey
+	for _, l := range g.Leases {
+		operator, err := k.operator(l.Provider)
+		if err != nil {
+			return err
+		}
+		all = append(all, collections.Join(l.Deployment, l.Id))
+		if l.State.Live() {
+			live = append(live, collections.Join(l.Deployment, l.Id))
+			work = append(work, collections.Join(operator, l.Id))
+		}
+		if l.State == types.LeaseState_LEASE_STATE_PENDING {
+			due = append(due, collections.Join(l.AckBy, l.Id))
+		}
+	}
+	return errors.Join(
+		sameKeys(ctx, "leases by deployment", k.deploymentLeases, all),
+		sameKeys(ctx, "live leases", k.liveLeases, live),
+		sameKeys(ctx, "live leases by provider", k.providerLiveLeases, work),
+		someKeys(ctx, "acknowledgement deadlines", k.ackDeadlines, due),
+	)
+}
+
+// checkMoney checks that every open deployment has an account which holds what its pending leases need, and pays the
+// active ones and nothing else.
+func (k *Keeper) checkMoney(ctx context.Context, g *types.GenesisState) error {
+	held := map[uint64]math.Int{}
+	streams := map[uint64]uint32{}
+	for _, d := range g.Deployments {
+		held[d.Id] = math.ZeroInt()
+	}
+	for _, l := range g.Leases {
+		held[l.Deployment] = held[l.Deployment].Add(l.Held)
+		if l.State != types.LeaseState_LEASE_STATE_ACTIVE {
+			continue
+		}
+		streams[l.Deployment]++
+		stream, err := k.escrow.Stream(ctx, l.Stream)
+		if err != nil {
+			return fmt.Errorf("stream of lease %d: %w", l.Id, err)
+		}
+		if stream.Ref != l.Id || stream.Rate != l.Rate || stream.Payee != l.Provider || stream.Account != l.Account {
+			return types.ErrBroken.Wrapf("stream %d is not that of lease %d", stream.Id, l.Id)
+		}
+	}
+	for _, d := range g.Deployments {
+		account, err := k.escrow.Account(ctx, d.Account)
+		if err != nil {
+			return fmt.Errorf("account of deployment %d: %w", d.Id, err)
+		}
+		open := d.State == types.DeploymentState_DEPLOYMENT_STATE_OPEN
+		if open == (account.State == escrowtypes.AccountState_ACCOUNT_STATE_CLOSED) || account.Owner != d.Owner ||
+			account.Denom != d.Denom {
+			return types.ErrBroken.Wrapf("account %d is not that of deployment %d", account.Id, d.Id)
+		}
+		if account.ExhaustedAt == 0 && (!account.Held.Equal(held[d.Id]) || account.Streams != streams[d.Id]) {
+			return types.ErrBroken.Wrapf("account %d holds %s and has %d streams; leases want %s and %d", account.Id,
+				account.Held, account.Streams, held[d.Id], streams[d.Id])
+		}
+	}
+	return nil
+}
+
+// sameKeys checks that a set has exactly the keys that it should have.
+func sameKeys[K any](ctx context.Context, what string, set collections.KeySet[K], want []K) error {
+	if err := someKeys(ctx, what, set, want); err != nil {
+		return err
+	}
+	found := 0
+	err := set.Walk(ctx, nil, func(K) (bool, error) {
+		found++
+		return false, nil
+	})
+	if err != nil {
+		return fmt.Errorf("walk %s: %w", what, err)
+	}
+	if found != len(want) {
+		return types.ErrBroken.Wrapf("%s: %d keys, want %d", what, found, len(want))
+	}
+	return nil
+}
+
+// someKeys checks that a queue has no keys but those that it may have. An item in quarantine is in no queue.
+func someKeys[K any](ctx context.Context, what string, set collections.KeySet[K], may []K) error {
+	names := make([]string, len(may))
+	for i, key := range may {
+		names[i] = set.KeyCodec().Stringify(key)
+	}
+	slices.Sort(names)
+	return set.Walk(ctx, nil, func(key K) (bool, error) {
+		name := set.KeyCodec().Stringify(key)
+		if _, found := slices.BinarySearch(names, name); !found {
+			return true, types.ErrBroken.Wrapf("%s: %s should not be there", what, name)
+		}
+		return false, nil
+	})
+}

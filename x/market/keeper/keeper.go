@@ -1,0 +1,161 @@
+// Package keeper is the state machine of x/market: pools, offers, deployments, bids, leases, and the clearing that turns
+// bids and offers into leases. It owns which lease lives at whose cost; it must not know how money is booked (x/escrow)
+// or who may provide (x/provider), and it holds no coins.
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	"cosmossdk.io/collections"
+	"cosmossdk.io/core/address"
+	"cosmossdk.io/core/store"
+	"cosmossdk.io/log/v2"
+
+	"github.com/cosmos/cosmos-sdk/codec"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/gogoproto/proto"
+
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// Keeper reads and writes the market. Its stores are private: everything goes through its operations.
+type Keeper struct {
+	addresses address.Codec
+	escrow    types.EscrowKeeper
+	provider  types.ProviderKeeper
+	authority string
+
+	schema collections.Schema
+	params collections.Item[types.Params]
+
+	pools     collections.Map[poolKey, types.CapacityPool] // total, largest unit, highest asks
+	allocated collections.Map[poolKey, types.Resources]
+
+	nextOffer      collections.Sequence
+	offers         collections.Map[uint64, types.Offer]
+	activeOffers   collections.KeySet[uint64]
+	providerOffers collections.KeySet[providerKey] // not the withdrawn
+
+	deployments      collections.Map[uint64, types.Deployment]
+	openNames        collections.Map[nameKey, uint64]
+	ownerDeployments collections.KeySet[providerKey]
+
+	nextBid        collections.Sequence
+	bids           collections.Map[uint64, types.Bid] // without what changes
+	bidStatuses    collections.Map[uint64, types.BidStatus]
+	deploymentBids collections.KeySet[pairKey]
+	openBids       collections.KeySet[uint64]
+	bidDeadlines   collections.KeySet[pairKey] // second, bid
+
+	nextLease          collections.Sequence
+	leases             collections.Map[uint64, types.Lease] // without what changes
+	leaseStatuses      collections.Map[uint64, types.LeaseStatus]
+	deploymentLeases   collections.KeySet[pairKey] // ended ones too
+	liveLeases         collections.KeySet[pairKey] // by deployment
+	providerLiveLeases collections.KeySet[providerKey]
+	ackDeadlines       collections.KeySet[pairKey] // second, lease
+
+	exposures collections.Map[denomKey, uint64] // micro-denom per hour
+	unsettled collections.KeySet[sdk.AccAddress]
+	clearing  collections.Item[types.Clearing]
+	seed      collections.Item[[]byte]
+}
+
+type (
+	poolKey     = collections.Pair[sdk.AccAddress, uint32]
+	providerKey = collections.Pair[sdk.AccAddress, uint64]
+	nameKey     = collections.Pair[sdk.AccAddress, string]
+	denomKey    = collections.Pair[sdk.AccAddress, string]
+	pairKey     = collections.Pair[uint64, uint64]
+)
+
+// NewKeeper returns the keeper. It panics on a faulty schema, at wiring time. The authority may change the parameters.
+func NewKeeper(
+	cdc codec.BinaryCodec, storeService store.KVStoreService, addresses address.Codec,
+	escrow types.EscrowKeeper, provider types.ProviderKeeper, authority string,
+) *Keeper {
+	var (
+		sb      = collections.NewSchemaBuilder(storeService)
+		pools   = collections.PairKeyCodec(sdk.AccAddressKey, collections.Uint32Key)
+		ofOwner = collections.PairKeyCodec(sdk.AccAddressKey, collections.Uint64Key)
+		named   = collections.PairKeyCodec(sdk.AccAddressKey, collections.StringKey)
+		pairs   = collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)
+		id      = collections.Uint64Key
+	)
+	k := &Keeper{
+		addresses: addresses, escrow: escrow, provider: provider, authority: authority,
+
+		params: collections.NewItem(sb, types.ParamsKey, "params", codec.CollValue[types.Params](cdc)),
+
+		pools:     collections.NewMap(sb, types.PoolsKey, "pools", pools, codec.CollValue[types.CapacityPool](cdc)),
+		allocated: collections.NewMap(sb, types.AllocatedKey, "allocated", pools, codec.CollValue[types.Resources](cdc)),
+
+		nextOffer:      collections.NewSequence(sb, types.NextOfferKey, "next_offer"),
+		offers:         collections.NewMap(sb, types.OffersKey, "offers", id, codec.CollValue[types.Offer](cdc)),
+		activeOffers:   collections.NewKeySet(sb, types.ActiveOffersKey, "active_offers", id),
+		providerOffers: collections.NewKeySet(sb, types.ProviderOffersKey, "provider_offers", ofOwner),
+
+		deployments:      collections.NewMap(sb, types.DeploymentsKey, "deployments", id, codec.CollValue[types.Deployment](cdc)),
+		openNames:        collections.NewMap(sb, types.OpenNamesKey, "open_names", named, collections.Uint64Value),
+		ownerDeployments: collections.NewKeySet(sb, types.OwnerDeploymentsKey, "owner_deployments", ofOwner),
+
+		nextBid:        collections.NewSequence(sb, types.NextBidKey, "next_bid"),
+		bids:           collections.NewMap(sb, types.BidsKey, "bids", id, codec.CollValue[types.Bid](cdc)),
+		bidStatuses:    collections.NewMap(sb, types.BidStatusesKey, "bid_statuses", id, codec.CollValue[types.BidStatus](cdc)),
+		deploymentBids: collections.NewKeySet(sb, types.DeploymentBidsKey, "deployment_bids", pairs),
+		openBids:       collections.NewKeySet(sb, types.OpenBidsKey, "open_bids", id),
+		bidDeadlines:   collections.NewKeySet(sb, types.BidDeadlinesKey, "bid_deadlines", pairs),
+
+		nextLease:          collections.NewSequence(sb, types.NextLeaseKey, "next_lease"),
+		leases:             collections.NewMap(sb, types.LeasesKey, "leases", id, codec.CollValue[types.Lease](cdc)),
+		leaseStatuses:      collections.NewMap(sb, types.LeaseStatusesKey, "lease_statuses", id, codec.CollValue[types.LeaseStatus](cdc)),
+		deploymentLeases:   collections.NewKeySet(sb, types.DeploymentLeasesKey, "deployment_leases", pairs),
+		liveLeases:         collections.NewKeySet(sb, types.LiveLeasesKey, "live_leases", pairs),
+		providerLiveLeases: collections.NewKeySet(sb, types.ProviderLiveLeasesKey, "provider_live_leases", ofOwner),
+		ackDeadlines:       collections.NewKeySet(sb, types.AckDeadlinesKey, "ack_deadlines", pairs),
+
+		exposures: collections.NewMap(sb, types.ExposuresKey, "exposures", named, collections.Uint64Value),
+		unsettled: collections.NewKeySet(sb, types.UnsettledKey, "unsettled", sdk.AccAddressKey),
+		clearing:  collections.NewItem(sb, types.ClearingKey, "clearing", codec.CollValue[types.Clearing](cdc)),
+		seed:      collections.NewItem(sb, types.SeedKey, "seed", collections.BytesValue),
+	}
+	schema, err := sb.Build()
+	if err != nil {
+		panic(fmt.Errorf("build the schema of x/%s: %w", types.ModuleName, err))
+	}
+	k.schema = schema
+	return k
+}
+
+// Authority returns the account that may change the parameters.
+func (k *Keeper) Authority() string { return k.authority }
+
+// Params returns the parameters in force.
+func (k *Keeper) Params(ctx context.Context) (types.Params, error) {
+	params, err := k.params.Get(ctx)
+	if err != nil {
+		return types.Params{}, fmt.Errorf("read market parameters: %w", err)
+	}
+	return params, nil
+}
+
+func (k *Keeper) logger(ctx context.Context) log.Logger {
+	return sdk.UnwrapSDKContext(ctx).Logger().With("module", "x/"+types.ModuleName)
+}
+
+func emit(ctx context.Context, event proto.Message) error {
+	if err := sdk.UnwrapSDKContext(ctx).EventManager().EmitTypedEvent(event); err != nil {
+		return fmt.Errorf("emit %T: %w", event, err)
+	}
+	return nil
+}
+
+// operator decodes a provider's name.
+func (k *Keeper) operator(provider string) (sdk.AccAddress, error) {
+	operator, err := k.addresses.StringToBytes(provider)
+	if err != nil {
+		return nil, types.ErrInvalidAddress.Wrapf("provider: %v", err)
+	}
+	return operator, nil
+}

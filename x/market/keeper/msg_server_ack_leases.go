@@ -1,0 +1,90 @@
+package keeper
+
+import (
+	"bytes"
+	"context"
+
+	"cosmossdk.io/errors"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// maxErrorBytes is the most of an error's text that a result tells.
+const maxErrorBytes = 256
+
+// AckLeases accepts and declines pending leases. Each has a result of its own: a batch never fails as one.
+func (m msgServer) AckLeases(ctx context.Context, msg *types.MsgAckLeases) (*types.MsgAckLeasesResponse, error) {
+	// 1. The message is well-formed.
+	if err := msg.Validate(m.addresses); err != nil {
+		return nil, err
+	}
+	// 2. The signer acts for the provider.
+	operator, err := m.authorize(ctx, msg.Signer, msg.Provider)
+	if err != nil {
+		return nil, err
+	}
+	now, err := m.escrow.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	// 3. Each lease is accepted or declined, or left as it was.
+	results := make([]types.AckResult, 0, len(msg.Accept)+len(msg.Decline))
+	for _, id := range msg.Accept {
+		results = append(results, m.answer(ctx, operator, id, now, func(ctx sdk.Context, lease types.Lease) error {
+			return m.activate(ctx, operator, lease, now)
+		}))
+	}
+	for _, id := range msg.Decline {
+		results = append(results, m.answer(ctx, operator, id, now, func(ctx sdk.Context, lease types.Lease) error {
+			return m.failPending(ctx, lease, types.Reason_REASON_DECLINED, now)
+		}))
+	}
+	return &types.MsgAckLeasesResponse{Results: results}, nil
+}
+
+// answer does what the provider says to one lease that waits for it.
+func (m msgServer) answer(
+	ctx context.Context, operator sdk.AccAddress, id, now uint64, do func(sdk.Context, types.Lease) error,
+) types.AckResult {
+	err := attempt(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error {
+		lease, err := m.waitingLease(ctx, operator, id, now)
+		if err != nil {
+			return err
+		}
+		return do(ctx, lease)
+	})
+	return types.AckResult{Lease: id, Error: resultText(err)}
+}
+
+// waitingLease returns a lease that waits for the provider and is not late.
+func (k *Keeper) waitingLease(ctx context.Context, operator sdk.AccAddress, id, now uint64) (types.Lease, error) {
+	lease, err := k.getLease(ctx, id)
+	if err != nil {
+		return types.Lease{}, err
+	}
+	provider, err := k.operator(lease.Provider)
+	if err != nil {
+		return types.Lease{}, err
+	}
+	switch {
+	case !bytes.Equal(provider, operator):
+		return types.Lease{}, types.ErrUnauthorized.Wrapf("lease %d is of another provider", id)
+	case lease.State != types.LeaseState_LEASE_STATE_PENDING:
+		return types.Lease{}, types.ErrLeaseState.Wrapf("lease %d is not pending", id)
+	case now >= lease.AckBy:
+		return types.Lease{}, types.ErrAckLate.Wrapf("lease %d, by second %d", id, lease.AckBy)
+	}
+	return lease, nil
+}
+
+// resultText is what a result tells of an error. Results are part of the block's hash, so that only registered errors
+// may speak.
+func resultText(err error) string {
+	if err == nil {
+		return ""
+	}
+	_, _, text := errors.ABCIInfo(err, false)
+	return text[:min(len(text), maxErrorBytes)]
+}

@@ -1,0 +1,61 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// CloseDeployment ends all leases, bids and the account of a deployment, and refunds what is left.
+func (m msgServer) CloseDeployment(
+	ctx context.Context, msg *types.MsgCloseDeployment,
+) (*types.MsgCloseDeploymentResponse, error) {
+	// 1. The message is well-formed.
+	if err := msg.Validate(m.addresses); err != nil {
+		return nil, err
+	}
+	// 2. The signer owns the deployment, which is open.
+	deployment, err := m.getDeployment(ctx, msg.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.sameAccount(msg.Owner, deployment.Owner, fmt.Sprintf("deployment %d", deployment.Id)); err != nil {
+		return nil, err
+	}
+	if deployment.State != types.DeploymentState_DEPLOYMENT_STATE_OPEN {
+		return nil, types.ErrDeploymentState.Wrapf("deployment %d", deployment.Id)
+	}
+	// 3. Its leases stop now.
+	now, err := m.escrow.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.closeLeases(ctx, deployment.Id, now); err != nil {
+		return nil, err
+	}
+	// 4. The account refunds what is left.
+	refunded, err := m.escrow.CloseAccount(ctx, deployment.Account)
+	if err != nil {
+		return nil, fmt.Errorf("refund deployment %d: %w", deployment.Id, err)
+	}
+	// 5. Its bids leave the book, and its name is free.
+	if err := m.endDeployment(ctx, deployment, types.Reason_REASON_TENANT, now); err != nil {
+		return nil, err
+	}
+	return &types.MsgCloseDeploymentResponse{Refunded: refunded}, nil
+}
+
+// closeLeases ends the live leases of a deployment, at most MaxLiveLeases.
+func (k *Keeper) closeLeases(ctx context.Context, deployment, now uint64) error {
+	leases, err := k.liveLeasesOf(ctx, deployment)
+	if err != nil {
+		return err
+	}
+	for _, lease := range leases {
+		if err := k.closeByTenant(ctx, lease, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,69 @@
+package keeper
+
+import (
+	"context"
+	"fmt"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// PostOffer offers a pool at a price.
+func (m msgServer) PostOffer(ctx context.Context, msg *types.MsgPostOffer) (*types.MsgPostOfferResponse, error) {
+	// 1. The message is well-formed, and its denoms can be paid in.
+	if err := msg.Validate(m.addresses); err != nil {
+		return nil, err
+	}
+	if err := m.checkDenoms(ctx, msg.Asks); err != nil {
+		return nil, err
+	}
+	// 2. The signer acts for the provider, which has the pool and not too many offers.
+	operator, err := m.authorize(ctx, msg.Signer, msg.Provider)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := m.getPool(ctx, operator, msg.Pool); err != nil {
+		return nil, err
+	}
+	if err := m.checkOfferCount(ctx, operator); err != nil {
+		return nil, err
+	}
+	// 3. The offer enters the book, if the bond covers its pool's free capacity.
+	id, err := m.nextOffer.Next(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("number an offer: %w", err)
+	}
+	offer := types.Offer{
+		Id: id, Provider: msg.Provider, Pool: msg.Pool, Asks: msg.Asks, Labels: msg.Labels,
+		State: types.OfferState_OFFER_STATE_ACTIVE,
+	}
+	if err := m.requireBond(ctx, operator, func() error { return m.saveOffer(ctx, operator, offer) }); err != nil {
+		return nil, err
+	}
+	return &types.MsgPostOfferResponse{Offer: id}, emit(ctx, types.NewEventOfferPosted(offer))
+}
+
+func (k *Keeper) checkDenoms(ctx context.Context, asks []types.Ask) error {
+	for _, ask := range asks {
+		accepted, err := k.escrow.IsSettlementDenom(ctx, ask.Denom)
+		if err != nil {
+			return fmt.Errorf("look up denom %s: %w", ask.Denom, err)
+		}
+		if !accepted {
+			return types.ErrDenom.Wrap(ask.Denom)
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) checkOfferCount(ctx context.Context, operator sdk.AccAddress) error {
+	offers, err := k.offersOf(ctx, operator)
+	if err != nil {
+		return err
+	}
+	if len(offers) >= types.MaxOffers {
+		return types.ErrTooManyOffers.Wrapf("at most %d that are not withdrawn", types.MaxOffers)
+	}
+	return nil
+}

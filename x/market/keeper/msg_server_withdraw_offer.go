@@ -1,0 +1,31 @@
+package keeper
+
+import (
+	"context"
+
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// WithdrawOffer ends an offer. Its leases go on, also those that wait to be acknowledged.
+func (m msgServer) WithdrawOffer(
+	ctx context.Context, msg *types.MsgWithdrawOffer,
+) (*types.MsgWithdrawOfferResponse, error) {
+	// 1. The message is well-formed.
+	if err := msg.Validate(m.addresses); err != nil {
+		return nil, err
+	}
+	// 2. The signer acts for the provider of an offer that is not withdrawn.
+	offer, operator, err := m.authorizeOffer(ctx, msg.Signer, msg.Offer)
+	if err != nil {
+		return nil, err
+	}
+	// 3. The offer leaves the book.
+	offer.State = types.OfferState_OFFER_STATE_WITHDRAWN
+	if err := m.saveOffer(ctx, operator, offer); err != nil {
+		return nil, err
+	}
+	if err := m.unsettle(ctx, operator); err != nil {
+		return nil, err
+	}
+	return &types.MsgWithdrawOfferResponse{}, emit(ctx, types.NewEventOfferChanged(offer))
+}

@@ -1,0 +1,118 @@
+package keeper
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"cosmossdk.io/collections"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/x/market/types"
+)
+
+const secondsPerDay = 24 * 3600
+
+// getOffer returns an offer, or ErrOfferNotFound.
+func (k *Keeper) getOffer(ctx context.Context, id uint64) (types.Offer, error) {
+	offer, err := k.offers.Get(ctx, id)
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.Offer{}, types.ErrOfferNotFound.Wrapf("offer %d", id)
+	}
+	if err != nil {
+		return types.Offer{}, fmt.Errorf("read offer %d: %w", id, err)
+	}
+	offer.Id = id
+	return offer, nil
+}
+
+// saveOffer writes an offer, its indexes, and the highest asks of its pool.
+func (k *Keeper) saveOffer(ctx context.Context, provider sdk.AccAddress, offer types.Offer) error {
+	if err := k.writeOffer(ctx, provider, offer); err != nil {
+		return err
+	}
+	pool, err := k.getPool(ctx, provider, offer.Pool)
+	if err != nil {
+		return err
+	}
+	offers, err := k.offersOf(ctx, provider)
+	if err != nil {
+		return err
+	}
+	pool.HighestAsks = types.HighestAsks(slices.DeleteFunc(offers, func(o types.Offer) bool {
+		return o.Pool != offer.Pool || o.State != types.OfferState_OFFER_STATE_ACTIVE
+	}))
+	return k.setPool(ctx, provider, pool)
+}
+
+// writeOffer writes an offer and its indexes.
+func (k *Keeper) writeOffer(ctx context.Context, provider sdk.AccAddress, offer types.Offer) error {
+	id := offer.Id
+	inBook := offer.State == types.OfferState_OFFER_STATE_ACTIVE
+	listed := offer.State != types.OfferState_OFFER_STATE_WITHDRAWN
+	offer.Id = 0
+	err := errors.Join(
+		k.offers.Set(ctx, id, offer),
+		include(ctx, k.activeOffers, id, inBook),
+		include(ctx, k.providerOffers, collections.Join(provider, id), listed),
+	)
+	if err != nil {
+		return fmt.Errorf("write offer %d: %w", id, err)
+	}
+	return nil
+}
+
+// include puts a key into a set or takes it out.
+func include[K any](ctx context.Context, set collections.KeySet[K], key K, in bool) error {
+	if in {
+		return set.Set(ctx, key)
+	}
+	return set.Remove(ctx, key)
+}
+
+// offersOf returns the offers of a provider that are not withdrawn, by id, at most MaxOffers.
+func (k *Keeper) offersOf(ctx context.Context, provider sdk.AccAddress) ([]types.Offer, error) {
+	iterator, err := k.providerOffers.Iterate(ctx, collections.NewPrefixedPairRange[sdk.AccAddress, uint64](provider))
+	if err != nil {
+		return nil, fmt.Errorf("walk offers of %s: %w", provider, err)
+	}
+	keys, err := iterator.Keys()
+	if err != nil {
+		return nil, fmt.Errorf("walk offers of %s: %w", provider, err)
+	}
+	offers := make([]types.Offer, len(keys))
+	for i, key := range keys {
+		if offers[i], err = k.getOffer(ctx, key.K2()); err != nil {
+			return nil, err
+		}
+	}
+	return offers, nil
+}
+
+// noteMiss remembers that a lease of the offer was not acknowledged, and suspends the offer when that happened too often
+// within a day.
+func (k *Keeper) noteMiss(ctx context.Context, provider sdk.AccAddress, id, at uint64) error {
+	params, err := k.Params(ctx)
+	if err != nil {
+		return err
+	}
+	offer, err := k.getOffer(ctx, id)
+	if err != nil {
+		return err
+	}
+	offer.MissedAcks = slices.DeleteFunc(offer.MissedAcks, func(second uint64) bool { return second+secondsPerDay <= at })
+	offer.MissedAcks = append(offer.MissedAcks, at)
+	if extra := len(offer.MissedAcks) - int(params.MissedAcks); extra > 0 {
+		offer.MissedAcks = offer.MissedAcks[extra:]
+	}
+	if len(offer.MissedAcks) < int(params.MissedAcks) || offer.State != types.OfferState_OFFER_STATE_ACTIVE {
+		return k.writeOffer(ctx, provider, offer)
+	}
+	offer.State = types.OfferState_OFFER_STATE_SUSPENDED
+	if err := k.saveOffer(ctx, provider, offer); err != nil {
+		return err
+	}
+	return emit(ctx, types.NewEventOfferChanged(offer))
+}

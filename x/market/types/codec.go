@@ -1,0 +1,30 @@
+package types
+
+import (
+	"github.com/cosmos/cosmos-sdk/codec"
+	"github.com/cosmos/cosmos-sdk/codec/legacy"
+	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/msgservice"
+)
+
+// RegisterLegacyAminoCodec registers the messages under the amino names that Ledger devices sign.
+func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
+	legacy.RegisterAminoMsg(cdc, &MsgSetPool{}, "souk/market/MsgSetPool")
+	legacy.RegisterAminoMsg(cdc, &MsgPostOffer{}, "souk/market/MsgPostOffer")
+	legacy.RegisterAminoMsg(cdc, &MsgUpdateOffer{}, "souk/market/MsgUpdateOffer")
+	legacy.RegisterAminoMsg(cdc, &MsgWithdrawOffer{}, "souk/market/MsgWithdrawOffer")
+	legacy.RegisterAminoMsg(cdc, &MsgCreateDeployment{}, "souk/market/MsgCreateDeployment")
+	legacy.RegisterAminoMsg(cdc, &MsgCloseDeployment{}, "souk/market/MsgCloseDeployment")
+	legacy.RegisterAminoMsg(cdc, &MsgAckLeases{}, "souk/market/MsgAckLeases")
+	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "souk/market/MsgUpdateParams")
+	cdc.RegisterConcrete(Params{}, "souk/x/market/Params", nil)
+}
+
+// RegisterInterfaces registers the messages as transactions' messages.
+func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
+	registry.RegisterImplementations((*sdk.Msg)(nil),
+		&MsgSetPool{}, &MsgPostOffer{}, &MsgUpdateOffer{}, &MsgWithdrawOffer{},
+		&MsgCreateDeployment{}, &MsgCloseDeployment{}, &MsgAckLeases{}, &MsgUpdateParams{})
+	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
+}

@@ -1,0 +1,69 @@
+package types
+
+import "cosmossdk.io/errors"
+
+// Errors of the module. Code 1 is reserved by the SDK.
+var (
+	// ErrUnauthorized: the signer is not who may do this.
+	ErrUnauthorized = errors.Register(ModuleName, 2, "unauthorized")
+	// ErrInvalidParams: parameters out of range.
+	ErrInvalidParams = errors.Register(ModuleName, 3, "invalid parameters")
+	// ErrInvalidAddress: not an address of this chain.
+	ErrInvalidAddress = errors.Register(ModuleName, 4, "invalid address")
+	// ErrInvalidResources: quantities that are too large, or none where some are needed.
+	ErrInvalidResources = errors.Register(ModuleName, 5, "invalid resources")
+	// ErrInvalidPool: a pool id that is too high.
+	ErrInvalidPool = errors.Register(ModuleName, 6, "invalid pool")
+	// ErrInvalidAsk: a price list that is empty, not sorted, too long or too high.
+	ErrInvalidAsk = errors.Register(ModuleName, 7, "invalid ask")
+	// ErrInvalidLabel: labels that are not sorted, not unique, too many or too long.
+	ErrInvalidLabel = errors.Register(ModuleName, 8, "invalid label")
+	// ErrInvalidName: a name that is not lowercase letters, digits and inner hyphens.
+	ErrInvalidName = errors.Register(ModuleName, 9, "invalid name")
+	// ErrInvalidBid: a bid that could never be served, or exceeds a limit.
+	ErrInvalidBid = errors.Register(ModuleName, 10, "invalid bid")
+	// ErrInvalidManifest: a manifest hash that is not 32 bytes.
+	ErrInvalidManifest = errors.Register(ModuleName, 11, "invalid manifest hash")
+	// ErrInvalidDeposit: a deposit that is not a positive amount below 2^96.
+	ErrInvalidDeposit = errors.Register(ModuleName, 12, "invalid deposit")
+	// ErrInvalidBatch: a batch that is empty or too long.
+	ErrInvalidBatch = errors.Register(ModuleName, 13, "invalid batch")
+	// ErrPoolNotFound: no such pool.
+	ErrPoolNotFound = errors.Register(ModuleName, 14, "pool not found")
+	// ErrOfferNotFound: no such offer.
+	ErrOfferNotFound = errors.Register(ModuleName, 15, "offer not found")
+	// ErrDeploymentNotFound: no such deployment.
+	ErrDeploymentNotFound = errors.Register(ModuleName, 16, "deployment not found")
+	// ErrBidNotFound: no such bid.
+	ErrBidNotFound = errors.Register(ModuleName, 17, "bid not found")
+	// ErrLeaseNotFound: no such lease.
+	ErrLeaseNotFound = errors.Register(ModuleName, 18, "lease not found")
+	// ErrNameTaken: the owner has an open deployment of that name.
+	ErrNameTaken = errors.Register(ModuleName, 19, "name is taken")
+	// ErrOfferState: the offer is withdrawn.
+	ErrOfferState = errors.Register(ModuleName, 20, "offer is withdrawn")
+	// ErrDeploymentState: the deployment is closed.
+	ErrDeploymentState = errors.Register(ModuleName, 21, "deployment is closed")
+	// ErrLeaseState: the lease is not in the state that this needs.
+	ErrLeaseState = errors.Register(ModuleName, 22, "lease is in another state")
+	// ErrAckLate: the acknowledgement window of the lease has passed.
+	ErrAckLate = errors.Register(ModuleName, 23, "lease was not acknowledged in time")
+	// ErrTooManyOffers: the provider has as many offers as it may.
+	ErrTooManyOffers = errors.Register(ModuleName, 24, "too many offers")
+	// ErrTooManyLeases: the deployment has as many live leases as it may.
+	ErrTooManyLeases = errors.Register(ModuleName, 25, "too many leases")
+	// ErrBondTooLow: the provider's bond does not cover what it offers.
+	ErrBondTooLow = errors.Register(ModuleName, 26, "bond too low")
+	// ErrNoCapacity: a pool has not enough that is free.
+	ErrNoCapacity = errors.Register(ModuleName, 27, "not enough free capacity")
+	// ErrDenom: a denom that escrow does not accept.
+	ErrDenom = errors.Register(ModuleName, 28, "denom not accepted")
+	// ErrInvalidGenesis: a genesis state that contradicts itself.
+	ErrInvalidGenesis = errors.Register(ModuleName, 29, "invalid genesis")
+	// ErrInvalidRequest: a query without what it needs.
+	ErrInvalidRequest = errors.Register(ModuleName, 30, "invalid request")
+	// ErrBroken: records that contradict each other.
+	ErrBroken = errors.Register(ModuleName, 31, "books do not balance")
+	// ErrPanic: an item of a block hook panicked.
+	ErrPanic = errors.Register(ModuleName, 32, "panic")
+)

@@ -1,0 +1,51 @@
+package types
+
+// NewEventPoolSet tells that an agent declared capacity.
+func NewEventPoolSet(provider string, pool uint32) *EventPoolSet {
+	return &EventPoolSet{Provider: provider, Pool: pool}
+}
+
+// NewEventOfferPosted tells that an offer entered the book.
+func NewEventOfferPosted(o Offer) *EventOfferPosted {
+	return &EventOfferPosted{Offer: o.Id, Provider: o.Provider}
+}
+
+// NewEventOfferChanged tells that an offer was updated, suspended or withdrawn.
+func NewEventOfferChanged(o Offer) *EventOfferChanged {
+	return &EventOfferChanged{Offer: o.Id, State: o.State}
+}
+
+// NewEventDeploymentCreated tells that a deployment opened.
+func NewEventDeploymentCreated(d Deployment) *EventDeploymentCreated {
+	return &EventDeploymentCreated{Deployment: d.Id, Owner: d.Owner, Name: d.Name, Account: d.Account}
+}
+
+// NewEventDeploymentClosed tells that a deployment ended.
+func NewEventDeploymentClosed(d Deployment) *EventDeploymentClosed {
+	return &EventDeploymentClosed{Deployment: d.Id, Reason: d.Reason}
+}
+
+// NewEventLeaseCreated tells that clearing matched a bid.
+func NewEventLeaseCreated(l Lease) *EventLeaseCreated {
+	return &EventLeaseCreated{Lease: l.Id, Deployment: l.Deployment, Provider: l.Provider, Rate: l.Rate, AckBy: l.AckBy}
+}
+
+// NewEventLeaseActive tells that a provider acknowledged a lease.
+func NewEventLeaseActive(l Lease) *EventLeaseActive {
+	return &EventLeaseActive{Lease: l.Id, Stream: l.Stream}
+}
+
+// NewEventLeaseEnded tells that a lease was closed or failed.
+func NewEventLeaseEnded(l Lease) *EventLeaseEnded {
+	return &EventLeaseEnded{Lease: l.Id, Provider: l.Provider, State: l.State, Reason: l.Reason, Second: l.ClosedAt}
+}
+
+// NewEventBidExpired tells that a bid rested too long.
+func NewEventBidExpired(b Bid) *EventBidExpired {
+	return &EventBidExpired{Bid: b.Id, Deployment: b.Deployment}
+}
+
+// NewEventBidSkipped tells why the leases of a matched bid could not be made.
+func NewEventBidSkipped(b Bid, err error) *EventBidSkipped {
+	return &EventBidSkipped{Bid: b.Id, Deployment: b.Deployment, Error: err.Error()}
+}

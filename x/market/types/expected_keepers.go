@@ -1,0 +1,56 @@
+package types
+
+import (
+	"context"
+
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
+)
+
+// EscrowKeeper keeps the time and the tenants' money. A lease is the ref of its stream.
+type EscrowKeeper interface {
+	// Now returns the whole service second.
+	Now(ctx context.Context) (uint64, error)
+	// IsSettlementDenom tells whether accounts may hold a denom.
+	IsSettlementDenom(ctx context.Context, denom string) (bool, error)
+	// OpenAccount takes the deposit from the owner and returns the id of a new account.
+	OpenAccount(ctx context.Context, owner sdk.AccAddress, deposit sdk.Coin) (account uint64, err error)
+	// CloseAccount refunds what is left of an account that has no open streams and nothing held.
+	CloseAccount(ctx context.Context, account uint64) (refunded sdk.Coin, err error)
+	// Hold reserves what a lease of this rate needs until it is acknowledged, in grains.
+	Hold(ctx context.Context, account, ratePerHour, ackWindowSeconds uint64) (heldGrains math.Int, err error)
+	// Release gives back what Hold reserved.
+	Release(ctx context.Context, account uint64, heldGrains math.Int) error
+	// PayHold pays once for capacity that was kept free, at most the free balance.
+	PayHold(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour, seconds uint64) error
+	// OpenStream pays from now on.
+	OpenStream(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour uint64, kind escrowtypes.StreamKind) (stream uint64, err error)
+	// CloseStream stops paying at a second that is not in the future.
+	CloseStream(ctx context.Context, stream, at uint64) error
+	// Account returns an account as of its last touch.
+	Account(ctx context.Context, id uint64) (escrowtypes.Account, error)
+	// Stream returns a stream, open or closed.
+	Stream(ctx context.Context, id uint64) (escrowtypes.Stream, error)
+}
+
+// ProviderKeeper knows who provides, and what they have at stake. Providers are named by their operators.
+type ProviderKeeper interface {
+	// GetProvider returns a provider.
+	GetProvider(ctx context.Context, operator sdk.AccAddress) (providertypes.Provider, error)
+	// Authorize returns the provider if the signer is its operator or its agent.
+	Authorize(ctx context.Context, signer, operator string) (providertypes.Provider, error)
+	// BondOf returns what a provider has at stake.
+	BondOf(ctx context.Context, operator sdk.AccAddress) (sdk.Coins, error)
+	// SetRequirement tells what a provider must have at stake.
+	SetRequirement(ctx context.Context, operator sdk.AccAddress, coins sdk.Coins) error
+	// GetParams returns the hours of lease rates and of free capacity that must be bonded.
+	GetParams(ctx context.Context) (providertypes.Params, error)
+	// SlashToAccount moves bond, as much as there is of the amount, into a tenant's account.
+	SlashToAccount(
+		ctx context.Context, operator sdk.AccAddress, amount sdk.Coin, account uint64, reason string,
+	) (slashed sdk.Coin, err error)
+}

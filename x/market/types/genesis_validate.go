@@ -1,0 +1,296 @@
+package types
+
+import (
+	"fmt"
+	"slices"
+
+	"cosmossdk.io/core/address"
+
+	"github.com/souk-network/souk/match"
+)
+
+type poolName struct {
+	provider string
+	id       uint32
+}
+
+// genesisValidator goes through the parts of a genesis state from the bottom up, and sums up what later parts must
+// agree with.
+type genesisValidator struct {
+	genesis   GenesisState
+	addresses address.Codec
+
+	poolAt       map[poolName]CapacityPool
+	offerAt      map[uint64]Offer
+	deploymentAt map[uint64]Deployment
+	bidAt        map[uint64]Bid
+
+	offersOf  map[poolName][]Offer
+	allocated map[poolName]match.Vector
+	placed    map[uint64]uint32
+	live      map[uint64]int
+	bidsOf    map[uint64]int
+	listed    map[string]int
+}
+
+func newGenesisValidator(g GenesisState, addresses address.Codec) *genesisValidator {
+	return &genesisValidator{
+		genesis: g, addresses: addresses,
+		poolAt: map[poolName]CapacityPool{}, offerAt: map[uint64]Offer{},
+		deploymentAt: map[uint64]Deployment{}, bidAt: map[uint64]Bid{},
+		offersOf: map[poolName][]Offer{}, allocated: map[poolName]match.Vector{}, placed: map[uint64]uint32{},
+		live: map[uint64]int{}, bidsOf: map[uint64]int{}, listed: map[string]int{},
+	}
+}
+
+func (v *genesisValidator) pools() error {
+	for _, p := range v.genesis.Pools {
+		name := poolName{p.Provider, p.Id}
+		if err := validateAddress(v.addresses, "provider", p.Provider); err != nil {
+			return err
+		}
+		if p.Id >= MaxPools {
+			return invalid("pool %d of %s: id too high", p.Id, p.Provider)
+		}
+		if _, twice := v.poolAt[name]; twice {
+			return invalid("pool %d of %s twice", p.Id, p.Provider)
+		}
+		for _, r := range []Resources{p.Total, p.Allocated, p.LargestUnit} {
+			if err := r.Validate(); err != nil {
+				return err
+			}
+		}
+		v.poolAt[name] = p
+	}
+	return nil
+}
+
+func (v *genesisValidator) offers() error {
+	var last uint64
+	for _, o := range v.genesis.Offers {
+		if err := inOrder("offer", &last, o.Id, v.genesis.NextOffer); err != nil {
+			return err
+		}
+		if err := validateOffer(o.Asks, o.Labels); err != nil {
+			return fmt.Errorf("offer %d: %w", o.Id, err)
+		}
+		name := poolName{o.Provider, o.Pool}
+		if _, found := v.poolAt[name]; !found {
+			return invalid("offer %d sells a pool that is not there", o.Id)
+		}
+		switch o.State {
+		case OfferState_OFFER_STATE_ACTIVE:
+			v.offersOf[name] = append(v.offersOf[name], o)
+			v.listed[o.Provider]++
+		case OfferState_OFFER_STATE_SUSPENDED:
+			v.listed[o.Provider]++
+		case OfferState_OFFER_STATE_WITHDRAWN:
+		default:
+			return invalid("offer %d is in state %d", o.Id, o.State)
+		}
+		if v.listed[o.Provider] > MaxOffers {
+			return invalid("%s has more than %d offers", o.Provider, MaxOffers)
+		}
+		if len(o.MissedAcks) > maxMissedAcks || !slices.IsSorted(o.MissedAcks) {
+			return invalid("offer %d: missed acknowledgements must be sorted, at most %d", o.Id, maxMissedAcks)
+		}
+		v.offerAt[o.Id] = o
+	}
+	return nil
+}
+
+func (v *genesisValidator) deployments() error {
+	var last uint64
+	names := map[[2]string]bool{}
+	for _, d := range v.genesis.Deployments {
+		if err := inOrder("deployment", &last, d.Id, 0); err != nil {
+			return err
+		}
+		if err := validateAddress(v.addresses, "owner", d.Owner); err != nil {
+			return err
+		}
+		if err := ValidateName(d.Name); err != nil {
+			return fmt.Errorf("deployment %d: %w", d.Id, err)
+		}
+		if d.Account != d.Id || d.Denom == "" || d.Version == 0 || len(d.ManifestHash) != HashBytes {
+			return invalid("deployment %d: account, denom, version or manifest hash", d.Id)
+		}
+		open := d.State == DeploymentState_DEPLOYMENT_STATE_OPEN
+		if !open && d.State != DeploymentState_DEPLOYMENT_STATE_CLOSED {
+			return invalid("deployment %d is in state %d", d.Id, d.State)
+		}
+		if open != (d.ClosedAt == 0) || open != (d.Reason == Reason_REASON_UNSPECIFIED) {
+			return invalid("deployment %d: second and reason of its end do not fit its state", d.Id)
+		}
+		name := [2]string{d.Owner, d.Name}
+		if open && names[name] {
+			return invalid("deployment %d: %s has two of the name %s", d.Id, d.Owner, d.Name)
+		}
+		names[name] = names[name] || open
+		v.deploymentAt[d.Id] = d
+	}
+	return nil
+}
+
+func (v *genesisValidator) bids() error {
+	var last uint64
+	for _, b := range v.genesis.Bids {
+		if err := inOrder("bid", &last, b.Id, v.genesis.NextBid); err != nil {
+			return err
+		}
+		if err := b.Spec.Validate(); err != nil {
+			return fmt.Errorf("bid %d: %w", b.Id, err)
+		}
+		deployment, found := v.deploymentAt[b.Deployment]
+		if !found || b.Denom != deployment.Denom {
+			return invalid("bid %d: its deployment is not there, or of another denom", b.Id)
+		}
+		if v.bidsOf[b.Deployment]++; v.bidsOf[b.Deployment] > MaxBids {
+			return invalid("deployment %d has more than %d bids", b.Deployment, MaxBids)
+		}
+		if len(b.Excluded) > MaxExcluded {
+			return invalid("bid %d excludes more than %d providers", b.Id, MaxExcluded)
+		}
+		if err := v.bidState(b, deployment); err != nil {
+			return err
+		}
+		v.bidAt[b.Id] = b
+	}
+	return nil
+}
+
+func (v *genesisValidator) bidState(b Bid, deployment Deployment) error {
+	closed := b.State == BidState_BID_STATE_CLOSED
+	if closed != (deployment.State == DeploymentState_DEPLOYMENT_STATE_CLOSED) {
+		return invalid("bid %d: it and its deployment must be closed together", b.Id)
+	}
+	switch b.State {
+	case BidState_BID_STATE_OPEN:
+		if b.Missing() == 0 || b.ExpiresAt == 0 {
+			return invalid("bid %d is open, and full or without end", b.Id)
+		}
+	case BidState_BID_STATE_FILLED:
+		if b.Placed != b.Spec.Replicas {
+			return invalid("bid %d is filled and has %d of %d replicas", b.Id, b.Placed, b.Spec.Replicas)
+		}
+	case BidState_BID_STATE_EXPIRED, BidState_BID_STATE_CLOSED:
+	default:
+		return invalid("bid %d is in state %d", b.Id, b.State)
+	}
+	return nil
+}
+
+func (v *genesisValidator) leases() error {
+	var last uint64
+	for _, l := range v.genesis.Leases {
+		if err := inOrder("lease", &last, l.Id, v.genesis.NextLease); err != nil {
+			return err
+		}
+		bid, found := v.bidAt[l.Bid]
+		if !found || bid.Deployment != l.Deployment || bid.Denom != l.Denom || bid.Spec.Unit != l.Unit {
+			return invalid("lease %d: its bid is not there, or another", l.Id)
+		}
+		offer, found := v.offerAt[l.Offer]
+		if !found || offer.Provider != l.Provider || offer.Pool != l.Pool {
+			return invalid("lease %d: its offer is not there, or another", l.Id)
+		}
+		if l.Account != l.Deployment || l.Rate == 0 || l.Rate > MaxRate || l.Replicas == 0 || l.Replicas > MaxReplicas {
+			return invalid("lease %d: account, rate or replicas", l.Id)
+		}
+		if err := leaseState(l); err != nil {
+			return err
+		}
+		if l.State.Live() {
+			v.sumUp(l)
+		}
+	}
+	return nil
+}
+
+func leaseState(l Lease) error {
+	if l.Held.IsNil() || l.Held.IsNegative() {
+		return invalid("lease %d: what is held must not be negative", l.Id)
+	}
+	var fits bool
+	switch l.State {
+	case LeaseState_LEASE_STATE_PENDING:
+		fits = l.Held.IsPositive() && l.Stream == 0 && l.AckedAt == 0 && l.ClosedAt == 0 && l.Reason == 0 && l.AckBy != 0
+	case LeaseState_LEASE_STATE_ACTIVE:
+		fits = l.Held.IsZero() && l.Stream != 0 && l.AckedAt != 0 && l.ClosedAt == 0 && l.Reason == 0
+	case LeaseState_LEASE_STATE_CLOSED, LeaseState_LEASE_STATE_FAILED:
+		fits = l.Held.IsZero() && l.ClosedAt != 0 && l.Reason != 0
+	}
+	if !fits {
+		return invalid("lease %d: its fields do not fit state %d", l.Id, l.State)
+	}
+	return nil
+}
+
+func (v *genesisValidator) sumUp(l Lease) {
+	name := poolName{l.Provider, l.Pool}
+	allocated := v.allocated[name]
+	for i, q := range l.Unit.Times(l.Replicas) {
+		allocated[i] += q
+	}
+	v.allocated[name] = allocated
+	v.placed[l.Bid] += l.Replicas
+	v.live[l.Deployment]++
+}
+
+func (v *genesisValidator) sums() error {
+	for _, p := range v.genesis.Pools {
+		name := poolName{p.Provider, p.Id}
+		if p.Allocated.Vector() != v.allocated[name] {
+			return invalid("pool %d of %s: what is allocated is not the sum of its leases", p.Id, p.Provider)
+		}
+		if !slices.Equal(p.HighestAsks, HighestAsks(v.offersOf[name])) {
+			return invalid("pool %d of %s: highest asks are not those of its offers", p.Id, p.Provider)
+		}
+	}
+	for _, b := range v.genesis.Bids {
+		if b.Placed != v.placed[b.Id] {
+			return invalid("bid %d: %d replicas placed, %d in leases", b.Id, b.Placed, v.placed[b.Id])
+		}
+	}
+	for _, d := range v.genesis.Deployments {
+		if v.live[d.Id] > MaxLiveLeases {
+			return invalid("deployment %d has more than %d live leases", d.Id, MaxLiveLeases)
+		}
+	}
+	return nil
+}
+
+func (v *genesisValidator) clearing() error {
+	g := v.genesis
+	if g.NextOffer == 0 || g.NextBid == 0 || g.NextLease == 0 {
+		return invalid("ids count from 1")
+	}
+	if c := g.Clearing; c.NextBid == 0 || c.NextBid > g.NextBid {
+		return invalid("the next bid to read is %d: want 1 to %d", c.NextBid, g.NextBid)
+	}
+	if len(g.Seed) > maxSeedBytes {
+		return invalid("seed of %d bytes", len(g.Seed))
+	}
+	return nil
+}
+
+func (v *genesisValidator) unsettled() error {
+	for _, provider := range v.genesis.Unsettled {
+		if err := validateAddress(v.addresses, "provider", provider); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// inOrder refuses ids that do not rise from 1 or reach the next one to be given; next is 0 when that is not known.
+func inOrder(what string, last *uint64, id, next uint64) error {
+	if id <= *last {
+		return invalid("%s %d after %d: ids must rise from 1", what, id, *last)
+	}
+	if next != 0 && id >= next {
+		return invalid("%s %d: the next one is %d", what, id, next)
+	}
+	*last = id
+	return nil
+}
