@@ -40,6 +40,8 @@ import (
 	"github.com/souk-network/souk/app/scope"
 	escrowkeeper "github.com/souk-network/souk/x/escrow/keeper"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	marketkeeper "github.com/souk-network/souk/x/market/keeper"
+	markettypes "github.com/souk-network/souk/x/market/types"
 	providerkeeper "github.com/souk-network/souk/x/provider/keeper"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -61,6 +63,7 @@ type Keepers struct {
 
 	EscrowKeeper   *escrowkeeper.Keeper
 	ProviderKeeper *providerkeeper.Keeper
+	MarketKeeper   *marketkeeper.Keeper
 }
 
 // storeNames are the names of all persistent stores.
@@ -68,7 +71,7 @@ var storeNames = []string{
 	authtypes.StoreKey, authzkeeper.StoreKey, banktypes.StoreKey, consensustypes.StoreKey, distrtypes.StoreKey,
 	evidencetypes.StoreKey, feegrant.StoreKey, govtypes.StoreKey, minttypes.StoreKey, slashingtypes.StoreKey,
 	stakingtypes.StoreKey, upgradetypes.StoreKey,
-	escrowtypes.StoreKey, providertypes.StoreKey,
+	escrowtypes.StoreKey, providertypes.StoreKey, markettypes.StoreKey,
 }
 
 // stores returns the store keys in the order of their names above.
@@ -146,6 +149,12 @@ func (app *App) setMarketKeepers(authority string) {
 		app.AuthKeeper, app.DistributionKeeper, authority)
 	app.ProviderKeeper = providerkeeper.NewKeeper(cdc, app.store(providertypes.StoreKey), addresses, app.BankKeeper,
 		app.AuthKeeper, app.EscrowKeeper, app.DistributionKeeper, authority)
+	app.MarketKeeper = marketkeeper.NewKeeper(cdc, app.store(markettypes.StoreKey), addresses, app.EscrowKeeper,
+		app.ProviderKeeper, authority)
+
+	app.EscrowKeeper.SetHooks(app.MarketKeeper.EscrowHooks())
+	app.EscrowKeeper.RegisterDeadlines(app.MarketKeeper.AckDeadlines())
+	app.EscrowKeeper.RegisterDeadlines(app.MarketKeeper.BidDeadlines())
 }
 
 func (app *App) store(name string) corestore.KVStoreService {

@@ -35,6 +35,8 @@ import (
 
 	"github.com/souk-network/souk/x/escrow"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	"github.com/souk-network/souk/x/market"
+	markettypes "github.com/souk-network/souk/x/market/types"
 	"github.com/souk-network/souk/x/provider"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -53,8 +55,10 @@ var (
 		escrowtypes.ModuleName,
 	}
 
+	// endBlockOrder: the market clears last, on what all else in the block has left.
 	endBlockOrder = []string{
 		banktypes.ModuleName, govtypes.ModuleName, stakingtypes.ModuleName, feegrant.ModuleName,
+		markettypes.ModuleName,
 	}
 
 	// genesisOrder: accounts and balances come first. Genutil delivers the first validators' transactions, so it comes after
@@ -63,7 +67,7 @@ var (
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
 		govtypes.ModuleName, minttypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName,
 		feegrant.ModuleName, upgradetypes.ModuleName, vestingtypes.ModuleName, consensustypes.ModuleName,
-		escrowtypes.ModuleName, providertypes.ModuleName,
+		escrowtypes.ModuleName, providertypes.ModuleName, markettypes.ModuleName,
 	}
 )
 
@@ -113,5 +117,6 @@ func (app *App) soukModules() []module.AppModule {
 	return []module.AppModule{
 		escrow.NewAppModule(cdc, app.EscrowKeeper),
 		provider.NewAppModule(cdc, app.ProviderKeeper),
+		market.NewAppModule(cdc, app.MarketKeeper),
 	}
 }
