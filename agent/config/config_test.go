@@ -1,0 +1,101 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/spf13/pflag"
+	"github.com/stretchr/testify/require"
+
+	"github.com/souk-network/souk/client/fault"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+func load(t *testing.T, args ...string) (Config, error) {
+	t.Helper()
+	return Load(flags(t, args...))
+}
+
+func flags(t *testing.T, args ...string) *pflag.FlagSet {
+	t.Helper()
+	f := pflag.NewFlagSet("test", pflag.ContinueOnError)
+	AddFlags(f)
+	require.NoError(t, f.Parse(args))
+	return f
+}
+
+func TestFlagsStandOverTheEnvironmentAndThatOverTheFile(t *testing.T) {
+	home := t.TempDir()
+	text := "chain-id: from-file\ndomain: file.example\nkey: file\nprices: ['usouk cpu=1000 memory=500']\nlabels: [region=eu-west]\n"
+	require.NoError(t, os.WriteFile(Path(home), []byte(text), 0o600))
+	t.Setenv("SOUK_AGENT_DOMAIN", "env.example")
+	t.Setenv("SOUK_AGENT_KEY", "env")
+	cfg, err := load(t, "--home", home, "--key", "flag")
+	require.NoError(t, err)
+	require.Equal(t, "from-file", cfg.Client.ChainID)
+	require.Equal(t, "env.example", cfg.Domain)
+	require.Equal(t, "flag", cfg.Key)
+	require.Equal(t, []markettypes.Ask{{Denom: "usouk", Cpu: 1000, Memory: 500}}, cfg.Offer.Asks)
+	require.Equal(t, map[string]string{"region": "eu-west"}, cfg.Offer.Labels)
+	require.Equal(t, filepath.Join(home, "state"), cfg.StateDir)
+}
+
+func TestWhatIsWrittenIsReadAgain(t *testing.T) {
+	home := t.TempDir()
+	args := []string{
+		"--home", home, "--chain-id", "souk-1", "--prices", "usouk cpu=1 memory=2", "--prices", "uatom cpu=3", "--labels", "region=eu",
+		"--gateway-listen", "127.0.0.1:7000", "--ephemeral",
+	}
+	_, err := Write(flags(t, args...))
+	require.NoError(t, err)
+	want, err := load(t, args...)
+	require.NoError(t, err)
+	got, err := load(t, "--home", home)
+	require.NoError(t, err)
+	require.Equal(t, want, got)
+
+	_, err = Write(flags(t, "--home", home, "--key", "other"))
+	require.NoError(t, err)
+	want.Key = "other"
+	got, err = load(t, "--home", home)
+	require.NoError(t, err)
+	require.Equal(t, want, got, "what was written before stays")
+}
+
+func TestSettingsThatAreRefused(t *testing.T) {
+	tests := []struct {
+		name string
+		args []string
+		file string
+		says string
+	}{
+		{"no chain id", nil, "", "chain id"},
+		{"metrics for the world", []string{"--metrics-listen", ":9464"}, "", "loopback"},
+		{"a resource that is not sold", []string{"--prices", "usouk disk=1"}, "", `"disk"`},
+		{"a negative price", []string{"--prices", "usouk cpu=-1"}, "", "cpu=-1"},
+		{"a label without a value", []string{"--labels", "region"}, "", "KEY=VALUE"},
+		{"a setting that does not exist", nil, "chain-id: x\ngatewya-listen: ':1'\n", "gatewya-listen"},
+		{"a file that is not yaml", nil, "a: [", "agent.yaml"},
+		{"a wrong log level", []string{"--log-level", "loud"}, "", "log-level"},
+		{"a subnet that is none", []string{"--subnet-pool", "10.0.0.0"}, "", "subnet-pool"},
+		{"a gRPC address without a port", []string{"--grpc", "localhost"}, "", "gRPC"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			home := t.TempDir()
+			if tt.file != "" {
+				require.NoError(t, os.WriteFile(Path(home), []byte(tt.file), 0o600))
+			}
+			args := append([]string{"--home", home}, tt.args...)
+			if tt.name != "no chain id" {
+				args = append(args, "--chain-id", "souk-1")
+			}
+			_, err := load(t, args...)
+			var f *fault.Fault
+			require.ErrorAs(t, err, &f)
+			require.ErrorContains(t, err, tt.says)
+			require.NotEmpty(t, f.Try)
+		})
+	}
+}

@@ -1,0 +1,229 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/agent/token"
+)
+
+const (
+	maxManifestBytes = 4 << 20
+	maxPathBytes     = 1024
+)
+
+// registryCall is one request of the OCI distribution protocol, authorized. Repositories are called "<lease>/<name>": what is
+// pushed there goes into the scope of the lease's owner, and nobody else can name it.
+type registryCall struct {
+	*Server
+	w          http.ResponseWriter
+	r          *http.Request
+	scope      runtime.Scope
+	repository string // "<lease>/<name>"
+	lease      uint64
+	rest       string // after the kind
+}
+
+var (
+	repositoryPattern = regexp.MustCompile(`^[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*$`)
+	digestPattern     = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+	tagPattern        = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+)
+
+// registry serves /v2/.
+func (s *Server) registry() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Docker-Distribution-API-Version", "registry/2.0")
+		grant, err := s.bearer(r)
+		if err != nil {
+			w.Header().Set("WWW-Authenticate", `Basic realm="souk"`)
+			refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", err)
+			return
+		}
+		if r.URL.Path == "/v2/" {
+			writeJSON(w, http.StatusOK, struct{}{})
+			return
+		}
+		s.route(w, r, grant)
+	})
+}
+
+// route takes the path apart: /v2/<lease>/<name>/<kind>/<rest>.
+func (s *Server) route(w http.ResponseWriter, r *http.Request, grant token.Grant) {
+	path := strings.TrimPrefix(r.URL.Path, "/v2/")
+	repository, kind, rest := splitPath(path)
+	leaseText, name, _ := strings.Cut(repository, "/")
+	lease, err := strconv.ParseUint(leaseText, 10, 64)
+	if err != nil || name == "" || len(path) > maxPathBytes || !repositoryPattern.MatchString(repository) {
+		refuse(w, http.StatusNotFound, "NAME_INVALID", errors.New("repositories are called <lease>/<name>"))
+		return
+	}
+	l, err := s.allowed(r.Context(), grant, token.ScopePush, lease)
+	if err != nil {
+		refuseLease(w, err)
+		return
+	}
+	call := &registryCall{
+		Server: s, w: w, r: r, scope: runtime.Scope(l.Owner), repository: repository, lease: lease, rest: rest,
+	}
+	switch kind {
+	case "uploads":
+		call.uploads()
+	case "blobs":
+		call.blobs()
+	case "manifests":
+		call.manifest()
+	case "tags":
+		call.tags()
+	default:
+		refuse(w, http.StatusNotFound, "UNSUPPORTED", errors.New("no such endpoint"))
+	}
+}
+
+// splitPath finds the kind of a path, which stands behind a name that may have slashes.
+func splitPath(path string) (repository, kind, rest string) {
+	if before, after, ok := strings.Cut(path, "/blobs/uploads/"); ok {
+		return before, "uploads", after
+	}
+	if before, ok := strings.CutSuffix(path, "/tags/list"); ok {
+		return before, "tags", ""
+	}
+	for _, kind := range []string{"blobs", "manifests"} {
+		if i := strings.LastIndex(path, "/"+kind+"/"); i >= 0 {
+			return path[:i], kind, path[i+len(kind)+2:]
+		}
+	}
+	return path, "", ""
+}
+
+func (c *registryCall) ctx() context.Context { return c.r.Context() }
+
+func (c *registryCall) tags() {
+	if c.r.Method != http.MethodGet {
+		c.badMethod()
+		return
+	}
+	tags, err := c.runtime.Images().Tags(c.ctx(), c.scope, c.repository)
+	if err != nil {
+		c.fail(err, "NAME_UNKNOWN")
+		return
+	}
+	writeJSON(c.w, http.StatusOK, map[string]any{"name": c.repository, "tags": tags})
+}
+
+func (c *registryCall) manifest() {
+	if !digestPattern.MatchString(c.rest) && !tagPattern.MatchString(c.rest) {
+		refuse(c.w, http.StatusBadRequest, "TAG_INVALID", fmt.Errorf("%.64q is neither tag nor digest", c.rest))
+		return
+	}
+	switch c.r.Method {
+	case http.MethodGet, http.MethodHead:
+		c.getManifest()
+	case http.MethodPut:
+		c.putManifest()
+	default:
+		c.badMethod()
+	}
+}
+
+func (c *registryCall) getManifest() {
+	d, body, err := c.runtime.Images().GetManifest(c.ctx(), c.scope, c.repository, c.rest)
+	if err != nil {
+		c.fail(err, "MANIFEST_UNKNOWN")
+		return
+	}
+	h := c.w.Header()
+	h.Set("Content-Type", d.MediaType)
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	h.Set("Docker-Content-Digest", d.Digest)
+	c.w.WriteHeader(http.StatusOK)
+	if c.r.Method == http.MethodGet {
+		_, _ = c.w.Write(body) // the caller left: nothing to tell
+	}
+}
+
+func (c *registryCall) putManifest() {
+	body, err := io.ReadAll(http.MaxBytesReader(c.w, c.r.Body, maxManifestBytes))
+	if err != nil {
+		c.fail(err, "MANIFEST_INVALID")
+		return
+	}
+	d, err := c.runtime.Images().PutManifest(c.ctx(), c.scope, c.repository, c.rest, c.r.Header.Get("Content-Type"), body)
+	if errors.Is(err, runtime.ErrIncomplete) {
+		refuse(c.w, http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN", err)
+		return
+	}
+	if err != nil {
+		c.fail(err, "MANIFEST_INVALID")
+		return
+	}
+	c.log.Info("image pushed", "lease", c.lease, "repository", c.repository, "digest", d.Digest)
+	c.agent.Wake()
+	c.created("/v2/"+c.repository+"/manifests/"+d.Digest, d.Digest)
+}
+
+// created is the answer to everything that was put.
+func (c *registryCall) created(location, digest string) {
+	c.w.Header().Set("Location", location)
+	c.w.Header().Set("Docker-Content-Digest", digest)
+	c.w.WriteHeader(http.StatusCreated)
+}
+
+func (c *registryCall) badMethod() {
+	refuse(c.w, http.StatusMethodNotAllowed, "UNSUPPORTED", fmt.Errorf("%s is not for this", c.r.Method))
+}
+
+// fail translates an error of the image store.
+func (c *registryCall) fail(err error, unknown string) {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &tooLarge), errors.Is(err, runtime.ErrTooLarge):
+		refuse(c.w, http.StatusRequestEntityTooLarge, "SIZE_INVALID", err)
+	case errors.Is(err, runtime.ErrNotFound):
+		refuse(c.w, http.StatusNotFound, unknown, err)
+	case errors.Is(err, runtime.ErrDigestMismatch):
+		refuse(c.w, http.StatusBadRequest, "DIGEST_INVALID", err)
+	case errors.Is(err, runtime.ErrUploadOffset):
+		refuse(c.w, http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", err)
+	case errors.Is(err, runtime.ErrInvalid), errors.Is(err, io.ErrUnexpectedEOF):
+		refuse(c.w, http.StatusBadRequest, "MANIFEST_INVALID", err)
+	default:
+		c.log.Error("registry call failed", "method", c.r.Method, "repository", c.repository, "error", err)
+		refuse(c.w, http.StatusServiceUnavailable, "UNAVAILABLE", errors.New("the provider could not do this: try again, or tell its operator"))
+	}
+}
+
+func refuseLease(w http.ResponseWriter, err error) {
+	switch {
+	case errors.Is(err, ErrNoLease):
+		refuse(w, http.StatusNotFound, "NAME_UNKNOWN", err)
+	case errors.Is(err, token.ErrElsewhere), errors.Is(err, token.ErrScope):
+		refuse(w, http.StatusForbidden, "DENIED", err)
+	default:
+		refuse(w, http.StatusServiceUnavailable, "UNAVAILABLE", err)
+	}
+}
+
+// refuse answers with an error in the protocol's form.
+func refuse(w http.ResponseWriter, status int, code string, err error) {
+	writeJSON(w, status, map[string]any{"errors": []map[string]string{{"code": code, "message": Plain(err.Error())}}})
+}
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(raw) // the caller left: nothing to tell
+}

@@ -1,0 +1,135 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"connectrpc.com/connect"
+
+	"github.com/souk-network/souk/agent/api"
+	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/agent/token"
+	"github.com/souk-network/souk/agent/workload"
+	"github.com/souk-network/souk/manifest"
+	"github.com/souk-network/souk/manifest/manifestpb"
+)
+
+// service is the Connect API.
+type service struct{ *Server }
+
+// Info tells who answers.
+func (s *service) Info(context.Context, *connect.Request[api.InfoRequest]) (*connect.Response[api.InfoResponse], error) {
+	return connect.NewResponse(&api.InfoResponse{
+		Provider: s.cfg.Provider, ChainId: s.cfg.ChainID, Version: s.cfg.Version,
+		IngressDomain: s.cfg.IngressDomain, IngressPort: uint32(s.cfg.IngressPort), Isolation: s.cfg.Isolation,
+		MaxManifestBytes: manifest.MaxGroupBytes, MaxBlobBytes: uint64(s.cfg.MaxBlobBytes), Height: s.agent.Height(),
+	}), nil
+}
+
+// SendManifest keeps a manifest that is the lease's.
+func (s *service) SendManifest(
+	ctx context.Context, req *connect.Request[api.SendManifestRequest],
+) (*connect.Response[api.SendManifestResponse], error) {
+	l, err := s.lease(ctx, token.ScopeManifest, req.Msg.GetLease())
+	if err != nil {
+		return nil, err
+	}
+	if req.Msg.GetEnvelope() == nil {
+		return nil, connect.NewError(connect.CodeInvalidArgument, errors.New("no manifest was sent"))
+	}
+	verified, err := workload.Verify(l, req.Msg.GetEnvelope())
+	if err != nil {
+		return nil, connect.NewError(connect.CodeInvalidArgument, err)
+	}
+	if err := s.manifests.PutManifest(l.ID, req.Msg.GetEnvelope()); err != nil {
+		s.log.Error("manifest could not be stored", "lease", l.ID, "error", err)
+		return nil, connect.NewError(connect.CodeInternal, errors.New("the provider could not store the manifest: try again, or tell its operator"))
+	}
+	s.log.Info("manifest received", "lease", l.ID, "revision", l.Revision())
+	s.agent.Wake()
+	return connect.NewResponse(&api.SendManifestResponse{
+		Revision: l.Revision(), Addresses: s.addresses(l.ID, verified.Group),
+	}), nil
+}
+
+// GetManifest gives back what was sent.
+func (s *service) GetManifest(
+	ctx context.Context, req *connect.Request[api.GetManifestRequest],
+) (*connect.Response[api.GetManifestResponse], error) {
+	l, err := s.lease(ctx, token.ScopeManifest, req.Msg.GetLease())
+	if err != nil {
+		return nil, err
+	}
+	envelope, err := s.manifests.Manifest(l.ID)
+	if err != nil {
+		return nil, connect.NewError(connect.CodeFailedPrecondition, errors.New("the manifest was not sent to this provider"))
+	}
+	return connect.NewResponse(&api.GetManifestResponse{Envelope: envelope}), nil
+}
+
+// Status tells how a lease is doing.
+func (s *service) Status(ctx context.Context, req *connect.Request[api.StatusRequest]) (*connect.Response[api.StatusResponse], error) {
+	l, err := s.lease(ctx, token.ScopeStatus, req.Msg.GetLease())
+	if err != nil {
+		return nil, err
+	}
+	seen := sighting{lease: l, problem: s.agent.Problem(l.ID)}
+	if envelope, err := s.manifests.Manifest(l.ID); err == nil {
+		if v, err := workload.Verify(l, envelope); err == nil {
+			seen.group = v.Group
+			seen.addresses = s.addresses(l.ID, v.Group)
+			seen.missing = MissingImages(ctx, s.runtime.Images(), l.Owner, v.Group)
+		}
+	}
+	if seen.status, err = s.runtime.Status(ctx, l.ID); err != nil && !errors.Is(err, runtime.ErrNotFound) {
+		return nil, connect.NewError(connect.CodeUnavailable, fmt.Errorf("ask the runtime: %w", err))
+	}
+	return connect.NewResponse(seen.response()), nil
+}
+
+// lease finds the lease of a call; its errors are Connect's.
+func (s *service) lease(ctx context.Context, scope token.Scope, id uint64) (workload.Lease, error) {
+	grant, ok := ctx.Value(grantKey{}).(token.Grant)
+	if !ok {
+		return workload.Lease{}, connect.NewError(connect.CodeUnauthenticated, token.ErrInvalid)
+	}
+	l, err := s.allowed(ctx, grant, scope, id)
+	switch {
+	case err == nil:
+		return l, nil
+	case errors.Is(err, ErrNoLease):
+		return workload.Lease{}, connect.NewError(connect.CodeNotFound, err)
+	case errors.Is(err, token.ErrElsewhere), errors.Is(err, token.ErrScope):
+		return workload.Lease{}, connect.NewError(connect.CodePermissionDenied, err)
+	default:
+		return workload.Lease{}, connect.NewError(connect.CodeUnavailable, err)
+	}
+}
+
+func (s *Server) addresses(lease uint64, group *manifestpb.Group) []*api.ServiceAddress {
+	var out []*api.ServiceAddress
+	for _, h := range workload.Hosts(lease, group) {
+		out = append(out, &api.ServiceAddress{Service: h.Service, ContainerPort: uint32(h.Port), Url: s.url(h.Label)})
+	}
+	return out
+}
+
+func (s *Server) url(label string) string {
+	url := "http://" + label + "." + s.cfg.IngressDomain
+	if s.cfg.IngressPort != 80 {
+		url += fmt.Sprintf(":%d", s.cfg.IngressPort)
+	}
+	return url
+}
+
+// MissingImages names the images of a group that its owner has still to push.
+func MissingImages(ctx context.Context, images runtime.ImageStore, owner string, group *manifestpb.Group) []string {
+	var missing []string
+	for _, name := range workload.PushedImages(group) {
+		if here, err := images.Has(ctx, runtime.Scope(owner), name); err != nil || !here {
+			missing = append(missing, name)
+		}
+	}
+	return missing
+}
