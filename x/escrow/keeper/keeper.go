@@ -181,7 +181,11 @@ func (k *Keeper) logger(ctx context.Context) log.Logger {
 	return sdk.UnwrapSDKContext(ctx).Logger().With("module", "x/"+types.ModuleName)
 }
 
+// text writes an address, and refuses one that is empty or too long.
 func (k *Keeper) text(addr sdk.AccAddress) (string, error) {
+	if err := sdk.VerifyAddressFormat(addr); err != nil {
+		return "", types.ErrInvalidAddress.Wrap(err.Error())
+	}
 	text, err := k.addresses.BytesToString(addr)
 	if err != nil {
 		return "", types.ErrInvalidAddress.Wrap(err.Error())

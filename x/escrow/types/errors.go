@@ -1,6 +1,7 @@
 package types
 
 import "cosmossdk.io/errors"
+	"google.golang.org/grpc/codes"
 
 // Errors of the module. Code 1 is reserved by the SDK.
 var (
@@ -21,9 +22,9 @@ var (
 	// ErrDenom: a denom that is not a settlement currency, or not the account's.
 	ErrDenom = errors.Register(ModuleName, 9, "denom not accepted")
 	// ErrAccountNotFound: no such account.
-	ErrAccountNotFound = errors.Register(ModuleName, 10, "account not found")
+	ErrAccountNotFound = errors.RegisterWithGRPCCode(ModuleName, 10, codes.NotFound, "account not found")
 	// ErrStreamNotFound: no such stream.
-	ErrStreamNotFound = errors.Register(ModuleName, 11, "stream not found")
+	ErrStreamNotFound = errors.RegisterWithGRPCCode(ModuleName, 11, codes.NotFound, "stream not found")
 	// ErrAccountClosed: the account has refunded what was left.
 	ErrAccountClosed = errors.Register(ModuleName, 12, "account is closed")
 	// ErrExhausted: the account ran out of funds; a later deposit cannot revive it.
