@@ -21,6 +21,9 @@ func Create(ctx context.Context, home string, programs Programs, size Size, free
 	if err := size.Check(); err != nil {
 		return nil, err
 	}
+	if err := programs.check(ctx, size.Providers); err != nil {
+		return nil, err
+	}
 	n := network(home, programs)
 	nodes, agents, err := assignPorts(size, free)
 	if err != nil {

@@ -18,10 +18,12 @@ import (
 type Programs struct {
 	Soukd string
 	Agent string
+
+	version string // that all must have; empty accepts any
 }
 
-// SiblingPrograms finds the programs beside the running executable and refuses those of another version.
-func SiblingPrograms(ctx context.Context, version string) (Programs, error) {
+// SiblingPrograms are the programs beside the running executable, all of its version.
+func SiblingPrograms(version string) (Programs, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return Programs{}, fmt.Errorf("find this executable: %w", err)
@@ -29,29 +31,37 @@ func SiblingPrograms(ctx context.Context, version string) (Programs, error) {
 	if self, err = filepath.EvalSymlinks(self); err != nil {
 		return Programs{}, fmt.Errorf("find this executable: %w", err)
 	}
-	return ProgramsIn(ctx, filepath.Dir(self), version)
+	return ProgramsIn(filepath.Dir(self), version), nil
 }
 
-// ProgramsIn finds the programs in a folder. An empty version accepts any.
-func ProgramsIn(ctx context.Context, dir, version string) (Programs, error) {
-	p := Programs{Soukd: filepath.Join(dir, "soukd"), Agent: filepath.Join(dir, "souk-agent")}
-	for _, program := range []string{p.Soukd, p.Agent} {
+// ProgramsIn are the programs in a folder.
+func ProgramsIn(dir, version string) Programs {
+	return Programs{Soukd: filepath.Join(dir, "soukd"), Agent: filepath.Join(dir, "souk-agent"), version: version}
+}
+
+// check refuses programs that are missing or of another version. Without providers no agent is needed.
+func (p Programs) check(ctx context.Context, providers int) error {
+	needed := []string{p.Soukd}
+	if providers > 0 {
+		needed = append(needed, p.Agent)
+	}
+	for _, program := range needed {
 		if _, err := os.Stat(program); errors.Is(err, fs.ErrNotExist) {
-			return Programs{}, fault.Newf("find the programs of the network", "make build", "there is no %s", program)
+			return fault.Newf("find the programs of the network", "make build", "there is no %s", program)
 		}
-		if version == "" {
+		if p.version == "" {
 			continue
 		}
 		out, err := exec.CommandContext(ctx, program, "version").CombinedOutput()
 		if err != nil {
-			return Programs{}, fmt.Errorf("ask %s for its version: %w: %s", program, err, out)
+			return fmt.Errorf("ask %s for its version: %w: %s", program, err, out)
 		}
-		if got := strings.TrimSpace(string(out)); got != version {
-			return Programs{}, fault.Newf("find the programs of the network", "build all programs together: make build",
-				"%s is version %s, this program is %s", program, got, version)
+		if got := strings.TrimSpace(string(out)); got != p.version {
+			return fault.Newf("find the programs of the network", "build all programs together: make build",
+				"%s is version %s, this program is %s", program, got, p.version)
 		}
 	}
-	return p, nil
+	return nil
 }
 
 // run runs a program to its end and returns what it printed; its complaints are the error.

@@ -3,7 +3,6 @@ package devnet
 import (
 	"context"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"os"
 	"strings"
@@ -15,7 +14,6 @@ import (
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/book"
-	"github.com/souk-network/souk/client/fault"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
@@ -36,7 +34,7 @@ func (n *Network) startProvider(ctx context.Context, c *client.Client, i int) er
 		return err
 	}
 	return n.super.Start(Process{
-		Name: agentName(i), Path: n.programs.Agent, Args: append([]string{"start"}, n.agentFlags(i)...),
+		Name: agentName(i), Path: n.programs.Agent, Args: []string{"start", "--home", n.agentHome(i)},
 	})
 }
 
@@ -119,12 +117,3 @@ func (n *Network) lastLines(name string) string {
 	lines := strings.Split(strings.TrimSpace(string(bz)), "\n")
 	return strings.Join(lines[max(0, len(lines)-5):], "\n")
 }
-
-func decode(bz []byte, into any) error {
-	if err := json.Unmarshal(bz, into); err != nil {
-		return fmt.Errorf("decode %q: %w", bz, err)
-	}
-	return nil
-}
-
-var _ = fault.New

@@ -29,6 +29,9 @@ func (n *Network) Up(ctx context.Context, progress func(string)) error {
 	if err := n.checkHost(); err != nil {
 		return err
 	}
+	if err := n.programs.check(ctx, len(n.Providers)); err != nil {
+		return err
+	}
 	if err := n.checkPorts(); err != nil {
 		return err
 	}

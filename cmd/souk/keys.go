@@ -6,7 +6,6 @@ import (
 	"github.com/cosmos/cosmos-sdk/client/keys"
 	"github.com/spf13/cobra"
 
-	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/cmd/souk/session"
 )
@@ -28,9 +27,6 @@ func keysCommand() *cobra.Command {
 			WithCmdContext(cmd.Context()).
 			WithCodec(encoding.Codec).
 			WithInterfaceRegistry(encoding.Registry).
-			WithAddressCodec(scope.AddressCodec()).
-			WithValidatorAddressCodec(scope.ValidatorAddressCodec()).
-			WithConsensusAddressCodec(scope.ConsensusAddressCodec()).
 			WithInput(cmd.InOrStdin()).
 			WithOutput(cmd.OutOrStdout()).
 			WithHomeDir(s.Home).

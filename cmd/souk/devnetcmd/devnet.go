@@ -39,8 +39,8 @@ removes it.`,
 func home(s *session.Session) string { return filepath.Join(s.Home, "devnet") }
 
 // openNetwork opens the devnet of the session's home.
-func openNetwork(ctx context.Context, s *session.Session) (*devnet.Network, error) {
-	programs, err := devnet.SiblingPrograms(ctx, version.Version)
+func openNetwork(s *session.Session) (*devnet.Network, error) {
+	programs, err := devnet.SiblingPrograms(version.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -96,7 +96,7 @@ func up(ctx context.Context, s *session.Session, size devnet.Size, sized bool) e
 
 func openOrCreate(ctx context.Context, s *session.Session, size devnet.Size, sized bool, progress func(string)) (*devnet.Network, error) {
 	if devnet.Exists(home(s)) {
-		n, err := openNetwork(ctx, s)
+		n, err := openNetwork(s)
 		if err == nil && sized && (size.Validators != len(n.Validators) || size.Providers != len(n.Providers)) {
 			return nil, session.Usage(fault.Newf("change the size of the devnet", "souk devnet reset, then up with the new size",
 				"it has %d validators and %d providers", len(n.Validators), len(n.Providers)))
@@ -106,7 +106,7 @@ func openOrCreate(ctx context.Context, s *session.Session, size devnet.Size, siz
 	if err := size.Check(); err != nil {
 		return nil, session.Usage(err)
 	}
-	programs, err := devnet.SiblingPrograms(ctx, version.Version)
+	programs, err := devnet.SiblingPrograms(version.Version)
 	if err != nil {
 		return nil, err
 	}
@@ -211,7 +211,7 @@ func withNetwork(cmd *cobra.Command, do func(*session.Session, *devnet.Network) 
 	if err != nil {
 		return err
 	}
-	n, err := openNetwork(cmd.Context(), s)
+	n, err := openNetwork(s)
 	if err != nil {
 		return err
 	}

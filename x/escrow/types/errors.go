@@ -1,7 +1,10 @@
 package types
 
-import "cosmossdk.io/errors"
+import (
 	"google.golang.org/grpc/codes"
+
+	"cosmossdk.io/errors"
+)
 
 // Errors of the module. Code 1 is reserved by the SDK.
 var (

@@ -1,6 +1,10 @@
 package types
 
-import "cosmossdk.io/errors"
+import (
+	"google.golang.org/grpc/codes"
+
+	"cosmossdk.io/errors"
+)
 
 // Errors of the module. Code 1 is reserved by the SDK.
 var (
@@ -29,15 +33,15 @@ var (
 	// ErrInvalidBatch: a batch that is empty or too long.
 	ErrInvalidBatch = errors.Register(ModuleName, 13, "invalid batch")
 	// ErrPoolNotFound: no such pool.
-	ErrPoolNotFound = errors.Register(ModuleName, 14, "pool not found")
+	ErrPoolNotFound = errors.RegisterWithGRPCCode(ModuleName, 14, codes.NotFound, "pool not found")
 	// ErrOfferNotFound: no such offer.
-	ErrOfferNotFound = errors.Register(ModuleName, 15, "offer not found")
+	ErrOfferNotFound = errors.RegisterWithGRPCCode(ModuleName, 15, codes.NotFound, "offer not found")
 	// ErrDeploymentNotFound: no such deployment.
-	ErrDeploymentNotFound = errors.Register(ModuleName, 16, "deployment not found")
+	ErrDeploymentNotFound = errors.RegisterWithGRPCCode(ModuleName, 16, codes.NotFound, "deployment not found")
 	// ErrBidNotFound: no such bid.
-	ErrBidNotFound = errors.Register(ModuleName, 17, "bid not found")
+	ErrBidNotFound = errors.RegisterWithGRPCCode(ModuleName, 17, codes.NotFound, "bid not found")
 	// ErrLeaseNotFound: no such lease.
-	ErrLeaseNotFound = errors.Register(ModuleName, 18, "lease not found")
+	ErrLeaseNotFound = errors.RegisterWithGRPCCode(ModuleName, 18, codes.NotFound, "lease not found")
 	// ErrNameTaken: the owner has an open deployment of that name.
 	ErrNameTaken = errors.Register(ModuleName, 19, "name is taken")
 	// ErrOfferState: the offer is withdrawn.

@@ -1,6 +1,10 @@
 package types
 
-import "cosmossdk.io/errors"
+import (
+	"google.golang.org/grpc/codes"
+
+	"cosmossdk.io/errors"
+)
 
 // Errors of the module. Code 1 is reserved by the SDK.
 var (
@@ -9,7 +13,7 @@ var (
 	// ErrInvalidParams: parameters out of range.
 	ErrInvalidParams = errors.Register(ModuleName, 3, "invalid parameters")
 	// ErrNotFound: no such provider.
-	ErrNotFound = errors.Register(ModuleName, 4, "provider not found")
+	ErrNotFound = errors.RegisterWithGRPCCode(ModuleName, 4, codes.NotFound, "provider not found")
 	// ErrExists: the operator is a provider already.
 	ErrExists = errors.Register(ModuleName, 5, "provider exists")
 	// ErrAgentTaken: the agent works for another provider.

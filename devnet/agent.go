@@ -1,0 +1,70 @@
+package devnet
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+)
+
+const (
+	// regions of the providers, in turn: enough to try requirements out.
+	pricesFormat = "usouk cpu=%d memory=%d ephemeral=%d egress=%d"
+	// noReserve: a devnet shares its machine with everything else anyway, and small machines have little to reserve.
+	noReserve = "0"
+)
+
+var regions = []string{"eu-west", "us-east", "ap-south"}
+
+// agentIdentity is what an agent is registered with.
+type agentIdentity struct {
+	Agent  string `json:"agent"`   // account address
+	TLSKey string `json:"tls_key"` // SHA-256 of the gateway's public key, hex
+}
+
+// configureAgent writes the settings and the TLS key of an agent; written again they stay the same.
+func (n *Network) configureAgent(ctx context.Context, i int, operator string) (agentIdentity, error) {
+	p := n.Providers[i]
+	gateway := fmt.Sprintf("127.0.0.1:%d", p.Gateway)
+	args := []string{
+		"init", "--output", "json", "--home", n.agentHome(i),
+		"--chain-id", n.ChainID, "--node", n.RPC(), "--grpc", n.GRPC(), "--gas-prices", GasPrices,
+		"--keyring-backend", "test", "--keyring-dir", n.KeyringDir(), "--key", KeyAgent(i), "--provider", operator,
+		"--gateway-listen", gateway, "--gateway-uri", "https://" + gateway,
+		"--ingress-listen", fmt.Sprintf("127.0.0.1:%d", p.Ingress), "--metrics-listen", fmt.Sprintf("127.0.0.1:%d", p.Metrics),
+		"--domain", fmt.Sprintf("p%d.localhost", i),
+		// Each provider asks a little more than the one before, so that the market has something to choose.
+		"--prices", prices(i), "--labels", "region=" + regions[i%len(regions)],
+		"--reserve-cpu-millis", noReserve, "--reserve-memory-mib", noReserve,
+	}
+	if n.Ephemeral {
+		args = append(args, "--ephemeral")
+	}
+	out, err := run(ctx, n.programs.Agent, args...)
+	if err != nil {
+		return agentIdentity{}, err
+	}
+	var id agentIdentity
+	if err := json.Unmarshal(out, &id); err != nil {
+		return agentIdentity{}, fmt.Errorf("read what souk-agent init printed: %w", err)
+	}
+	return id, nil
+}
+
+// prices of a provider, in micro-denom per hour.
+func prices(i int) string {
+	dearer := func(price int) int { return price * (10 + i) / 10 }
+	return fmt.Sprintf(pricesFormat, dearer(10_000), dearer(2_500), dearer(100), dearer(50))
+}
+
+// purgeProvider removes from this machine all that a stopped agent made, but for its own folder.
+func (n *Network) purgeProvider(ctx context.Context, i int) error {
+	if n.super.Alive(agentName(i)) {
+		return fmt.Errorf("%s still runs", agentName(i))
+	}
+	_, err := run(ctx, n.programs.Agent, "purge", "--home", n.agentHome(i))
+	return err
+}
+
+// AgentFolder is the home of a provider's agent.
+func (n *Network) AgentFolder(i int) (string, error) { return filepath.Abs(n.agentHome(i)) }
