@@ -34,15 +34,15 @@ func Run(t *testing.T, start func(t *testing.T) (a, b runtime.Runtime)) {
 		run  func(*testing.T, pair)
 	}{
 		{"two runtimes run equal leases side by side and do not meet", sideBySide},
-//		{"a container sees what its workload asks for", settings},
-//		{"a workload waits for its image and starts when it is pushed", waitsForImage},
-//		{"limits hold and neighbours live", limits},
-//		{"replicas that end are started again by policy", restarts},
-//		{"a new revision replaces the old and one without image does not", revisions},
-//		{"logs are read across time with tail, since and follow", logs},
-//		{"images are kept apart by scope and checked by digest", images},
-//		{"workloads have no more powers than they need", powers},
-//		{"what is malformed is refused", refusals},
+		{"a container sees what its workload asks for", settings},
+		{"a workload waits for its image and starts when it is pushed", waitsForImage},
+		{"limits hold and neighbours live", limits},
+		{"replicas that end are started again by policy", restarts},
+		{"a new revision replaces the old and one without image does not", revisions},
+		{"logs are read across time with tail, since and follow", logs},
+		{"images are kept apart by scope and checked by digest", images},
+		{"workloads have no more powers than they need", powers},
+		{"what is malformed is refused", refusals},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			a, b := start(t)

@@ -138,3 +138,16 @@ func pushBlob(ctx context.Context, t testing.TB, store runtime.ImageStore, scope
 	require.NoError(t, err)
 	return digest
 }
+
+// emptyIndex begins an OCI layout.
+var emptyIndex = mutate.IndexMediaType(empty.Index, types.OCIImageIndex)
+
+// tarOf archives a directory as tools write OCI layouts.
+func tarOf(t testing.TB, dir string) io.Reader {
+	t.Helper()
+	var b bytes.Buffer
+	w := tar.NewWriter(&b)
+	require.NoError(t, w.AddFS(os.DirFS(dir)))
+	require.NoError(t, w.Close())
+	return &b
+}

@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"strings"
 )
 
 // Config says whose workloads run and where. ChainID, Provider and StateDir make the instance.
@@ -59,6 +60,9 @@ func (c Config) withDefaults() (Config, error) {
 	dir, err := filepath.Abs(c.StateDir)
 	if err != nil {
 		return c, fmt.Errorf("containerd runtime: state directory %s: %w", c.StateDir, err)
+	}
+	if strings.ContainsAny(dir, ",:\\\n") {
+		return c, fmt.Errorf("containerd runtime: state directory %q: overlay mounts cannot have a comma, colon, backslash or line feed in a path", dir)
 	}
 	c.StateDir = dir
 	if len(c.DNS) == 0 {

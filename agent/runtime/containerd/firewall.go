@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net/netip"
 
@@ -18,9 +19,9 @@ import (
 //
 //	input:       from a lease: replies only
 //	forward:     from a lease: IPv4 with an address of the pool, to public addresses, but not tcp/25
-//	             to a lease: replies only; what does not concern a lease is left to other tables
+//	             to a lease: from itself, and replies; what does not concern a lease is left to other tables
 //	postrouting: from the pool to elsewhere: source address translated
-func installFirewall(id instance.ID, pool netip.Prefix) error {
+func installFirewall(id instance.ID, pool netip.Prefix, bridges []string) error {
 	conn, err := nftables.New()
 	if err != nil {
 		return fmt.Errorf("open nftables: %w", err)
@@ -31,6 +32,9 @@ func installFirewall(id instance.ID, pool netip.Prefix) error {
 	conn.AddTable(table)
 	f := &firewall{conn: conn, table: table, prefix: id.LinkPrefix()}
 	f.input()
+	if err := conn.AddSet(sameLease(table), sameLeaseElements(bridges)); err != nil {
+		return fmt.Errorf("list the leases' bridges: %w", err)
+	}
 	if err := f.forward(pool); err != nil {
 		return err
 	}
@@ -74,6 +78,7 @@ func (f *firewall) forward(pool netip.Prefix) error {
 	c := f.chain("forward", nftables.ChainTypeFilter, nftables.ChainHookForward, nftables.ChainPriorityFilter)
 	f.rule(c, f.from(), family(unix.NFPROTO_IPV6), counted(), verdict(expr.VerdictDrop))
 	f.rule(c, f.to(), family(unix.NFPROTO_IPV6), counted(), verdict(expr.VerdictDrop))
+	f.rule(c, withinLease(sameLease(f.table)), counted(), verdict(expr.VerdictAccept))
 	f.rule(c, f.to(), established(), counted(), verdict(expr.VerdictAccept))
 	f.rule(c, f.to(), counted(), verdict(expr.VerdictDrop))
 	f.rule(c, f.from(), source(pool, expr.CmpOpNeq), counted(), verdict(expr.VerdictDrop))
@@ -95,6 +100,50 @@ func (f *firewall) notTo() []expr.Any { return f.link(expr.MetaKeyOIFNAME, expr.
 
 func (f *firewall) link(key expr.MetaKey, op expr.CmpOp) []expr.Any {
 	return []expr.Any{&expr.Meta{Key: key, Register: 1}, &expr.Cmp{Op: op, Register: 1, Data: []byte(f.prefix)}}
+}
+
+// sameLease is the set of pairs of a bridge with itself. Hosts that send bridged traffic through the forward hook
+// (br_netfilter, as Docker turns it on) need it for the replicas of a lease to reach each other.
+func sameLease(table *nftables.Table) *nftables.Set {
+	return &nftables.Set{Table: table, Name: "same_lease", Concatenation: true, KeyType: nftables.MustConcatSetType(nftables.TypeIFName, nftables.TypeIFName)}
+}
+
+func sameLeaseElements(bridges []string) []nftables.SetElement {
+	var elements []nftables.SetElement
+	for _, b := range bridges {
+		var name [unix.IFNAMSIZ]byte
+		copy(name[:], b)
+		elements = append(elements, nftables.SetElement{Key: append(name[:], name[:]...)})
+	}
+	return elements
+}
+
+// changeSameLease adds a lease's bridge to the rules, or takes it out.
+func changeSameLease(id instance.ID, bridge string, add bool) error {
+	conn, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("open nftables: %w", err)
+	}
+	set := sameLease(&nftables.Table{Family: nftables.TableFamilyINet, Name: id.TableName()})
+	change := conn.SetDeleteElements
+	if add {
+		change = conn.SetAddElements
+	}
+	if err := change(set, sameLeaseElements([]string{bridge})); err != nil {
+		return fmt.Errorf("change the rules of bridge %s: %w", bridge, err)
+	}
+	if err := conn.Flush(); err != nil && (add || !errors.Is(err, unix.ENOENT)) {
+		return fmt.Errorf("change the rules of bridge %s: %w", bridge, err)
+	}
+	return nil
+}
+
+func withinLease(set *nftables.Set) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyIIFNAME, Register: 1},
+		&expr.Meta{Key: expr.MetaKeyOIFNAME, Register: 2},
+		&expr.Lookup{SourceRegister: 1, SetName: set.Name},
+	}
 }
 
 func family(f byte) []expr.Any {

@@ -55,6 +55,14 @@ func (s *imageStore) within(ctx context.Context, scope runtime.Scope) (context.C
 	return namespaces.WithNamespace(ctx, scopeNamespace(s.id, scope)), nil
 }
 
+// into gives the context in which a scope may be written to from outside: not the public one, which only Pull fills.
+func (s *imageStore) into(ctx context.Context, scope runtime.Scope) (context.Context, error) {
+	if err := validScope(scope); err != nil {
+		return nil, err
+	}
+	return s.within(ctx, scope)
+}
+
 func scopeNamespace(id instance.ID, scope runtime.Scope) string {
 	return string(id) + "." + string(scope)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -40,3 +41,16 @@ func findLibexec(configured string) (libexec, error) {
 }
 
 func (l libexec) path(program string) string { return filepath.Join(string(l), program) }
+
+// first puts libexec before the rest of PATH for what this process starts: containerd asks the shim about itself
+// without saying where runc is, and must not be told about another runc of the host.
+func (l libexec) first() error {
+	path := os.Getenv("PATH")
+	if path == string(l) || strings.HasPrefix(path, string(l)+string(os.PathListSeparator)) {
+		return nil
+	}
+	if err := os.Setenv("PATH", string(l)+string(os.PathListSeparator)+path); err != nil {
+		return fmt.Errorf("put libexec first in PATH: %w", err)
+	}
+	return nil
+}

@@ -103,7 +103,7 @@ func (s *imageStore) PutManifest(ctx context.Context, scope runtime.Scope, repos
 	if err != nil {
 		return runtime.Descriptor{}, err
 	}
-	if ctx, err = s.within(ctx, scope); err != nil {
+	if ctx, err = s.into(ctx, scope); err != nil {
 		return runtime.Descriptor{}, err
 	}
 	if int64(len(body)) > s.limits.ManifestBytes {
@@ -266,7 +266,7 @@ func (s *imageStore) Import(ctx context.Context, scope runtime.Scope, repository
 	if err != nil {
 		return runtime.Descriptor{}, err
 	}
-	if ctx, err = s.within(ctx, scope); err != nil {
+	if ctx, err = s.into(ctx, scope); err != nil {
 		return runtime.Descriptor{}, err
 	}
 	if err := s.checkFree(); err != nil {

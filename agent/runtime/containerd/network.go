@@ -175,7 +175,7 @@ func (n *network) hardenBridge(slot uint16, lease runtime.LeaseID) error {
 			return fmt.Errorf("harden bridge %s: %w", name, err)
 		}
 	}
-	return nil
+	return changeSameLease(n.id, name, true)
 }
 
 const bridgeAliasPrefix = "souk lease "
@@ -239,6 +239,9 @@ func (n *network) detach(ctx context.Context, container string, slot uint16) err
 func (n *network) deleteBridge(lease runtime.LeaseID, slot uint16) error {
 	found, err := n.bridges()
 	if err != nil {
+		return err
+	}
+	if err := changeSameLease(n.id, n.id.BridgeName(slot), false); err != nil {
 		return err
 	}
 	if bridge, ok := found[lease]; ok {

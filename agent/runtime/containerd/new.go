@@ -10,7 +10,9 @@ import (
 	"strconv"
 	"sync"
 
+	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
+	"github.com/containerd/errdefs"
 
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
@@ -82,6 +84,9 @@ func (r *Runtime) start(ctx context.Context) error {
 	if r.swap, r.ipv6, r.files, err = hostLimits(); err != nil {
 		return err
 	}
+	if err := r.libexec.first(); err != nil {
+		return err
+	}
 	if r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), filepath.Join(r.id.RunDir(), "c"), r.id.Namespace()); err != nil {
 		return err
 	}
@@ -96,10 +101,18 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err := instance.EnableForwarding(ctx); err != nil {
 		return err
 	}
-	if err := installFirewall(r.id, pool); err != nil {
+	r.network = newNetwork(r.id, pool, r.config.DNS, r.libexec)
+	bridges, err := r.network.bridges()
+	if err != nil {
 		return err
 	}
-	r.network = newNetwork(r.id, pool, r.config.DNS, r.libexec)
+	var names []string
+	for _, b := range bridges {
+		names = append(names, b.Attrs().Name)
+	}
+	if err := installFirewall(r.id, pool, names); err != nil {
+		return err
+	}
 	plain := map[string]bool{}
 	for _, host := range r.config.Registries {
 		plain[host] = true
@@ -142,14 +155,15 @@ func (r *Runtime) imageCame(scope runtime.Scope) {
 
 // Close implements runtime.Runtime.
 func (r *Runtime) Close() error {
-	if !r.shut() {
+	if !r.stopWorkers() {
 		return nil
 	}
+	r.stopEngine()
 	return r.held.Release()
 }
 
-// shut stops the workers and the engine, and reports false when that was done before.
-func (r *Runtime) shut() bool {
+// stopWorkers ends all that this process does for leases, and reports false when that was done before.
+func (r *Runtime) stopWorkers() bool {
 	r.mu.Lock()
 	if r.closed {
 		r.mu.Unlock()
@@ -159,16 +173,43 @@ func (r *Runtime) shut() bool {
 	r.mu.Unlock()
 	r.cancel()
 	r.workers.Wait()
-	if r.engine != nil {
-		r.engine.stop()
-	}
 	return true
 }
 
-// Purge implements runtime.Runtime.
+func (r *Runtime) stopEngine() {
+	if r.engine != nil {
+		r.engine.stop()
+	}
+}
+
+// Purge implements runtime.Runtime. The engine ends its containers first, in good order; what is then left is removed
+// as a dead instance's would be.
 func (r *Runtime) Purge(ctx context.Context) error {
-	if !r.shut() {
+	if !r.stopWorkers() {
 		return runtime.ErrClosed
 	}
+	if err := r.endContainers(ctx); err != nil {
+		r.log.Warn("the engine could not end all containers; they will be killed", "error", err)
+	}
+	r.stopEngine()
 	return r.held.Purge(ctx)
+}
+
+func (r *Runtime) endContainers(ctx context.Context) error {
+	ctx = namespaces.WithNamespace(ctx, r.id.Namespace())
+	all, err := r.engine.client.Containers(ctx)
+	if err != nil {
+		return fmt.Errorf("list containers: %w", err)
+	}
+	var errs []error
+	for _, c := range all {
+		task, err := c.Task(ctx, nil)
+		if err == nil {
+			_, err = task.Delete(ctx, client.WithProcessKill)
+		}
+		if err != nil && !errdefs.IsNotFound(err) {
+			errs = append(errs, fmt.Errorf("end %s: %w", c.ID(), err))
+		}
+	}
+	return errors.Join(errs...)
 }

@@ -29,17 +29,14 @@ func (d leaseDir) disk() string             { return filepath.Join(string(d), "d
 func (d leaseDir) files(id string) string   { return filepath.Join(string(d), "files", id) }
 func (d leaseDir) logs() string             { return filepath.Join(string(d), "logs") }
 func (d leaseDir) upper(id, rev string) string {
-	return filepath.Join(d.disk(), id, shortRevision(rev), "upper")
+	return filepath.Join(d.disk(), id, rev, "upper")
 }
 func (d leaseDir) work(id, rev string) string {
-	return filepath.Join(d.disk(), id, shortRevision(rev), "work")
+	return filepath.Join(d.disk(), id, rev, "work")
 }
 func (d leaseDir) log(service string, replica uint32) string {
 	return filepath.Join(d.logs(), fmt.Sprintf("%s-%d.log", service, replica))
 }
-
-// shortRevision names a revision within one lease.
-func shortRevision(rev string) string { return rev[:min(len(rev), 16)] }
 
 // writeDurably replaces the file at path by v as JSON; after it returns, v survives a power cut.
 func writeDurably(path string, v any) error {

@@ -21,7 +21,7 @@ const uploadPrefix = "upload-"
 
 // StartUpload implements runtime.ImageStore. An upload that is not finished is forgotten after a day.
 func (s *imageStore) StartUpload(ctx context.Context, scope runtime.Scope) (string, error) {
-	ctx, err := s.within(ctx, scope)
+	ctx, err := s.into(ctx, scope)
 	if err != nil {
 		return "", err
 	}
@@ -42,7 +42,7 @@ func (s *imageStore) StartUpload(ctx context.Context, scope runtime.Scope) (stri
 
 // AppendUpload implements runtime.ImageStore.
 func (s *imageStore) AppendUpload(ctx context.Context, scope runtime.Scope, id string, offset int64, r io.Reader) (int64, error) {
-	ctx, err := s.within(ctx, scope)
+	ctx, err := s.into(ctx, scope)
 	if err != nil {
 		return 0, err
 	}
@@ -105,7 +105,7 @@ func (s *imageStore) room(ctx context.Context, offset int64) (int64, error) {
 
 // UploadSize implements runtime.ImageStore.
 func (s *imageStore) UploadSize(ctx context.Context, scope runtime.Scope, id string) (int64, error) {
-	ctx, err := s.within(ctx, scope)
+	ctx, err := s.into(ctx, scope)
 	if err != nil {
 		return 0, err
 	}
@@ -118,7 +118,7 @@ func (s *imageStore) UploadSize(ctx context.Context, scope runtime.Scope, id str
 
 // FinishUpload implements runtime.ImageStore.
 func (s *imageStore) FinishUpload(ctx context.Context, scope runtime.Scope, id, want string) (runtime.Descriptor, error) {
-	ctx, err := s.within(ctx, scope)
+	ctx, err := s.into(ctx, scope)
 	if err != nil {
 		return runtime.Descriptor{}, err
 	}
@@ -152,7 +152,7 @@ func (s *imageStore) FinishUpload(ctx context.Context, scope runtime.Scope, id, 
 
 // CancelUpload implements runtime.ImageStore.
 func (s *imageStore) CancelUpload(ctx context.Context, scope runtime.Scope, id string) error {
-	ctx, err := s.within(ctx, scope)
+	ctx, err := s.into(ctx, scope)
 	if err != nil {
 		return err
 	}

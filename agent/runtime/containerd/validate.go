@@ -18,14 +18,14 @@ const (
 
 var (
 	labelPattern    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-	revisionPattern = regexp.MustCompile(`^[0-9a-f]{8,128}$`)
+	revisionPattern = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
 	scopePattern    = regexp.MustCompile(`^[a-z0-9]{1,63}$`)
 )
 
 // validate checks a workload before it is recorded. Its errors name the field.
 func validate(w runtime.Workload) error {
 	if !revisionPattern.MatchString(w.Revision) {
-		return runtime.Invalidf("revision %q: want 8 to 128 hex digits", w.Revision)
+		return runtime.Invalidf("revision %q: want 8 to 64 hex digits", w.Revision)
 	}
 	if err := validScope(runtime.Scope(w.Owner)); err != nil {
 		return err

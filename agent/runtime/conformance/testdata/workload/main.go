@@ -157,7 +157,7 @@ func fork(r *http.Request) (string, error) {
 }
 
 func dial(r *http.Request) (string, error) {
-	c, err := net.DialTimeout(r.FormValue("network"), r.FormValue("address"), 1500*time.Millisecond)
+	c, err := net.DialTimeout(r.FormValue("network"), r.FormValue("address"), 700*time.Millisecond)
 	if err != nil {
 		return "", err
 	}
