@@ -50,6 +50,13 @@ func TestAStartedNodeAnswersQueries(t *testing.T) {
 		}
 		get(t, node.RESTAddress+"/cosmos/bank/v1beta1/balances/"+alice.String()+"/by_denom?denom="+scope.Denom, &body)
 		require.Equal(t, "1000000000000", body.Balance.Amount)
+
+		var clock struct{ Now string }
+		get(t, node.RESTAddress+"/souk/escrow/v1/clock", &clock)
+		require.NotEmpty(t, clock.Now)
+		var book struct{ Entries []any }
+		get(t, node.RESTAddress+"/souk/market/v1/book", &book)
+		require.Empty(t, book.Entries)
 	})
 	t.Run("over reflection", func(t *testing.T) {
 		stream, err := reflectionv1alpha.NewServerReflectionClient(node.Conn).ServerReflectionInfo(t.Context())

@@ -56,6 +56,8 @@ type Tx struct {
 	Fee sdk.Coins
 	// Unordered, if set, makes the transaction valid until then and independent of the signer's sequence.
 	Unordered time.Time
+	// Mode is how it is signed, DIRECT if zero.
+	Mode signing.SignMode
 }
 
 // Sign returns the transactions' bytes, signed to be delivered in this order in the next block. Sequence numbers follow the
@@ -99,7 +101,10 @@ func (c *Chain) SignAt(tx Tx, number, sequence uint64) []byte {
 		builder.SetTimeoutTimestamp(tx.Unordered)
 	}
 
-	mode := signing.SignMode_SIGN_MODE_DIRECT
+	mode := tx.Mode
+	if mode == signing.SignMode_SIGN_MODE_UNSPECIFIED {
+		mode = signing.SignMode_SIGN_MODE_DIRECT
+	}
 	signature := signing.SignatureV2{
 		PubKey:   tx.Signer.Key.PubKey(),
 		Data:     &signing.SingleSignatureData{SignMode: mode},

@@ -1,0 +1,109 @@
+package app_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"gotest.tools/v3/golden"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/tx/signing"
+	authsigning "github.com/cosmos/cosmos-sdk/x/auth/signing"
+
+	"github.com/souk-network/souk/app/apptest"
+	"github.com/souk-network/souk/app/scope"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	markettypes "github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
+)
+
+// messages returns one of every message of Souk, each field filled in.
+func messages(signer, other string) []sdk.Msg {
+	hash := bytes.Repeat([]byte{7}, 32)
+	coin := sdk.NewInt64Coin(scope.Denom, 5_000_000)
+	info := providertypes.Info{Name: "acme", Website: "https://acme.example", Contact: "ops@acme.example"}
+	resources := markettypes.Resources{
+		CpuMillis: 1, MemoryMib: 2, EphemeralMib: 3, HddMib: 4, SsdMib: 5, NvmeMib: 6, GpuMillis: 7, EgressMbps: 8,
+	}
+	asks := []markettypes.Ask{{
+		Denom: scope.Denom, Cpu: 1, Memory: 2, Ephemeral: 3, Hdd: 4, Ssd: 5, Nvme: 6, Gpu: 7, Egress: 8,
+	}}
+	labels := []markettypes.Label{{Key: "region", Value: "eu-west"}}
+	bids := []markettypes.BidSpec{{
+		Name: "web", Unit: resources, MinReplicas: 1, Replicas: 2, Cap: 9,
+		Requirements: []markettypes.LabelRequirement{{
+			Key: "region", Operator: markettypes.Operator_OPERATOR_IN, Values: []string{"eu-west"},
+		}},
+	}}
+	return []sdk.Msg{
+		&escrowtypes.MsgDeposit{Signer: signer, Account: 1, Amount: coin},
+		&escrowtypes.MsgRetry{Authority: signer, Source: "market/ack", Id: 2},
+		&escrowtypes.MsgUpdateParams{Authority: signer, Params: escrowtypes.DefaultParams()},
+		&providertypes.MsgRegister{
+			Operator: signer, Agent: other, Payout: signer, GatewayUri: "https://acme.example:8443", TlsKeys: [][]byte{hash},
+			Info: info, Bond: sdk.NewCoins(coin),
+		},
+		&providertypes.MsgUpdate{
+			Operator: signer, Payout: other, GatewayUri: "https://acme.example:8443", TlsKeys: [][]byte{hash}, Info: info,
+		},
+		&providertypes.MsgBond{Operator: signer, Amount: coin},
+		&providertypes.MsgWithdraw{Signer: signer, Provider: other, Denom: scope.Denom},
+		&providertypes.MsgUpdateParams{Authority: signer, Params: providertypes.DefaultParams()},
+		&markettypes.MsgSetPool{Signer: signer, Provider: other, Id: 1, Total: resources, LargestUnit: resources},
+		&markettypes.MsgPostOffer{Signer: signer, Provider: other, Pool: 1, Asks: asks, Labels: labels},
+		&markettypes.MsgUpdateOffer{Signer: signer, Offer: 3, Asks: asks, Labels: labels},
+		&markettypes.MsgWithdrawOffer{Signer: signer, Offer: 3},
+		&markettypes.MsgCreateDeployment{Owner: signer, Name: "web", ManifestHash: hash, Bids: bids, Deposit: coin},
+		&markettypes.MsgCloseDeployment{Owner: signer, Deployment: 4},
+		&markettypes.MsgAckLeases{Signer: signer, Provider: other, Accept: []uint64{5, 6}, Decline: []uint64{7}},
+		&markettypes.MsgUpdateParams{Authority: signer, Params: markettypes.DefaultParams()},
+	}
+}
+
+// TestWhatALedgerSignsStaysTheSame compares the amino JSON of every message with a golden file: a hardware wallet that was
+// told otherwise would sign what the chain refuses. -update rewrites the file.
+func TestWhatALedgerSignsStaysTheSame(t *testing.T) {
+	chain := apptest.New(t, apptest.Options{})
+	signer, other := chain.Accounts[0], chain.Accounts[1]
+	config := chain.App.Encoding().TxConfig
+
+	signed := map[string]json.RawMessage{}
+	for _, msg := range messages(signer.String(), other.String()) {
+		builder := config.NewTxBuilder()
+		require.NoError(t, builder.SetMsgs(msg))
+		bz, err := authsigning.GetSignBytesAdapter(t.Context(), config.SignModeHandler(), signing.SignMode_SIGN_MODE_LEGACY_AMINO_JSON,
+			authsigning.SignerData{Address: signer.String(), ChainID: apptest.ChainID, PubKey: signer.Key.PubKey()}, builder.GetTx())
+		require.NoError(t, err, sdk.MsgTypeURL(msg))
+		var doc struct{ Msgs []json.RawMessage }
+		require.NoError(t, json.Unmarshal(bz, &doc))
+		signed[sdk.MsgTypeURL(msg)] = doc.Msgs[0]
+
+		legacy, err := chain.App.LegacyAmino().MarshalJSON(msg)
+		require.NoError(t, err)
+		require.JSONEq(t, string(legacy), string(doc.Msgs[0]), "old and new amino encoding of %s", sdk.MsgTypeURL(msg))
+	}
+	for _, url := range chain.App.Encoding().InterfaceRegistry.ListImplementations(sdk.MsgInterfaceProtoName) {
+		if strings.HasPrefix(url, "/souk.") {
+			require.Contains(t, signed, url, "the list of messages in this test")
+		}
+	}
+
+	got, err := json.MarshalIndent(signed, "", "  ")
+	require.NoError(t, err)
+	golden.Assert(t, string(got)+"\n", "amino.json")
+}
+
+func TestAHardwareWalletCanDeploy(t *testing.T) {
+	chain := apptest.New(t, apptest.Options{Genesis: shortEpochs})
+	tenant := chain.Accounts[2]
+	chain.OpenShop(time.Second, chain.Accounts[0], chain.Accounts[1], 10, bond)
+
+	tx := apptest.Create(tenant, "web", 1, deposit)
+	tx.Mode = signing.SignMode_SIGN_MODE_LEGACY_AMINO_JSON
+	result := chain.Deliver(time.Second, tx).Txs[0]
+	require.Zero(t, result.Code, result.Log)
+}
