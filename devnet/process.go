@@ -59,7 +59,7 @@ func (s supervisor) Start(p Process) error {
 		return fmt.Errorf("start %s: %w", p.Name, err)
 	}
 	// Reap it if it ends while we still run; nobody else waits for it.
-	go func() { _ = cmd.Wait() }() //nolint:errcheck // its exit status is in its log
+	go func() { _ = cmd.Wait() }() // its exit status is in its log
 	return s.write(p.Name, cmd.Process.Pid)
 }
 

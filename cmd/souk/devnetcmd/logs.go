@@ -32,7 +32,7 @@ func logsCommand() *cobra.Command {
 		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 			var names []string
-			_ = withNetwork(cmd, func(_ *session.Session, n *devnet.Network) error { //nolint:errcheck // no network, no names
+			_ = withNetwork(cmd, func(_ *session.Session, n *devnet.Network) error { // no network, no names
 				names = processNames(n)
 				return nil
 			})

@@ -53,12 +53,12 @@ func openOperator(cmd *cobra.Command) (*operator, error) {
 }
 
 // send signs messages with the session's key and waits until they took effect.
-func (o *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (client.Receipt, error) {
-	ring, err := o.Keyring()
+func (op *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (client.Receipt, error) {
+	ring, err := op.Keyring()
 	if err != nil {
 		return client.Receipt{}, err
 	}
-	queue, err := client.NewQueue(o.Client, client.QueueConfig{Keyring: ring, Key: o.Context.From})
+	queue, err := client.NewQueue(op.Client, client.QueueConfig{Keyring: ring, Key: op.Context.From})
 	if err != nil {
 		return client.Receipt{}, err
 	}
@@ -70,8 +70,8 @@ func (o *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (clie
 }
 
 // find returns a provider and the bond it needs; nil if the address is none.
-func (o *operator) find(ctx context.Context, address string) (*providertypes.QueryProviderResponse, error) {
-	res, err := o.Provider.Provider(ctx, &providertypes.QueryProviderRequest{Operator: address})
+func (op *operator) find(ctx context.Context, address string) (*providertypes.QueryProviderResponse, error) {
+	res, err := op.Provider.Provider(ctx, &providertypes.QueryProviderRequest{Operator: address})
 	if status.Code(err) == codes.NotFound {
 		return nil, nil
 	}
@@ -81,8 +81,8 @@ func (o *operator) find(ctx context.Context, address string) (*providertypes.Que
 	return res, nil
 }
 
-func (o *operator) mustFind(ctx context.Context, address string) (*providertypes.QueryProviderResponse, error) {
-	p, err := o.find(ctx, address)
+func (op *operator) mustFind(ctx context.Context, address string) (*providertypes.QueryProviderResponse, error) {
+	p, err := op.find(ctx, address)
 	if err == nil && p == nil {
 		return nil, fault.New(address+" is not a registered provider", nil, "souk provider init --help   says how to register")
 	}

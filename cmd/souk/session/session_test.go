@@ -29,7 +29,7 @@ func command(t *testing.T, open func(*cobra.Command) (*Session, error), args ...
 	root.SetArgs(append([]string{"do"}, args...))
 	root.SetOut(&bytes.Buffer{})
 	root.SetErr(&bytes.Buffer{})
-	_ = root.ExecuteContext(context.Background()) //nolint:errcheck // openErr is what is asked for
+	_ = root.ExecuteContext(context.Background()) // openErr is what is asked for
 	return got, openErr
 }
 

@@ -86,7 +86,7 @@ func (t *tenant) logs(ctx context.Context, name, service string, o logOptions) e
 	if err != nil {
 		return fault.New("read the logs of "+name, err, "souk ps "+name)
 	}
-	defer stream.Close()
+	defer stream.Close() //nolint:errcheck // read to its end
 	for stream.Receive() {
 		if err := t.printLine(stream.Msg(), o.times); err != nil {
 			return err

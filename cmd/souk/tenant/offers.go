@@ -54,9 +54,18 @@ func offersCommand() *cobra.Command {
 func printOffers(s *session.Session, orders *book.Book) error {
 	rows := output.Rows{
 		Columns: []output.Column{
-			{Name: "offer", Right: true}, {Name: "provider"}, {Name: "region"}, {Name: "vCPU free", Right: true}, {Name: "memory free", Right: true},
-			{Name: "disk free", Right: true}, {Name: "GPU free", Right: true}, {Name: "vCPU/h", Right: true}, {Name: "GiB/h", Right: true},
-			{Name: "GPU/h", Wide: true, Right: true}, {Name: "labels", Wide: true}, {Name: "operator", Wide: true},
+			{Name: "offer", Right: true},
+			{Name: "provider"},
+			{Name: "region"},
+			{Name: "vCPU free", Right: true},
+			{Name: "memory free", Right: true},
+			{Name: "disk free", Right: true},
+			{Name: "GPU free", Right: true},
+			{Name: "vCPU/h", Right: true},
+			{Name: "GiB/h", Right: true},
+			{Name: "GPU/h", Wide: true, Right: true},
+			{Name: "labels", Wide: true},
+			{Name: "operator", Wide: true},
 		},
 		Empty: "nobody offers anything yet",
 	}

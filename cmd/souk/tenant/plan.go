@@ -209,8 +209,15 @@ const maxCandidatesShown = 10
 
 func candidateRows(g groupPlan, denom string) output.Rows {
 	rows := output.Rows{Columns: []output.Column{
-		{Name: ""}, {Name: "provider"}, {Name: "region"}, {Name: "per hour", Right: true}, {Name: "per month", Right: true},
-		{Name: "can take", Right: true}, {Name: "reputation", Right: true}, {Name: "isolation"}, {Name: "gCO2/kWh", Right: true},
+		{Name: ""},
+		{Name: "provider"},
+		{Name: "region"},
+		{Name: "per hour", Right: true},
+		{Name: "per month", Right: true},
+		{Name: "can take", Right: true},
+		{Name: "reputation", Right: true},
+		{Name: "isolation"},
+		{Name: "gCO2/kWh", Right: true},
 	}}
 	wanted := g.bid.Replicas
 	for i, c := range g.screening.Candidates {

@@ -76,8 +76,16 @@ func (t *tenant) ps(ctx context.Context, name string, all bool) error {
 	}
 	rows := output.Rows{
 		Columns: []output.Column{
-			{Name: "name"}, {Name: "lease", Right: true}, {Name: "provider"}, {Name: "state"}, {Name: "status"},
-			{Name: "per hour", Right: true}, {Name: "runway"}, {Name: "url"}, {Name: "group", Wide: true}, {Name: "replicas", Wide: true, Right: true},
+			{Name: "name"},
+			{Name: "lease", Right: true},
+			{Name: "provider"},
+			{Name: "state"},
+			{Name: "status"},
+			{Name: "per hour", Right: true},
+			{Name: "runway"},
+			{Name: "url"},
+			{Name: "group", Wide: true},
+			{Name: "replicas", Wide: true, Right: true},
 		},
 		Empty: "nothing is deployed; souk up FILE deploys",
 	}
