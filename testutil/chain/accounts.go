@@ -81,7 +81,8 @@ func (c *Chain) AssertInvariants() {
 	require.NoError(c.t, c.Provider.AssertInvariants(c.Ctx()))
 }
 
-func mustJSON(message proto.Message) []byte {
+// JSON is a genesis state as an option takes it.
+func JSON(message proto.Message) []byte {
 	var out bytes.Buffer
 	if err := (&jsonpb.Marshaler{OrigName: true, EmitDefaults: true}).Marshal(&out, message); err != nil {
 		panic(err)

@@ -4,6 +4,8 @@
 package chain
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
 	"testing"
 	"time"
@@ -102,9 +104,12 @@ func (c *Chain) StoreService(name string) corestore.KVStoreService {
 	return runtime.NewKVStoreService(c.keys[name])
 }
 
-// Ctx returns a context on the state of the present block. What is written through it stays.
+// Ctx returns a context on the state of the present block. What is written through it stays. The hash of the block is
+// made up from its height.
 func (c *Chain) Ctx() sdk.Context {
+	hash := sha256.Sum256(binary.BigEndian.AppendUint64([]byte(ID), uint64(c.header.Height)))
 	return sdk.NewContext(c.block, c.header, false, log.NewNopLogger()).
+		WithHeaderHash(hash[:]).
 		WithGasMeter(storetypes.NewInfiniteGasMeter()).
 		WithBlockGasMeter(storetypes.NewInfiniteGasMeter()).
 		WithEventManager(sdk.NewEventManager())

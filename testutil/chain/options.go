@@ -61,6 +61,6 @@ func WithEscrowParams(params escrowtypes.Params) Option {
 	return func(s *settings) {
 		genesis := escrowtypes.DefaultGenesis()
 		genesis.Params, genesis.Clock = params, escrowtypes.FirstClock(params)
-		s.genesis[escrowtypes.ModuleName] = mustJSON(genesis)
+		s.genesis[escrowtypes.ModuleName] = JSON(genesis)
 	}
 }

@@ -93,11 +93,11 @@ func (k *Keeper) unsettle(ctx context.Context, provider sdk.AccAddress) error {
 // maxSettled is how many providers' requirements one block tells; more wait for the next one.
 const maxSettled = 1000
 
-// settle tells x/provider the requirements that changed. It reports whether any did: then the book may have gained.
-func (k *Keeper) settle(ctx sdk.Context) (changed bool, err error) {
+// settle tells x/provider the requirements that changed.
+func (k *Keeper) settle(ctx sdk.Context) error {
 	providers, err := k.unsettledProviders(ctx, maxSettled)
 	if err != nil {
-		return false, err
+		return err
 	}
 	for _, provider := range providers {
 		err := isolate(ctx, func(ctx sdk.Context) error {
@@ -111,10 +111,10 @@ func (k *Keeper) settle(ctx sdk.Context) (changed bool, err error) {
 			k.logger(ctx).Error("requirement not told", "provider", provider.String(), "err", err)
 		}
 		if err := k.unsettled.Remove(ctx, provider); err != nil {
-			return false, fmt.Errorf("settle %s: %w", provider, err)
+			return fmt.Errorf("settle %s: %w", provider, err)
 		}
 	}
-	return len(providers) > 0, nil
+	return nil
 }
 
 func (k *Keeper) unsettledProviders(ctx context.Context, limit int) ([]sdk.AccAddress, error) {

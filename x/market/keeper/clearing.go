@@ -14,16 +14,19 @@ import (
 	"github.com/souk-network/souk/x/market/types"
 )
 
-// EndBlock tells the changed requirements to x/provider, clears the market if there is something to clear, and keeps the
+// EndBlock clears the market if there is something to clear, tells the changed requirements to x/provider, and keeps the
 // block's hash as the seed of the next clearing. What fails is undone, logged, and does not stop the chain.
 func (k *Keeper) EndBlock(ctx context.Context) error {
 	sdkCtx := sdk.UnwrapSDKContext(ctx)
-	changed, err := k.settle(sdkCtx)
+	changed, err := k.unsettledProviders(ctx, 1)
 	if err != nil {
 		return err
 	}
-	if err := isolate(sdkCtx, func(ctx sdk.Context) error { return k.clear(ctx, changed) }); err != nil {
+	if err := isolate(sdkCtx, func(ctx sdk.Context) error { return k.clear(ctx, len(changed) > 0) }); err != nil {
 		k.logger(ctx).Error("clearing failed", "err", err)
+	}
+	if err := k.settle(sdkCtx); err != nil {
+		return err
 	}
 	return k.keepSeed(sdkCtx)
 }
@@ -41,7 +44,7 @@ func (k *Keeper) keepSeed(ctx sdk.Context) error {
 }
 
 // clear is one clearing: it reads a window of the book and the bids whose turn it is, matches them, and opens leases.
-// changed tells that the book gained since the last block. With nothing due it reads three records.
+// changed tells that the book may have gained since the last block. With nothing due it reads three records.
 func (k *Keeper) clear(ctx sdk.Context, changed bool) error {
 	before, err := k.clearing.Get(ctx)
 	if err != nil {

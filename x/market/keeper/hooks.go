@@ -5,11 +5,17 @@ import (
 	"errors"
 	"fmt"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-var _ escrowtypes.Hooks = EscrowHooks{}
+var (
+	_ escrowtypes.Hooks   = EscrowHooks{}
+	_ providertypes.Hooks = ProviderHooks{}
+)
 
 // EscrowHooks end what a tenant can no longer pay for.
 type EscrowHooks struct{ k *Keeper }
@@ -53,4 +59,15 @@ func (h EscrowHooks) AfterAccountExhausted(ctx context.Context, account escrowty
 		}
 	}
 	return h.k.endDeployment(ctx, deployment, types.Reason_REASON_INSUFFICIENT_FUNDS, at)
+}
+
+// ProviderHooks try resting bids again when a provider can take more.
+type ProviderHooks struct{ k *Keeper }
+
+// ProviderHooks returns what x/provider has to call.
+func (k *Keeper) ProviderHooks() ProviderHooks { return ProviderHooks{k} }
+
+// AfterBonded notes that the bond of a provider covers more leases than before.
+func (h ProviderHooks) AfterBonded(ctx context.Context, operator sdk.AccAddress) error {
+	return h.k.unsettle(ctx, operator)
 }

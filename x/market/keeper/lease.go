@@ -93,6 +93,9 @@ func (k *Keeper) openLease(ctx context.Context, lease types.Lease) (types.Lease,
 	if err := k.expose(ctx, provider, lease.Denom, lease.Rate); err != nil {
 		return types.Lease{}, err
 	}
+	if err := k.unsettle(ctx, provider); err != nil {
+		return types.Lease{}, err
+	}
 	if lease.Id, err = k.nextLease.Next(ctx); err != nil {
 		return types.Lease{}, fmt.Errorf("number a lease: %w", err)
 	}

@@ -29,6 +29,8 @@ type Keeper struct {
 	communityPool types.CommunityPool
 	authority     string
 
+	hooks types.Hooks
+
 	Schema collections.Schema
 
 	params       collections.Item[types.Params]
@@ -77,6 +79,14 @@ func NewKeeper(
 	}
 	k.Schema = schema
 	return k
+}
+
+// SetHooks sets who learns that a provider has put more at stake; once, at wiring time.
+func (k *Keeper) SetHooks(hooks types.Hooks) {
+	if k.hooks != nil {
+		panic(fmt.Errorf("hooks of x/%s set twice", types.ModuleName))
+	}
+	k.hooks = hooks
 }
 
 // Authority returns the governance account.

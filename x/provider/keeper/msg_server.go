@@ -54,6 +54,11 @@ func (m msgServer) Bond(ctx context.Context, msg *types.MsgBond) (*types.MsgBond
 	if err := m.writeProvider(ctx, operator, provider); err != nil {
 		return nil, err
 	}
+	if m.hooks != nil {
+		if err := m.hooks.AfterBonded(ctx, operator); err != nil {
+			return nil, err
+		}
+	}
 	return &types.MsgBondResponse{Bond: provider.Bond}, nil
 }
 

@@ -1,0 +1,21 @@
+package keeper
+
+import (
+	"context"
+
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// BreakOffer takes an offer's record away, as no message can, so that what needs it fails; the result puts it back.
+func (k *Keeper) BreakOffer(ctx context.Context, id uint64) (types.Offer, error) {
+	offer, err := k.offers.Get(ctx, id)
+	if err != nil {
+		return types.Offer{}, err
+	}
+	return offer, k.offers.Remove(ctx, id)
+}
+
+// MendOffer puts back what BreakOffer took away.
+func (k *Keeper) MendOffer(ctx context.Context, id uint64, offer types.Offer) error {
+	return k.offers.Set(ctx, id, offer)
+}
