@@ -51,6 +51,8 @@ type Agent interface {
 	Height() int64
 	// Wake makes the agent look again soon.
 	Wake()
+	// Refresh makes what runs reachable through the ingress, before a tenant hears that it runs.
+	Refresh(ctx context.Context)
 }
 
 // Manifests keeps manifests.

@@ -85,7 +85,11 @@ func (s *service) Status(ctx context.Context, req *connect.Request[api.StatusReq
 	if seen.status, err = s.runtime.Status(ctx, l.ID); err != nil && !errors.Is(err, runtime.ErrNotFound) {
 		return nil, connect.NewError(connect.CodeUnavailable, fmt.Errorf("ask the runtime: %w", err))
 	}
-	return connect.NewResponse(seen.response()), nil
+	response := seen.response()
+	if response.GetReady() {
+		s.agent.Refresh(ctx)
+	}
+	return connect.NewResponse(response), nil
 }
 
 // lease finds the lease of a call; its errors are Connect's.

@@ -19,6 +19,8 @@ const (
 	// Amounts are rounded down to these, so that a few bytes more or less are not worth a transaction.
 	memoryStepMiB = 64
 	diskStepMiB   = 256
+	// The free disk moves with every log line and image; it is told again once it moved by a part of what was told.
+	diskTolerance = 32
 )
 
 // Config is what the operator wants to sell.
@@ -44,7 +46,7 @@ type Input struct {
 func Plan(in Input) []sdk.Msg {
 	total, largest := Capacity(in.Config, in.Nodes)
 	var msgs []sdk.Msg
-	if pool := findPool(in); pool == nil || pool.Total != total || pool.LargestUnit != largest {
+	if pool := findPool(in); pool == nil || !near(pool.Total, total) || !near(pool.LargestUnit, largest) {
 		if pool == nil && total == (markettypes.Resources{}) {
 			return nil // nothing to sell yet
 		}
@@ -53,6 +55,17 @@ func Plan(in Input) []sdk.Msg {
 		})
 	}
 	return append(msgs, offers(in)...)
+}
+
+// near compares what the chain was told with what is: all exactly but the disk.
+func near(told, is markettypes.Resources) bool {
+	if told.EphemeralMib > 0 && is.EphemeralMib > 0 {
+		apart := max(told.EphemeralMib, is.EphemeralMib) - min(told.EphemeralMib, is.EphemeralMib)
+		if apart <= told.EphemeralMib/diskTolerance {
+			is.EphemeralMib = told.EphemeralMib
+		}
+	}
+	return told == is
 }
 
 // offers brings the pool's first offer up to date. Further offers of the pool are the operator's own, as is the first when the

@@ -84,6 +84,16 @@ func TestWhatChanges(t *testing.T) {
 	}{
 		{"the machine lost memory", func(in *Input) { in.Nodes = []runtime.Node{{Total: runtime.Capacity{CPUMillis: 4000}}} }, []string{"/souk.market.v1.MsgSetPool"}},
 		{"the runtime is gone", func(in *Input) { in.Nodes = nil }, []string{"/souk.market.v1.MsgSetPool"}},
+		{"the disk filled by a tenth", func(in *Input) {
+			less := machine
+			less.Total.DiskMiB -= less.Total.DiskMiB / 10
+			in.Nodes = []runtime.Node{less}
+		}, []string{"/souk.market.v1.MsgSetPool"}},
+		{"an image was pulled", func(in *Input) {
+			less := machine
+			less.Total.DiskMiB -= 900
+			in.Nodes = []runtime.Node{less}
+		}, nil},
 		{"prices", func(in *Input) { in.Config.Asks = []markettypes.Ask{cheap} }, []string{"/souk.market.v1.MsgUpdateOffer"}},
 		{"labels", func(in *Input) { in.Config.Labels = nil }, []string{"/souk.market.v1.MsgUpdateOffer"}},
 		{"the offer was suspended", func(in *Input) { in.Offers[0].State = markettypes.OfferState_OFFER_STATE_SUSPENDED }, []string{"/souk.market.v1.MsgUpdateOffer"}},

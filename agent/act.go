@@ -1,0 +1,231 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/agent/reconcile"
+	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/agent/workload"
+	"github.com/souk-network/souk/client"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+const (
+	// ackTimeout bounds an answer to the chain; later ones are made again by the next look.
+	ackTimeout = time.Minute
+	// maxAnswers in one message.
+	maxAnswers = 100
+)
+
+func isNotFound(err error) bool { return client.IsNotFound(err) }
+
+// round looks at the world once and does what is to be done. An action that fails does not keep others from being done: the
+// next round decides anew.
+func (a *Agent) round(ctx context.Context) error {
+	in, err := a.observe(ctx)
+	if err != nil {
+		return err
+	}
+	var accept, decline []uint64
+	var errs []error
+	unreserved := map[uint64]bool{}
+	for _, action := range reconcile.Plan(in) {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		switch action.Kind {
+		case reconcile.Accept:
+			if !unreserved[action.Lease] {
+				accept = append(accept, action.Lease)
+			}
+			continue
+		case reconcile.Decline:
+			decline = append(decline, action.Lease)
+			continue
+		}
+		err := a.do(ctx, action)
+		if err != nil && action.Kind == reconcile.Reserve {
+			unreserved[action.Lease] = true // not accepted before it is written down
+		}
+		a.note(action, err)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("%s lease %d: %w", action.Kind, action.Lease, err))
+		}
+	}
+	a.answer(ctx, accept, decline)
+	a.refreshOffers(ctx)
+	return errors.Join(errs...)
+}
+
+// do carries out one action.
+func (a *Agent) do(ctx context.Context, action reconcile.Action) error {
+	id := action.Lease
+	switch action.Kind {
+	case reconcile.Remove:
+		return a.runtime.Remove(ctx, id)
+	case reconcile.DropManifest:
+		return a.store.DeleteManifest(id)
+	case reconcile.Reserve:
+		l, ok := a.knownLease(id)
+		if !ok {
+			return fmt.Errorf("reserve for lease %d: it is gone", id)
+		}
+		return a.store.PutLease(reservation(l))
+	case reconcile.Apply:
+		return a.apply(ctx, id)
+	case reconcile.Release:
+		return a.release(ctx, id)
+	}
+	return fmt.Errorf("there is no action %q", action.Kind)
+}
+
+func (a *Agent) note(action reconcile.Action, err error) {
+	result := "ok"
+	switch {
+	case err == nil:
+		delete(a.failing, action)
+		a.log.Info("did", "action", string(action.Kind), "lease", action.Lease, "why", action.Why)
+	default:
+		result = "failed"
+		if text := err.Error(); a.failing[action] != text { // once for each reason, not at every look
+			a.failing[action] = text
+			a.log.Warn("action failed, will be tried again", "action", string(action.Kind), "lease", action.Lease, "error", err)
+		}
+	}
+	a.metrics.actions.WithLabelValues(string(action.Kind), result).Inc()
+}
+
+// apply gives the runtime what the lease's manifest asks for. A workload that the runtime refuses is the tenant's to mend: it
+// is told by the lease's status and not tried again in this revision.
+func (a *Agent) apply(ctx context.Context, id uint64) error {
+	a.mu.Lock()
+	l, live := a.leases[id]
+	g, here := a.groups[id]
+	a.mu.Unlock()
+	if !live || !here {
+		return fmt.Errorf("apply lease %d: lease or manifest is gone", id)
+	}
+	err := a.runtime.Apply(ctx, workload.Of(l, g.group))
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if err == nil {
+		delete(a.problems, id)
+		return nil
+	}
+	broken := runtime.ClassOf(err) == runtime.ClassTenant
+	a.problems[id] = problem{revision: g.revision, text: err.Error(), broken: broken}
+	return err
+}
+
+// release forgets a lease: images pushed for it, everything of its owner when it was the owner's last, then its reservation.
+func (a *Agent) release(ctx context.Context, id uint64) error {
+	all, err := a.store.Leases()
+	if err != nil {
+		return err
+	}
+	owner, others := "", 0
+	for _, l := range all {
+		if l.ID == id {
+			owner = l.Owner
+		}
+	}
+	for _, l := range all {
+		if l.ID != id && l.Owner == owner {
+			others++
+		}
+	}
+	if err := a.releaseImages(ctx, id, runtime.Scope(owner), others == 0); err != nil {
+		return err
+	}
+	return a.store.DeleteLease(id)
+}
+
+func (a *Agent) releaseImages(ctx context.Context, id uint64, scope runtime.Scope, last bool) error {
+	if scope == "" {
+		return nil
+	}
+	images := a.runtime.Images()
+	if last {
+		return images.DeleteScope(ctx, scope)
+	}
+	pushed, err := images.List(ctx, scope)
+	if err != nil {
+		return fmt.Errorf("list images of lease %d: %w", id, err)
+	}
+	prefix := strconv.FormatUint(id, 10) + "/"
+	for _, image := range pushed {
+		if !strings.HasPrefix(image.Name, prefix) {
+			continue
+		}
+		if err := images.Delete(ctx, scope, image.Name); err != nil {
+			return fmt.Errorf("delete image %s: %w", image.Name, err)
+		}
+	}
+	return nil
+}
+
+// answer acknowledges and declines in the background: the transaction takes a block or more, and the loop goes on. Until it
+// is through, the leases count as being answered.
+func (a *Agent) answer(ctx context.Context, accept, decline []uint64) {
+	accept = accept[:min(len(accept), maxAnswers)]
+	decline = decline[:min(len(decline), maxAnswers-len(accept))]
+	if len(accept)+len(decline) == 0 {
+		return
+	}
+	a.setAnswering(true, accept, decline)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), ackTimeout)
+	go func() {
+		defer cancel()
+		err := a.sendAnswers(ctx, accept, decline)
+		if err != nil {
+			a.metrics.transactions.WithLabelValues("failed").Inc()
+			a.log.Warn("leases could not be answered, will be tried again", "accept", accept, "decline", decline, "error", err)
+		} else {
+			a.metrics.transactions.WithLabelValues("ok").Inc()
+		}
+		a.setAnswering(false, accept, decline)
+		if err == nil {
+			a.Wake()
+		}
+	}()
+}
+
+func (a *Agent) sendAnswers(ctx context.Context, accept, decline []uint64) error {
+	msg := &markettypes.MsgAckLeases{Signer: a.queue.Address(), Provider: a.provider, Accept: accept, Decline: decline}
+	receipt, err := a.queue.Do(ctx, client.Request{Msgs: []sdk.Msg{msg}, Note: "ack"})
+	if err != nil {
+		return err
+	}
+	var res markettypes.MsgAckLeasesResponse
+	if err := receipt.Response(0, &res); err != nil {
+		return err
+	}
+	for _, r := range res.Results {
+		if r.Error != "" {
+			a.log.Warn("the chain did not take the answer", "lease", r.Lease, "error", r.Error)
+		}
+	}
+	a.log.Info("leases answered", "accept", accept, "decline", decline, "tx", receipt.Hash, "height", receipt.Height)
+	return nil
+}
+
+func (a *Agent) setAnswering(on bool, lists ...[]uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, ids := range lists {
+		for _, id := range ids {
+			if on {
+				a.answering[id] = true
+			} else {
+				delete(a.answering, id)
+			}
+		}
+	}
+}

@@ -1,0 +1,199 @@
+// Package agent is the daemon of a provider: it reads which leases the chain gives it, compares with what runs, and acts on
+// the difference; again at every block, and every two seconds whether or not a block was heard of.
+//
+// It owns the loop that joins chain, journal, runtime, gateway and ingress. What to do is decided by package reconcile, which
+// is pure; nothing here is needed to find the way back after a kill but the chain and the agent's keys.
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/souk-network/souk/agent/config"
+	"github.com/souk-network/souk/agent/ingress"
+	"github.com/souk-network/souk/agent/reconcile"
+	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/agent/store"
+	"github.com/souk-network/souk/agent/workload"
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/manifest/manifestpb"
+)
+
+const (
+	// tick is how often the agent looks without having heard of a block.
+	tick = 2 * time.Second
+	// roundTimeout bounds one look.
+	roundTimeout = 20 * time.Second
+	// staleAfter is how old the last good look may be until the agent is not ready any more.
+	staleAfter = 30 * time.Second
+	// heightStep is how often the height is journalled, in blocks.
+	heightStep = 20
+)
+
+// Agent is the loop. Make it with New, then Run.
+type Agent struct {
+	cfg      config.Config
+	log      *slog.Logger
+	chain    *client.Client
+	queue    *client.Queue
+	store    *store.Store
+	runtime  runtime.Runtime
+	ingress  *ingress.Server
+	metrics  *metrics
+	provider string // operator address
+
+	wake     chan struct{}
+	offering atomic.Bool
+	lastOK   atomic.Int64 // Unix seconds of the last good look
+
+	// Owned by the loop, to log changes only.
+	lastErr string
+	failing map[reconcile.Action]string
+
+	mu        sync.Mutex
+	leases    map[uint64]workload.Lease
+	groups    map[uint64]group // manifests that are wanted and here
+	problems  map[uint64]problem
+	answering map[uint64]bool
+	height    int64 // acted on
+	journaled int64 // height in the journal
+	offerFrom time.Time
+}
+
+// group is a verified manifest group, kept so that it is not decrypted at every look.
+type group struct {
+	revision string
+	group    *manifestpb.Group
+}
+
+// problem is what keeps a revision from being applied.
+type problem struct {
+	revision string
+	text     string
+	broken   bool // for good
+}
+
+// Parts is what an agent is made of; the caller closes them after Run.
+type Parts struct {
+	Config   config.Config
+	Log      *slog.Logger
+	Chain    *client.Client
+	Queue    *client.Queue
+	Store    *store.Store
+	Runtime  runtime.Runtime
+	Ingress  *ingress.Server
+	Health   *Health
+	Provider string // operator address
+}
+
+// New joins the parts.
+func New(p Parts) (*Agent, error) {
+	height, err := p.Store.Height()
+	if err != nil {
+		return nil, err
+	}
+	a := &Agent{
+		cfg: p.Config, log: p.Log, chain: p.Chain, queue: p.Queue, store: p.Store, runtime: p.Runtime, ingress: p.Ingress,
+		metrics: p.Health.metrics, provider: p.Provider,
+		wake:    make(chan struct{}, 1),
+		failing: map[reconcile.Action]string{},
+		leases:  map[uint64]workload.Lease{}, groups: map[uint64]group{}, problems: map[uint64]problem{}, answering: map[uint64]bool{},
+		height: height, journaled: height,
+	}
+	p.Health.setCheck(a.healthy)
+	return a, nil
+}
+
+// Run looks and acts until ctx ends. What runs goes on running.
+func (a *Agent) Run(ctx context.Context) {
+	var background sync.WaitGroup
+	defer background.Wait()
+	background.Go(func() { a.keepRoutes(ctx) })
+	var blocks <-chan int64
+	if !a.cfg.NoEvents {
+		blocks = a.chain.Heights(ctx, a.log)
+	}
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	for {
+		a.look(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case _, ok := <-blocks:
+			if !ok {
+				blocks = nil
+			}
+		case <-ticker.C:
+		case <-a.wake:
+		}
+	}
+}
+
+// look does one round and notes how it went.
+func (a *Agent) look(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
+	defer cancel()
+	started := time.Now()
+	err := a.round(ctx)
+	a.metrics.seconds.Observe(time.Since(started).Seconds())
+	if err == nil {
+		a.lastOK.Store(time.Now().Unix())
+		if a.lastErr != "" {
+			a.log.Info("all is well again")
+		}
+		a.lastErr = ""
+		return
+	}
+	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
+		return
+	}
+	a.metrics.errors.WithLabelValues("round").Inc()
+	if text := err.Error(); text != a.lastErr {
+		a.lastErr = text
+		a.log.Warn("this look failed, will look again", "error", err)
+	}
+}
+
+// healthy says why the agent is not ready; nil when it is.
+func (a *Agent) healthy() error {
+	last := a.lastOK.Load()
+	if last == 0 {
+		return errors.New("the chain was not read yet")
+	}
+	if age := time.Since(time.Unix(last, 0)); age > staleAfter {
+		return fmt.Errorf("the chain was last read %s ago", age.Round(time.Second))
+	}
+	return nil
+}
+
+// Wake makes the agent look again soon.
+func (a *Agent) Wake() {
+	select {
+	case a.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Height of the last block that was acted on.
+func (a *Agent) Height() int64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.height
+}
+
+// Problem says what keeps a lease's workload from being applied.
+func (a *Agent) Problem(id uint64) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.problems[id]
+	if p.revision != a.leases[id].Revision() {
+		return ""
+	}
+	return p.text
+}

@@ -1,0 +1,291 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/cosmos/cosmos-sdk/types/query"
+
+	"github.com/souk-network/souk/agent/gateway"
+	"github.com/souk-network/souk/agent/offer"
+	"github.com/souk-network/souk/agent/reconcile"
+	"github.com/souk-network/souk/agent/store"
+	"github.com/souk-network/souk/agent/workload"
+	"github.com/souk-network/souk/client/fault"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+const (
+	workPage = 200
+	// ackMarginSeconds before the end of the window, waiting for room ends.
+	ackMarginSeconds = 5
+)
+
+// observe reads the whole world that a decision needs.
+func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
+	in := reconcile.Input{AckMargin: ackMarginSeconds}
+	height, err := a.settledHeight(ctx)
+	if err != nil {
+		return in, err
+	}
+	clock, err := a.chain.Escrow.Clock(ctx, &escrowtypes.QueryClockRequest{})
+	if err != nil {
+		return in, fmt.Errorf("read the service clock: %w", err)
+	}
+	in.Now = clock.Now
+	leases, err := a.readWork(ctx)
+	if err != nil {
+		return in, err
+	}
+	a.remember(leases, height)
+	for _, l := range leases {
+		in.Leases = append(in.Leases, desired(l))
+	}
+	if err := a.observeHost(ctx, &in); err != nil {
+		return in, err
+	}
+	if in.Manifests, err = a.observeManifests(ctx, leases); err != nil {
+		return in, err
+	}
+	in.Answering = a.answeringNow()
+	return in, nil
+}
+
+// settledHeight asks the node where it stands. A node that knows less than this agent has seen must not be believed: it would
+// seem as if leases had ended.
+func (a *Agent) settledHeight(ctx context.Context) (int64, error) {
+	status, err := a.chain.Status(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("reach the node: %w", err)
+	}
+	a.metrics.heightSeen.Set(float64(status.Height))
+	switch {
+	case status.ChainID != a.cfg.Client.ChainID:
+		return 0, fault.Newf("the node belongs to another network", "set node and grpc to a node of "+a.cfg.Client.ChainID,
+			"it serves %s", status.ChainID)
+	case status.CatchingUp:
+		return 0, fmt.Errorf("the node is catching up, at height %d", status.Height)
+	case status.Height < a.Height():
+		return 0, fault.Newf("the node is behind", "wait for it; if the network was started anew, remove this agent's state folder "+a.cfg.StateDir,
+			"it is at height %d, block %d was acted on", status.Height, a.Height())
+	}
+	return status.Height, nil
+}
+
+// readWork reads all live leases of the provider.
+func (a *Agent) readWork(ctx context.Context) ([]workload.Lease, error) {
+	var leases []workload.Lease
+	page := &query.PageRequest{Limit: workPage}
+	for {
+		res, err := a.chain.Market.Work(ctx, &markettypes.QueryWorkRequest{Provider: a.provider, Pagination: page})
+		if err != nil {
+			return nil, fmt.Errorf("read the provider's leases: %w", err)
+		}
+		for _, w := range res.Work {
+			leases = append(leases, workload.FromChain(w))
+		}
+		if res.Pagination == nil || len(res.Pagination.NextKey) == 0 {
+			return leases, nil
+		}
+		page = &query.PageRequest{Limit: workPage, Key: res.Pagination.NextKey}
+	}
+}
+
+// remember keeps the leases for the gateway, and the height now and then for the next process.
+func (a *Agent) remember(leases []workload.Lease, height int64) {
+	a.mu.Lock()
+	a.leases = make(map[uint64]workload.Lease, len(leases))
+	counts := map[string]float64{"active": 0, "pending": 0}
+	for _, l := range leases {
+		a.leases[l.ID] = l
+		counts[stateOf(l)]++
+	}
+	for id := range a.problems {
+		if _, live := a.leases[id]; !live {
+			delete(a.problems, id)
+		}
+	}
+	a.height = height
+	due := height >= a.journaled+heightStep
+	if due {
+		a.journaled = height
+	}
+	a.mu.Unlock()
+	for state, n := range counts {
+		a.metrics.leases.WithLabelValues(state).Set(n)
+	}
+	a.metrics.heightActed.Set(float64(height))
+	if due {
+		if err := a.store.SetHeight(height); err != nil {
+			a.log.Error("height could not be journalled", "error", err)
+		}
+	}
+}
+
+func stateOf(l workload.Lease) string {
+	if l.Active {
+		return string(reconcile.Active)
+	}
+	return string(reconcile.Pending)
+}
+
+func desired(l workload.Lease) reconcile.Lease {
+	return reconcile.Lease{
+		ID: l.ID, State: reconcile.State(stateOf(l)), Unit: reconcile.Vector(l.Unit), Replicas: l.Replicas,
+		AckBy: l.AckBy, Revision: l.Revision(),
+	}
+}
+
+// observeHost reads what exists on the machines and what is promised.
+func (a *Agent) observeHost(ctx context.Context, in *reconcile.Input) error {
+	inventory, err := a.runtime.Inventory(ctx)
+	if err != nil {
+		return fmt.Errorf("take the inventory: %w", err)
+	}
+	for _, v := range offer.NodeVectors(a.cfg.Offer, inventory.Nodes) {
+		in.Nodes = append(in.Nodes, reconcile.Vector(v))
+	}
+	observed, err := a.runtime.List(ctx)
+	if err != nil {
+		return fmt.Errorf("list workloads: %w", err)
+	}
+	for _, o := range observed {
+		in.Workloads = append(in.Workloads, reconcile.Workload{
+			Lease: o.Lease, Revision: o.Revision, Recorded: o.Recorded, Removing: o.Removing,
+		})
+	}
+	reserved, err := a.store.Leases()
+	if err != nil {
+		return err
+	}
+	for _, r := range reserved {
+		in.Reservations = append(in.Reservations, reconcile.Reservation{Lease: r.ID, Unit: r.Unit, Replicas: r.Replicas})
+	}
+	return nil
+}
+
+// observeManifests opens the manifests of live leases and tells of the others only that they are there.
+func (a *Agent) observeManifests(ctx context.Context, leases []workload.Lease) ([]reconcile.Manifest, error) {
+	stored, err := a.store.ManifestLeases()
+	if err != nil {
+		return nil, err
+	}
+	live := map[uint64]workload.Lease{}
+	for _, l := range leases {
+		live[l.ID] = l
+	}
+	known := map[uint64]group{}
+	var out []reconcile.Manifest
+	for _, id := range stored {
+		l, isLive := live[id]
+		if !isLive {
+			out = append(out, reconcile.Manifest{Lease: id})
+			continue
+		}
+		g, err := a.openManifest(l)
+		if err != nil {
+			a.log.Debug("manifest is of no use now", "lease", id, "error", err)
+			out = append(out, reconcile.Manifest{Lease: id})
+			continue
+		}
+		known[id] = g
+		out = append(out, reconcile.Manifest{
+			Lease: id, Revision: g.revision, Broken: a.isBroken(id, g.revision),
+			Missing: gateway.MissingImages(ctx, a.runtime.Images(), l.Owner, g.group),
+		})
+	}
+	a.mu.Lock()
+	a.groups = known
+	a.mu.Unlock()
+	return out, nil
+}
+
+// openManifest verifies the stored manifest of a lease once for each revision.
+func (a *Agent) openManifest(l workload.Lease) (group, error) {
+	a.mu.Lock()
+	known, ok := a.groups[l.ID]
+	a.mu.Unlock()
+	if ok && known.revision == l.Revision() {
+		return known, nil
+	}
+	envelope, err := a.store.Manifest(l.ID)
+	if err != nil {
+		return group{}, err
+	}
+	verified, err := workload.Verify(l, envelope)
+	if err != nil {
+		return group{}, err
+	}
+	return group{l.Revision(), verified.Group}, nil
+}
+
+func (a *Agent) isBroken(id uint64, revision string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	p := a.problems[id]
+	return p.broken && p.revision == revision
+}
+
+func (a *Agent) answeringNow() []uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	ids := make([]uint64, 0, len(a.answering))
+	for id := range a.answering {
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+// Lease finds a live lease, asking the chain again when it is not known yet: a tenant may be quicker than the next look.
+func (a *Agent) Lease(ctx context.Context, id uint64) (workload.Lease, error) {
+	if l, ok := a.knownLease(id); ok && l.Active {
+		return l, nil
+	}
+	leases, err := a.lookUp(ctx, id)
+	if err != nil {
+		return workload.Lease{}, fmt.Errorf("look for lease %d: %w", id, err)
+	}
+	return leases, nil
+}
+
+func (a *Agent) knownLease(id uint64) (workload.Lease, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	l, ok := a.leases[id]
+	return l, ok
+}
+
+// lookUp asks the chain about one lease.
+func (a *Agent) lookUp(ctx context.Context, id uint64) (workload.Lease, error) {
+	lease, err := a.chain.Market.Lease(ctx, &markettypes.QueryLeaseRequest{Id: id})
+	if isNotFound(err) {
+		return workload.Lease{}, gateway.ErrNoLease
+	}
+	if err != nil {
+		return workload.Lease{}, err
+	}
+	live := lease.Lease.State == markettypes.LeaseState_LEASE_STATE_ACTIVE || lease.Lease.State == markettypes.LeaseState_LEASE_STATE_PENDING
+	if lease.Lease.Provider != a.provider || !live {
+		return workload.Lease{}, gateway.ErrNoLease
+	}
+	res, err := a.chain.Market.Deployment(ctx, &markettypes.QueryDeploymentRequest{Id: lease.Lease.Deployment})
+	if err != nil {
+		return workload.Lease{}, err
+	}
+	for _, bid := range res.Bids {
+		if bid.Id == lease.Lease.Bid {
+			return workload.FromChain(markettypes.Work{
+				Lease: lease.Lease, Owner: res.Deployment.Owner, Name: res.Deployment.Name, Group: bid.Spec.Name,
+				ManifestHash: res.Deployment.ManifestHash, Version: res.Deployment.Version,
+			}), nil
+		}
+	}
+	return workload.Lease{}, errors.New("its bid is not in its deployment")
+}
+
+// reservation is what the journal keeps of a lease.
+func reservation(l workload.Lease) store.Lease {
+	return store.Lease{ID: l.ID, Deployment: l.Deployment, Owner: l.Owner, Unit: l.Unit, Replicas: l.Replicas}
+}

@@ -1,0 +1,118 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/souk-network/souk/agent/config"
+	"github.com/souk-network/souk/agent/instance"
+	"github.com/souk-network/souk/client/fault"
+)
+
+func purgeCommand() *cobra.Command {
+	var id string
+	var dead, list bool
+	cmd := &cobra.Command{
+		Use:   "purge",
+		Short: "Remove all that a stopped agent left on this machine",
+		Long: `Remove containers, networks, mounts, rules, images and volumes of an agent that
+does not run any more: the one of this home folder, the one named by --instance,
+or all ephemeral ones that died. A running agent is never touched.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if os.Geteuid() != 0 && !list {
+				return needRoot("purge")
+			}
+			switch {
+			case list:
+				return listInstances(cmd)
+			case dead:
+				return purgeDead(cmd)
+			case id != "":
+				parsed, err := instance.ParseID(id)
+				if err != nil {
+					return err
+				}
+				return purgeOne(cmd, parsed)
+			default:
+				return purgeOwn(cmd)
+			}
+		},
+	}
+	cmd.Flags().StringVar(&id, "instance", "", "instance to purge, 8 hex digits")
+	cmd.Flags().BoolVar(&dead, "dead", false, "purge the ephemeral instances whose agents died")
+	cmd.Flags().BoolVar(&list, "list", false, "list the instances of this machine")
+	cmd.MarkFlagsMutuallyExclusive("instance", "dead", "list")
+	return withSettings(cmd)
+}
+
+func needRoot(command string) error {
+	return fault.Newf("this needs root", "sudo souk-agent "+command, "containers, mounts and networks belong to root")
+}
+
+func listInstances(cmd *cobra.Command) error {
+	records, err := instance.List()
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		state := "dead"
+		if r.Alive {
+			state = "alive"
+		}
+		if r.Ephemeral {
+			state += ", ephemeral"
+		}
+		if _, err := fmt.Fprintf(cmd.OutOrStdout(), "%s  %s  %s  %s  (%s)\n", r.ID, r.ChainID, r.Provider, r.StateDir, state); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func purgeDead(cmd *cobra.Command) error {
+	ids, err := instance.PurgeDead(cmd.Context())
+	for _, id := range ids {
+		cmd.PrintErrln("purged", id)
+	}
+	return err
+}
+
+// purgeOwn purges what was run from this home folder; nothing there is no error.
+func purgeOwn(cmd *cobra.Command) error {
+	cfg, err := config.Load(settingsOf(cmd))
+	if err != nil {
+		return err
+	}
+	records, err := instance.List()
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if r.StateDir != cfg.StateDir {
+			continue
+		}
+		if err := purgeOne(cmd, r.ID); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func purgeOne(cmd *cobra.Command, id instance.ID) error {
+	err := instance.Purge(cmd.Context(), id)
+	switch {
+	case errors.Is(err, instance.ErrRunning):
+		return fault.New("instance "+string(id)+" can not be purged", err, "stop its souk-agent first")
+	case errors.Is(err, context.Canceled):
+		return err
+	case err != nil:
+		return fault.New("instance "+string(id)+" could not be purged whole", err, "run the same command again")
+	}
+	cmd.PrintErrln("purged", id)
+	return nil
+}

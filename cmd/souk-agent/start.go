@@ -1,0 +1,184 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/souk-network/souk/agent"
+	"github.com/souk-network/souk/agent/config"
+	"github.com/souk-network/souk/agent/gateway"
+	"github.com/souk-network/souk/agent/ingress"
+	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/agent/runtime/containerd"
+	"github.com/souk-network/souk/agent/store"
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/internal/version"
+)
+
+// maxBlobBytes bounds one image layer.
+const maxBlobBytes = 8 << 30
+
+func startCommand() *cobra.Command {
+	return withSettings(&cobra.Command{
+		Use:   "start",
+		Short: "Serve the provider's leases until told to stop; containers go on running",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(settingsOf(cmd))
+			if err != nil {
+				return err
+			}
+			if os.Geteuid() != 0 {
+				return needRoot("start --home " + cfg.Home)
+			}
+			return start(cmd.Context(), cfg, logger(cfg))
+		},
+	})
+}
+
+func logger(cfg config.Config) *slog.Logger {
+	options := &slog.HandlerOptions{Level: cfg.LogLevel}
+	if cfg.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, options))
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, options))
+}
+
+// doors are the ports, opened before anything else so that a busy one is known at once.
+type doors struct{ gateway, ingress, health net.Listener }
+
+func openDoors(cfg config.Config) (d doors, err error) {
+	if d.health, err = agent.ListenHealth(cfg.MetricsListen); err != nil {
+		return d, err
+	}
+	if d.gateway, err = gateway.Listen(cfg.GatewayListen); err != nil {
+		return d, err
+	}
+	d.ingress, err = ingress.Listen(cfg.IngressListen)
+	return d, err
+}
+
+// start puts the agent together and runs it until ctx ends or a part of it fails.
+func start(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	ring, err := openKeyring(cfg)
+	if err != nil {
+		return err
+	}
+	id, err := identify(cfg, ring)
+	if err != nil {
+		return err
+	}
+	journal, err := store.Open(cfg.StateDir)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, journal.Close)
+	open, err := openDoors(cfg)
+	if err != nil {
+		return err
+	}
+	chain, err := client.Open(cfg.Client)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, chain.Close)
+
+	health := agent.NewHealth()
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return health.Serve(ctx, open.health) })
+	group.Go(func() error {
+		log.Info("souk-agent starts", "version", version.Version, "agent", id.Agent, "chain", cfg.Client.ChainID)
+		provider, err := agent.AwaitProvider(ctx, chain, id, health, log)
+		if err != nil {
+			return err
+		}
+		health.SetWaiting("the runtime")
+		queue, err := client.NewQueue(chain, client.QueueConfig{Keyring: ring, Key: cfg.Key, Journal: journal, Log: log})
+		if err != nil {
+			return err
+		}
+		defer queue.Close()
+		return serve(ctx, cfg, log, open, agent.Parts{
+			Config: cfg, Log: log, Chain: chain, Queue: queue, Store: journal, Health: health, Provider: provider.Operator,
+		})
+	})
+	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return err
+	}
+	log.Info("souk-agent stops; containers go on running")
+	return nil
+}
+
+// serve starts the runtime and opens the doors to tenants.
+func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors, parts agent.Parts) (err error) {
+	rt, capabilities, err := openRuntime(ctx, cfg, log, parts.Provider)
+	if err != nil {
+		return err
+	}
+	defer closing(&err, rt.Close)
+	key, err := gateway.LoadKey(tlsKeyPath(cfg))
+	if err != nil {
+		return err
+	}
+	certificate, err := gateway.Certificate(key, parts.Provider, time.Now())
+	if err != nil {
+		return err
+	}
+	parts.Runtime, parts.Ingress = rt, ingress.New(cfg.Domain, log)
+	a, err := agent.New(parts)
+	if err != nil {
+		return err
+	}
+	door := gateway.New(gateway.Config{
+		ChainID: cfg.Client.ChainID, Provider: parts.Provider, Version: version.Version,
+		IngressDomain: cfg.Domain, IngressPort: portOf(open.ingress), Isolation: capabilities.Isolation,
+		MaxBlobBytes: maxBlobBytes, Certificate: certificate,
+	}, a, parts.Store, rt, log)
+
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error { return door.Serve(ctx, open.gateway) })
+	group.Go(func() error { return parts.Ingress.Serve(ctx, open.ingress) })
+	group.Go(func() error { a.Run(ctx); return ctx.Err() })
+	return group.Wait()
+}
+
+func openRuntime(ctx context.Context, cfg config.Config, log *slog.Logger, provider string) (runtime.Runtime, runtime.Capabilities, error) {
+	const summary = "containers can not be run on this machine"
+	const try = "see the cause; `make build` puts libexec beside souk-agent, --libexec names another folder"
+	rt, err := containerd.New(ctx, containerd.Config{
+		ChainID: cfg.Client.ChainID, Provider: provider, StateDir: cfg.StateDir,
+		Libexec: cfg.Libexec, SubnetPool: cfg.SubnetPool, DNS: cfg.DNS, Registries: cfg.Registries, Ephemeral: cfg.Ephemeral, Logger: log,
+	})
+	if err != nil {
+		return nil, runtime.Capabilities{}, fault.New(summary, err, try)
+	}
+	capabilities, err := rt.Probe(ctx)
+	if err != nil {
+		return nil, runtime.Capabilities{}, errors.Join(fault.New(summary, err, try), rt.Close())
+	}
+	for _, warning := range capabilities.Warnings {
+		log.Warn(warning)
+	}
+	log.Info("runtime is ready", "runtime", capabilities.Runtime, "instance", capabilities.Instance, "isolation", capabilities.Isolation)
+	return rt, capabilities, nil
+}
+
+func portOf(l net.Listener) uint16 {
+	if a, ok := l.Addr().(*net.TCPAddr); ok {
+		return a.AddrPort().Port()
+	}
+	return 0
+}
+
+// closing closes a part at the end of a function without losing its error.
+func closing(err *error, closePart func() error) {
+	*err = errors.Join(*err, closePart())
+}
