@@ -13,7 +13,7 @@ import (
 
 // Links lists the links of an instance: its bridges, and those named in its LinksDir.
 func Links(id ID) ([]netlink.Link, error) {
-	all, err := netlink.LinkList()
+	all, err := Complete(netlink.LinkList)
 	if err != nil {
 		return nil, fmt.Errorf("list links: %w", err)
 	}
@@ -33,6 +33,18 @@ func Links(id ID) ([]netlink.Link, error) {
 		}
 	}
 	return ours, nil
+}
+
+// Complete repeats a netlink listing that others changed while it was read.
+func Complete[T any](list func() (T, error)) (T, error) {
+	const tries = 100
+	for range tries - 1 {
+		all, err := list()
+		if !errors.Is(err, netlink.ErrDumpInterrupted) {
+			return all, err
+		}
+	}
+	return list()
 }
 
 func deleteLinks(id ID) error {

@@ -42,6 +42,37 @@ func killProcesses(ctx context.Context, id ID) error {
 	}
 }
 
+// KillShims ends the shims of an instance that were started for containers for which of says yes: those that an agent
+// started and, killed, never wrote down.
+func KillShims(id ID, of func(container string) bool) error {
+	shims, _, err := supervisors(id)
+	if err != nil {
+		return err
+	}
+	for _, pid := range shims {
+		line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
+		if err != nil {
+			continue // ended meanwhile
+		}
+		if !of(argumentOf(bytes.Split(line, []byte{0}), "-id")) {
+			continue
+		}
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("kill shim %d: %w", pid, err)
+		}
+	}
+	return nil
+}
+
+func argumentOf(args [][]byte, flag string) string {
+	for i := range args[:len(args)-1] {
+		if string(args[i]) == flag {
+			return string(args[i+1])
+		}
+	}
+	return ""
+}
+
 // supervisors finds the shims of an instance by the namespace on their command line, and its loggers by the one in
 // their environment. Zombies are left out: they hold nothing.
 func supervisors(id ID) (shims, loggers []int, err error) {
@@ -81,12 +112,7 @@ func isShimOf(args [][]byte, namespace []byte) bool {
 	if filepath.Base(string(args[0])) != "containerd-shim-runc-v2" {
 		return false
 	}
-	for i := range args[:len(args)-1] {
-		if string(args[i]) == "-namespace" && bytes.Equal(args[i+1], namespace) {
-			return true
-		}
-	}
-	return false
+	return argumentOf(args, "-namespace") == string(namespace)
 }
 
 func containsItem(items [][]byte, want []byte) bool {

@@ -87,7 +87,11 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err := r.libexec.first(); err != nil {
 		return err
 	}
-	if r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), filepath.Join(r.id.RunDir(), "c"), r.id.Namespace()); err != nil {
+	run := filepath.Join(r.id.RunDir(), "c")
+	if err := r.rescueExits(ctx, run); err != nil {
+		return err
+	}
+	if r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), run, r.id.Namespace()); err != nil {
 		return err
 	}
 	records, err := r.readRecords()

@@ -23,6 +23,7 @@ type facts struct {
 	pid      uint32
 	exitCode int
 	exitedAt time.Time
+	oom      bool // a process was ended by the memory limit
 }
 
 // history is what a replica went through in one revision; it is durable.
@@ -46,6 +47,7 @@ const (
 	stepRest    step = iota // nothing until something changes
 	stepWait                // nothing until the time to start again
 	stepReap                // write down how the process ended and forget it
+	stepLost                // write down that a run ended, nobody knows how: its shim or the host went down
 	stepDiscard             // forget a process that was made and never started
 	stepReplace             // make way for another revision
 	stepCreate              // make the container
@@ -64,6 +66,8 @@ func nextStep(wanted string, h history, f facts, now time.Time) (step, time.Dura
 		return stepRest, 0
 	case f.task == taskCreated:
 		return stepDiscard, 0
+	case h.Revision == wanted && f.revision == wanted && h.StartedAt.After(h.ExitedAt):
+		return stepLost, 0
 	case h.Revision == wanted && h.Over:
 		return stepRest, 0
 	case h.Revision == wanted && now.Before(h.NextStart):
@@ -102,7 +106,7 @@ func (b RestartBackoff) after(delay time.Duration) time.Duration {
 
 // afterExit adds the end of a run. Adding the same end twice changes nothing, so that the agent may die between
 // writing it down and forgetting the process.
-func (h history) afterExit(f facts, oom bool, policy runtime.RestartPolicy, b RestartBackoff) history {
+func (h history) afterExit(f facts, policy runtime.RestartPolicy, b RestartBackoff) history {
 	if h.Revision == f.revision && h.Exits > 0 && h.ExitedAt.Equal(f.exitedAt) {
 		return h
 	}
@@ -110,7 +114,7 @@ func (h history) afterExit(f facts, oom bool, policy runtime.RestartPolicy, b Re
 		h = history{Revision: f.revision}
 	}
 	h.Exits++
-	h.ExitCode, h.ExitedAt, h.OOMKilled = f.exitCode, f.exitedAt, oom
+	h.ExitCode, h.ExitedAt, h.OOMKilled = f.exitCode, f.exitedAt, f.oom
 	switch policy {
 	case runtime.RestartNo:
 		h.Over = true

@@ -24,6 +24,7 @@ type leaseDir string
 
 func (d leaseDir) record() string           { return filepath.Join(string(d), "record.json") }
 func (d leaseDir) history(id string) string { return filepath.Join(string(d), id+".history.json") }
+func (d leaseDir) exit(id string) string    { return filepath.Join(string(d), id+".exit.json") }
 func (d leaseDir) diskImage() string        { return filepath.Join(string(d), "disk.img") }
 func (d leaseDir) disk() string             { return filepath.Join(string(d), "disk") }
 func (d leaseDir) files(id string) string   { return filepath.Join(string(d), "files", id) }

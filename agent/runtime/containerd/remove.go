@@ -48,12 +48,16 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 	if err := instance.KillCgroup(ctx, l.r.id, strconv.FormatUint(l.id, 10)); err != nil {
 		return err
 	}
+	mine := func(container string) bool { id, ok := leaseOfUnit(container); return ok && id == l.id }
+	if err := instance.KillShims(l.r.id, mine); err != nil {
+		return err
+	}
 	kept, err := names(l.r.id.NetnsDir())
 	if err != nil {
 		return err
 	}
 	for _, name := range kept {
-		if id, ok := leaseOfUnit(name); ok && id == l.id {
+		if mine(name) {
 			if err := l.r.network.detach(ctx, name, rec.Slot); err != nil {
 				return err
 			}
@@ -69,10 +73,7 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 	if err := l.letGoOfImages(ctx); err != nil {
 		return err
 	}
-	if err := l.deleteFiles(d); err != nil {
-		return err
-	}
-	return nil
+	return l.deleteFiles(d)
 }
 
 // letGoOfImages removes the lease's views of image layers in every scope and lets the engine collect the rest.

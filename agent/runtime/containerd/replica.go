@@ -19,6 +19,7 @@ import (
 	"github.com/moby/sys/signal"
 	"github.com/opencontainers/go-digest"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
 )
 
@@ -30,6 +31,9 @@ const (
 	policyLabel     = "souk.network/restart"
 	layersLabel     = "souk.network/layers" // scope/chain: a name that moves on does not change what a container runs
 )
+
+// lostExitCode stands for a run whose end nobody saw.
+const lostExitCode = 255
 
 // maxSteps bounds one pass; from any state a replica needs fewer.
 const maxSteps = 12
@@ -59,6 +63,9 @@ func (l *lease) steps(ctx context.Context, rec record, u unit) (time.Duration, e
 			return wait, nil
 		case stepReap:
 			err = l.reap(ctx, c, task, f, h)
+		case stepLost:
+			f.exitCode, f.exitedAt = lostExitCode, time.Now()
+			err = l.reap(ctx, c, nil, f, h)
 		case stepDiscard:
 			err = l.discard(ctx, task)
 		case stepReplace:
@@ -91,7 +98,12 @@ func (l *lease) observe(ctx context.Context, id string) (client.Container, clien
 	f := facts{revision: labels[revisionLabel]}
 	task, err := c.Task(ctx, nil)
 	if errdefs.IsNotFound(err) {
-		return c, nil, f, nil
+		var ended exit
+		found, err := readJSON(l.r.dir(l.id).exit(id), &ended)
+		if found {
+			f.task, f.exitCode, f.exitedAt, f.oom = taskStopped, ended.Code, ended.ExitedAt, ended.OOM
+		}
+		return c, nil, f, err
 	}
 	if err != nil {
 		return nil, nil, facts{}, fmt.Errorf("find the process of %s: %w", id, err)
@@ -106,6 +118,7 @@ func (l *lease) observe(ctx context.Context, id string) (client.Container, clien
 		f.task = taskCreated
 	case client.Stopped:
 		f.task, f.exitCode, f.exitedAt = taskStopped, int(st.ExitStatus), st.ExitTime
+		f.oom = oomKills(cgroupOf(l.r.id, l.id, id)) > 0
 	default:
 		f.task = taskRunning
 	}
@@ -152,16 +165,18 @@ func (l *lease) reap(ctx context.Context, c client.Container, task client.Task, 
 	if err != nil {
 		return fmt.Errorf("read the labels of container %s: %w", c.ID(), err)
 	}
-	oom := oomKills(l.cgroup(c.ID())) > 0
-	h = h.afterExit(f, oom, runtime.RestartPolicy(labels[policyLabel]), l.r.config.Backoff)
+	h = h.afterExit(f, runtime.RestartPolicy(labels[policyLabel]), l.r.config.Backoff)
 	if err := writeDurably(l.r.dir(l.id).history(c.ID()), h); err != nil {
 		return err
 	}
-	return l.discard(ctx, task)
+	return errors.Join(l.discard(ctx, task), os.RemoveAll(l.r.dir(l.id).exit(c.ID())))
 }
 
 // discard forgets a process that does not run.
 func (l *lease) discard(ctx context.Context, task client.Task) error {
+	if task == nil {
+		return nil
+	}
 	_, err := task.Delete(ctx, client.WithProcessKill)
 	if err != nil && !errdefs.IsNotFound(err) {
 		return fmt.Errorf("forget the process of %s: %w", task.ID(), err)
@@ -246,9 +261,9 @@ func stopSignal(name string) syscall.Signal {
 // holder is the engine's lease that keeps images and layers for one of ours.
 func (l *lease) holder() string { return fmt.Sprintf("workload-%d", l.id) }
 
-// cgroup is the path of a container's group: its lease's group is the parent.
-func (l *lease) cgroup(container string) string {
-	return fmt.Sprintf("%s/%d/%s", l.r.id.CgroupParent(), l.id, container)
+// cgroupOf is the path of a container's group: its lease's group is the parent.
+func cgroupOf(id instance.ID, lease runtime.LeaseID, container string) string {
+	return fmt.Sprintf("%s/%d/%s", id.CgroupParent(), lease, container)
 }
 
 // prepareImage finds and unpacks the image of a replica's service, once a revision.
@@ -292,7 +307,7 @@ func (l *lease) create(ctx context.Context, rec record, u unit) error {
 	}
 	d := l.r.dir(l.id)
 	spec, err := containerSpec(u, i.config.Config, surroundings{
-		netns: l.r.network.netns(u.id()), files: d.files(u.id()), cgroup: l.cgroup(u.id()),
+		netns: l.r.network.netns(u.id()), files: d.files(u.id()), cgroup: cgroupOf(l.r.id, l.id, u.id()),
 		swap: l.r.swap, ipv6: l.r.ipv6, openFiles: l.r.files, user: account,
 	})
 	if err != nil {
@@ -446,5 +461,5 @@ func (l *lease) end(ctx context.Context, c client.Container, slot uint16) error 
 		return err
 	}
 	d := l.r.dir(l.id)
-	return errors.Join(os.RemoveAll(filepath.Join(d.disk(), c.ID())), os.RemoveAll(d.files(c.ID())), os.RemoveAll(d.history(c.ID())))
+	return errors.Join(os.RemoveAll(filepath.Join(d.disk(), c.ID())), os.RemoveAll(d.files(c.ID())), os.RemoveAll(d.history(c.ID())), os.RemoveAll(d.exit(c.ID())))
 }

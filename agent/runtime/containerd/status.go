@@ -95,6 +95,9 @@ func exitText(h history) string {
 	if h.OOMKilled {
 		return fmt.Sprintf("ended with exit code %d: its memory limit was reached; lease more memory or use less", h.ExitCode)
 	}
+	if h.ExitCode == lostExitCode {
+		return "ended with the host or its supervisor, or with exit code 255; see its logs"
+	}
 	return fmt.Sprintf("ended with exit code %d; see its logs", h.ExitCode)
 }
 

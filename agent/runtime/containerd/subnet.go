@@ -91,7 +91,7 @@ func takenSubnets(id instance.ID) (map[netip.Prefix]string, error) {
 			taken[r.SubnetPool] = "instance " + string(r.ID)
 		}
 	}
-	routes, err := netlink.RouteList(nil, netlink.FAMILY_V4)
+	routes, err := instance.Complete(func() ([]netlink.Route, error) { return netlink.RouteList(nil, netlink.FAMILY_V4) })
 	if err != nil {
 		return nil, fmt.Errorf("list the host's routes: %w", err)
 	}
