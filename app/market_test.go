@@ -55,13 +55,7 @@ func deploy(t *testing.T, chain *apptest.Chain, shop apptest.Shop, owner *apptes
 	var created markettypes.MsgCreateDeploymentResponse
 	chain.Unpack(block.Txs[0], &created)
 
-	var pending []uint64
-	for _, work := range chain.Work(shop) {
-		if work.Lease.Deployment == created.Deployment {
-			require.Equal(t, markettypes.LeaseState_LEASE_STATE_PENDING, work.Lease.State)
-			pending = append(pending, work.Lease.Id)
-		}
-	}
+	pending := chain.Pending(shop)
 	require.Len(t, pending, 1, "the block's end cleared the bid")
 	result := chain.Deliver(time.Second, shop.Ack(pending...)).Txs[0]
 	require.Zero(t, result.Code, result.Log)
@@ -111,6 +105,29 @@ func TestADeploymentIsPaidByTheSecondAndRefundedExactly(t *testing.T) {
 	conserved(t, chain)
 }
 
+// TestANodeThatCrashedBetweenBlocksComesBackToTheSameState stops the application after it ran a block but before it
+// committed it, and gives the block to its successor again, as CometBFT does.
+func TestANodeThatCrashedBetweenBlocksComesBackToTheSameState(t *testing.T) {
+	run := func(crash bool) string {
+		chain := apptest.New(t, apptest.Options{Genesis: shortEpochs})
+		shop := chain.OpenShop(time.Second, chain.Accounts[0], chain.Accounts[1], 100, bond)
+		deployment := deploy(t, chain, shop, chain.Accounts[2], "web", 2)
+		chain.Deliver(time.Second)
+
+		last := chain.Sign(apptest.Close(chain.Accounts[2], deployment))
+		if crash {
+			chain.Finalize(time.Second, last...)
+			chain.Restart()
+			require.Len(t, chain.Work(shop), 1, "the block left no trace")
+		}
+		block := chain.DeliverBytes(time.Second, last...)
+		require.Zero(t, block.Txs[0].Code, block.Txs[0].Log)
+		conserved(t, chain)
+		return fmt.Sprintf("%X", block.AppHash)
+	}
+	require.Equal(t, run(false), run(true))
+}
+
 // market makes blocks of random but repeatable market transactions of many tenants and one provider, and returns the state
 // hash after each.
 func market(t *testing.T, settings map[string]any) (*apptest.Chain, []string) {
@@ -124,13 +141,7 @@ func market(t *testing.T, settings map[string]any) (*apptest.Chain, []string) {
 	open := make([]uint64, tenants)
 	for i := range blocks {
 		var txs []apptest.Tx
-		var pending []uint64
-		for _, work := range chain.Work(shop) {
-			if work.Lease.State == markettypes.LeaseState_LEASE_STATE_PENDING {
-				pending = append(pending, work.Lease.Id)
-			}
-		}
-		if len(pending) > 0 {
+		if pending := chain.Pending(shop); len(pending) > 0 {
 			txs = append(txs, shop.Ack(pending...))
 		}
 		creators := map[int]int{}

@@ -65,6 +65,7 @@ type Chain struct {
 	Time   time.Time
 
 	t         testing.TB
+	opts      Options
 	consensus validatorKey
 }
 
@@ -74,19 +75,34 @@ func New(t testing.TB, opts Options) *Chain {
 	scope.Set()
 	opts = opts.withDefaults()
 
-	application := app.New(opts.Logger, opts.DB, settings(opts.Settings), baseapp.SetChainID(ChainID))
-	chain := &Chain{
-		App:       application,
+	chain := newChain(t, opts)
+	t.Cleanup(func() { require.NoError(t, chain.App.Close()) })
+	chain.initialize()
+	return chain
+}
+
+func newChain(t testing.TB, opts Options) *Chain {
+	return &Chain{
+		App:       opts.open(),
 		Accounts:  newAccounts(opts.Accounts),
 		Validator: newAccount("validator"),
 		Time:      opts.Time,
 		t:         t,
+		opts:      opts,
 		consensus: newValidatorKey(),
 	}
-	t.Cleanup(func() { require.NoError(t, application.Close()) })
+}
 
-	chain.initialize(opts)
-	return chain
+// open builds the application over the state in the database.
+func (o Options) open() *app.App {
+	return app.New(o.Logger, o.DB, settings(o.Settings), baseapp.SetChainID(ChainID))
+}
+
+// Restart replaces the application by a new one that starts from the committed state, as after a crash.
+func (c *Chain) Restart() {
+	c.t.Helper()
+	c.App = c.opts.open()
+	require.Equal(c.t, c.Height, c.App.LastBlockHeight(), "height of the committed state")
 }
 
 func (o Options) withDefaults() Options {
@@ -139,9 +155,8 @@ func (c *Chain) Deliver(step time.Duration, txs ...Tx) Block {
 // DeliverBytes is Deliver for transactions that were signed before, so that a benchmark can leave signing out.
 func (c *Chain) DeliverBytes(step time.Duration, txs ...[]byte) Block {
 	c.t.Helper()
-	response, err := c.App.FinalizeBlock(c.proposal(step, txs))
-	require.NoError(c.t, err, "finalize block %d", c.Height+1)
-	_, err = c.App.Commit()
+	response := c.Finalize(step, txs...)
+	_, err := c.App.Commit()
 	require.NoError(c.t, err, "commit block %d", c.Height+1)
 
 	c.Height++
@@ -150,6 +165,14 @@ func (c *Chain) DeliverBytes(step time.Duration, txs ...[]byte) Block {
 		Height: c.Height, Time: c.Time,
 		Txs: response.TxResults, Events: response.Events, AppHash: response.AppHash,
 	}
+}
+
+// Finalize runs the next block without committing it.
+func (c *Chain) Finalize(step time.Duration, txs ...[]byte) *abci.ResponseFinalizeBlock {
+	c.t.Helper()
+	response, err := c.App.FinalizeBlock(c.proposal(step, txs))
+	require.NoError(c.t, err, "finalize block %d", c.Height+1)
+	return response
 }
 
 // Must makes a block with one transaction that has to succeed, and returns its result.

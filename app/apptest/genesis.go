@@ -44,16 +44,16 @@ func EditGenesis[S any, P interface {
 	state[module] = cdc.MustMarshalJSON(genesis)
 }
 
-func (c *Chain) initialize(opts Options) {
+func (c *Chain) initialize() {
 	c.t.Helper()
 	params := app.DefaultConsensusParams().ToProto()
 	start := &abci.RequestInitChain{ChainId: ChainID, Time: c.Time, ConsensusParams: &params, InitialHeight: 1}
-	if opts.Exported != nil {
-		start.AppStateBytes = opts.Exported.State
-		start.ConsensusParams = &opts.Exported.ConsensusParams
-		start.InitialHeight = max(opts.Exported.Height, 1)
+	if exported := c.opts.Exported; exported != nil {
+		start.AppStateBytes = exported.State
+		start.ConsensusParams = &exported.ConsensusParams
+		start.InitialHeight = max(exported.Height, 1)
 	} else {
-		start.AppStateBytes = c.genesis(opts)
+		start.AppStateBytes = c.genesis()
 	}
 	_, err := c.App.InitChain(start)
 	require.NoError(c.t, err, "initialize chain")
@@ -62,7 +62,7 @@ func (c *Chain) initialize(opts Options) {
 
 // genesis is the chain's default state with the accounts and the validator. The validator starts unbonded, so that it joins
 // the set the way every validator does, hooks and signing record included.
-func (c *Chain) genesis(opts Options) json.RawMessage {
+func (c *Chain) genesis() json.RawMessage {
 	cdc := c.App.Encoding().Codec
 	state := c.App.DefaultGenesis()
 
@@ -77,7 +77,7 @@ func (c *Chain) genesis(opts Options) json.RawMessage {
 	})
 	EditGenesis(cdc, state, banktypes.ModuleName, func(g *banktypes.GenesisState) {
 		for _, account := range append([]*Account{c.Validator}, c.Accounts...) {
-			g.Balances = append(g.Balances, banktypes.Balance{Address: account.String(), Coins: opts.Funds})
+			g.Balances = append(g.Balances, banktypes.Balance{Address: account.String(), Coins: c.opts.Funds})
 		}
 		pool, err := scope.AddressCodec().BytesToString(authtypes.NewModuleAddress(stakingtypes.NotBondedPoolName))
 		require.NoError(c.t, err)
@@ -89,8 +89,8 @@ func (c *Chain) genesis(opts Options) json.RawMessage {
 		g.Delegations = []stakingtypes.Delegation{delegation}
 	})
 
-	if opts.Genesis != nil {
-		opts.Genesis(cdc, state)
+	if c.opts.Genesis != nil {
+		c.opts.Genesis(cdc, state)
 	}
 	bz, err := json.Marshal(state)
 	require.NoError(c.t, err)

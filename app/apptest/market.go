@@ -7,6 +7,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"github.com/souk-network/souk/app/scope"
 	markettypes "github.com/souk-network/souk/x/market/types"
@@ -73,12 +74,34 @@ func (s Shop) Ack(leases ...uint64) Tx {
 	}}}
 }
 
-// Work returns the shop's live leases.
+// Work returns the shop's live leases, all of them.
 func (c *Chain) Work(shop Shop) []markettypes.Work {
 	c.t.Helper()
-	response, err := markettypes.NewQueryClient(c.Conn()).Work(c.t.Context(), &markettypes.QueryWorkRequest{Provider: shop.Operator.String()})
-	require.NoError(c.t, err)
-	return response.Work
+	var all []markettypes.Work
+	page := &query.PageRequest{Limit: 100}
+	for {
+		response, err := markettypes.NewQueryClient(c.Conn()).Work(c.t.Context(), &markettypes.QueryWorkRequest{
+			Provider: shop.Operator.String(), Pagination: page,
+		})
+		require.NoError(c.t, err)
+		all = append(all, response.Work...)
+		if response.Pagination == nil || len(response.Pagination.NextKey) == 0 {
+			return all
+		}
+		page = &query.PageRequest{Key: response.Pagination.NextKey, Limit: page.Limit}
+	}
+}
+
+// Pending returns the leases that the shop has not acknowledged yet.
+func (c *Chain) Pending(shop Shop) []uint64 {
+	c.t.Helper()
+	var pending []uint64
+	for _, work := range c.Work(shop) {
+		if work.Lease.State == markettypes.LeaseState_LEASE_STATE_PENDING {
+			pending = append(pending, work.Lease.Id)
+		}
+	}
+	return pending
 }
 
 // Create is the transaction in which the owner deploys that many replicas of one Unit, whatever they cost, paid from the

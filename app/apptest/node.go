@@ -21,7 +21,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 
-	"github.com/cosmos/cosmos-sdk/baseapp"
 	"github.com/cosmos/cosmos-sdk/client"
 	"github.com/cosmos/cosmos-sdk/codec"
 	"github.com/cosmos/cosmos-sdk/server"
@@ -53,12 +52,9 @@ func StartNode(t testing.TB, opts Options) *Node {
 	t.Helper()
 	scope.Set()
 	opts = opts.withDefaults()
-	application := app.New(opts.Logger, opts.DB, settings(opts.Settings), baseapp.SetChainID(ChainID))
-	chain := &Chain{
-		App: application, Accounts: newAccounts(opts.Accounts), Validator: newAccount("validator"), t: t,
-		consensus: newValidatorKey(),
-	}
-	comet := startComet(t, chain, opts)
+	chain := newChain(t, opts)
+	application := chain.App
+	comet := startComet(t, chain)
 
 	ports := freePorts(t, 2)
 	cfg := config.DefaultConfig()
@@ -78,7 +74,7 @@ func StartNode(t testing.TB, opts Options) *Node {
 }
 
 // startComet runs consensus for the chain in memory, with a block every 100 ms.
-func startComet(t testing.TB, chain *Chain, opts Options) *node.Node {
+func startComet(t testing.TB, chain *Chain) *node.Node {
 	t.Helper()
 	home := t.TempDir()
 	cfg := cmtcfg.DefaultConfig()
@@ -93,13 +89,13 @@ func startComet(t testing.TB, chain *Chain, opts Options) *node.Node {
 	key.Save()
 	genesis := &cmttypes.GenesisDoc{
 		ChainID: ChainID, GenesisTime: time.Now(), InitialHeight: 1,
-		ConsensusParams: app.DefaultConsensusParams(), AppState: chain.genesis(opts),
+		ConsensusParams: app.DefaultConsensusParams(), AppState: chain.genesis(),
 	}
 	comet, err := node.NewNode(cfg, key, &p2p.NodeKey{PrivKey: cmted25519.GenPrivKey()},
 		proxy.NewLocalClientCreator(server.NewCometABCIWrapper(chain.App)),
 		func() (*cmttypes.GenesisDoc, error) { return genesis, nil },
 		cmtcfg.DefaultDBProvider, node.DefaultMetricsProvider(cfg.Instrumentation),
-		servercmtlog.CometLoggerWrapper{Logger: opts.Logger})
+		servercmtlog.CometLoggerWrapper{Logger: chain.opts.Logger})
 	require.NoError(t, err)
 	require.NoError(t, comet.Start())
 	t.Cleanup(func() {
