@@ -114,7 +114,7 @@ func openOrCreate(ctx context.Context, s *session.Session, size devnet.Size, siz
 	if err != nil {
 		return nil, err
 	}
-	defer free.Close()
+	defer free.Close() //nolint:errcheck // the network has its ports now
 	n, err := devnet.Create(ctx, home(s), programs, size, free)
 	if err == nil {
 		progress("made " + n.ChainID + " in " + home(s))
