@@ -13,11 +13,14 @@ type setting struct {
 	value any
 }
 
+const epochSeconds = 10
+
 // devnetSettings are the parameters in which a devnet differs from a production network: short epochs and windows, so
 // that a person sees the whole life of a lease in a minute, and governance that ends while one waits for it.
 func devnetSettings() []setting {
 	return []setting{
-		{[]string{"app_state", "escrow", "params", "epoch_seconds"}, 10},
+		{[]string{"app_state", "escrow", "params", "epoch_seconds"}, epochSeconds},
+		{[]string{"app_state", "escrow", "clock", "epoch_end"}, fmt.Sprint(epochSeconds)}, // of the first epoch
 		{[]string{"app_state", "escrow", "params", "holdback_epochs"}, 5},
 		{[]string{"app_state", "escrow", "params", "min_runway_seconds"}, 120},
 		{[]string{"app_state", "market", "params", "ack_window_seconds"}, 15},
