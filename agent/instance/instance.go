@@ -65,6 +65,9 @@ func (id ID) NetnsDir() string { return filepath.Join(id.RunDir(), "netns") }
 // LinksDir holds an empty file for each link of the instance whose name a plugin chose, made before the link is.
 func (id ID) LinksDir() string { return filepath.Join(id.RunDir(), "links") }
 
+// SocketDir holds the shims' sockets; it is short, for the path of a socket may have 107 characters.
+func (id ID) SocketDir() string { return filepath.Join(id.RunDir(), "c", "s") }
+
 // DataDir is the part of a state directory that belongs to the runtime and is removed by a purge.
 func DataDir(stateDir string) string { return filepath.Join(stateDir, "runtime") }
 

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -42,23 +43,73 @@ func killProcesses(ctx context.Context, id ID) error {
 	}
 }
 
-// KillShims ends the shims of an instance that were started for containers for which of says yes: those that an agent
-// started and, killed, never wrote down.
-func KillShims(id ID, of func(container string) bool) error {
+// shimPatience is how long shims get to end by themselves once their containers are gone.
+const shimPatience = 2 * time.Second
+
+// EndShims waits for the shims that were started for containers for which of says yes to end, kills those that do not
+// (an agent started them and, killed, never wrote them down), and removes the sockets that nobody has open.
+func EndShims(ctx context.Context, id ID, of func(container string) bool) error {
+	for began := time.Now(); ; {
+		pids, err := shimsFor(id, of)
+		if err != nil {
+			return err
+		}
+		if len(pids) == 0 {
+			return sweepSockets(id.SocketDir())
+		}
+		if time.Since(began) > shimPatience {
+			for _, pid := range pids {
+				if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+					return fmt.Errorf("kill shim %d: %w", pid, err)
+				}
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("shims %v do not end: %w", pids, ctx.Err())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
+func shimsFor(id ID, of func(container string) bool) ([]int, error) {
 	shims, _, err := supervisors(id)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var found []int
 	for _, pid := range shims {
 		line, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "cmdline"))
-		if err != nil {
-			continue // ended meanwhile
+		if err == nil && of(argumentOf(bytes.Split(line, []byte{0}), "-id")) {
+			found = append(found, pid)
 		}
-		if !of(argumentOf(bytes.Split(line, []byte{0}), "-id")) {
+	}
+	return found, nil
+}
+
+// sweepSockets removes the files of sockets that the kernel does not know. The files are listed first: a socket that
+// comes meanwhile is either not listed or known.
+func sweepSockets(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*"))
+	if err != nil {
+		return fmt.Errorf("list sockets: %w", err)
+	}
+	open, err := os.ReadFile("/proc/net/unix")
+	if err != nil {
+		return fmt.Errorf("list sockets: %w", err)
+	}
+	known := map[string]bool{}
+	for line := range strings.Lines(string(open)) {
+		if at := strings.IndexByte(line, '/'); at >= 0 {
+			known[strings.TrimSpace(line[at:])] = true
+		}
+	}
+	for _, f := range files {
+		if known[f] {
 			continue
 		}
-		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-			return fmt.Errorf("kill shim %d: %w", pid, err)
+		if err := os.Remove(f); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove the socket of an ended shim: %w", err)
 		}
 	}
 	return nil

@@ -128,10 +128,15 @@ func seeded(t testing.TB) (state string, c containerd.Config) {
 	})
 	r, err := containerd.New(context.Background(), c)
 	require.NoError(t, err)
-	conformance.Push(t, r.Images(), owner, "hello", "1", conformance.Image(t, v1.Config{Entrypoint: []string{"/workload"}, Cmd: []string{"serve", ":8080"}}))
+	conformance.Push(t, r.Images(), owner, "hello", "1", helloImage(t))
 	conformance.Push(t, r.Images(), owner, "once", "1", conformance.Image(t, v1.Config{Entrypoint: []string{"/workload", "exit"}}))
 	require.NoError(t, r.Close())
 	return state, c
+}
+
+func helloImage(t testing.TB) v1.Image {
+	t.Helper()
+	return conformance.Image(t, v1.Config{Entrypoint: []string{"/workload"}, Cmd: []string{"serve", ":8080"}})
 }
 
 // ask sends one request and forgets the answer.

@@ -49,7 +49,7 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 		return err
 	}
 	mine := func(container string) bool { id, ok := leaseOfUnit(container); return ok && id == l.id }
-	if err := instance.KillShims(l.r.id, mine); err != nil {
+	if err := instance.EndShims(ctx, l.r.id, mine); err != nil {
 		return err
 	}
 	kept, err := names(l.r.id.NetnsDir())
