@@ -142,12 +142,18 @@ func (k *Keeper) CloseAccount(ctx context.Context, id uint64) (sdk.Coin, error) 
 	if err != nil {
 		return sdk.Coin{}, err
 	}
+	return k.refundAll(ctx, account, booksOf(account), now)
+}
 
-	books, refunds, dust := booksOf(account).Settle(now).Empty()
+// refundAll pays out what the books of an account have left, and closes it.
+func (k *Keeper) refundAll(
+	ctx context.Context, account types.Account, books ledger.Account, now uint64,
+) (sdk.Coin, error) {
+	books, refunds, dust := books.Settle(now).Empty()
 	refunded := sdk.NewCoin(account.Denom, math.ZeroInt())
 	for _, r := range refunds {
 		coin := sdk.NewCoin(account.Denom, r.Micro)
-		if err := k.refund(ctx, id, r.Depositor, coin); err != nil {
+		if err := k.refund(ctx, account.Id, r.Depositor, coin); err != nil {
 			return sdk.Coin{}, err
 		}
 		refunded = refunded.Add(coin)

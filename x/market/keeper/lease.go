@@ -151,17 +151,14 @@ func (k *Keeper) failPending(ctx context.Context, lease types.Lease, reason type
 	return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, at)
 }
 
-// closeByTenant ends a live lease now. A provider that still waits to acknowledge it gets one ack window of the rate.
-// A lease whose provider is late has failed already, at its own second, even if that was not processed yet.
+// closeByTenant ends a live lease of a deployment that is being closed. The stream of an active one ends with its
+// account. A provider that still waits to acknowledge gets one ack window of the rate. A lease whose provider is late has
+// failed already, at its own second, even if that was not processed yet.
 func (k *Keeper) closeByTenant(ctx context.Context, lease types.Lease, now uint64) error {
-	switch {
-	case lease.State == types.LeaseState_LEASE_STATE_ACTIVE:
-		if err := k.escrow.CloseStream(ctx, lease.Stream, now); err != nil {
-			return fmt.Errorf("close the stream of lease %d: %w", lease.Id, err)
+	if lease.State == types.LeaseState_LEASE_STATE_PENDING {
+		if now >= lease.AckBy {
+			return k.failPending(ctx, lease, types.Reason_REASON_NOT_ACKED, lease.AckBy)
 		}
-	case now >= lease.AckBy:
-		return k.failPending(ctx, lease, types.Reason_REASON_NOT_ACKED, lease.AckBy)
-	default:
 		if err := k.payForWaiting(ctx, lease); err != nil {
 			return err
 		}
@@ -185,7 +182,8 @@ func (k *Keeper) payForWaiting(ctx context.Context, lease types.Lease) error {
 	return nil
 }
 
-// endLease marks a live lease as ended and gives its capacity back. Its money must be settled: no stream, nothing held.
+// endLease marks a live lease as ended and gives its capacity back. Its money is the caller's: the stream
+// must be closed, and what is held released, in the same message or deadline.
 func (k *Keeper) endLease(
 	ctx context.Context, lease types.Lease, state types.LeaseState, reason types.Reason, at uint64,
 ) error {

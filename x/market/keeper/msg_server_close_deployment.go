@@ -26,7 +26,7 @@ func (m msgServer) CloseDeployment(
 	if deployment.State != types.DeploymentState_DEPLOYMENT_STATE_OPEN {
 		return nil, types.ErrDeploymentState.Wrapf("deployment %d", deployment.Id)
 	}
-	// 3. Its leases stop now.
+	// 3. Its leases end now.
 	now, err := m.escrow.Now(ctx)
 	if err != nil {
 		return nil, err
@@ -34,12 +34,12 @@ func (m msgServer) CloseDeployment(
 	if err := m.closeLeases(ctx, deployment.Id, now); err != nil {
 		return nil, err
 	}
-	// 4. The account refunds what is left.
-	refunded, err := m.escrow.CloseAccount(ctx, deployment.Account)
+	// 4. Their streams stop with the account, which refunds what is left.
+	refunded, err := m.escrow.EndAccount(ctx, deployment.Account)
 	if err != nil {
 		return nil, fmt.Errorf("refund deployment %d: %w", deployment.Id, err)
 	}
-	// 5. Its bids leave the book, and its name is free.
+	// 5. The bids leave the book, and its name is free.
 	if err := m.endDeployment(ctx, deployment, types.Reason_REASON_TENANT, now); err != nil {
 		return nil, err
 	}

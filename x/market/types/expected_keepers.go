@@ -19,8 +19,8 @@ type EscrowKeeper interface {
 	IsSettlementDenom(ctx context.Context, denom string) (bool, error)
 	// OpenAccount takes the deposit from the owner and returns the id of a new account.
 	OpenAccount(ctx context.Context, owner sdk.AccAddress, deposit sdk.Coin) (account uint64, err error)
-	// CloseAccount refunds what is left of an account that has no open streams and nothing held.
-	CloseAccount(ctx context.Context, account uint64) (refunded sdk.Coin, err error)
+	// EndAccount closes the open streams of an account now, and refunds what is left. Nothing may be held.
+	EndAccount(ctx context.Context, account uint64) (refunded sdk.Coin, err error)
 	// Hold reserves what a lease of this rate needs until it is acknowledged, in grains.
 	Hold(ctx context.Context, account, ratePerHour, ackWindowSeconds uint64) (heldGrains math.Int, err error)
 	// Release gives back what Hold reserved.
@@ -29,8 +29,6 @@ type EscrowKeeper interface {
 	PayHold(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour, seconds uint64) error
 	// OpenStream pays from now on.
 	OpenStream(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour uint64, kind escrowtypes.StreamKind) (stream uint64, err error)
-	// CloseStream stops paying at a second that is not in the future.
-	CloseStream(ctx context.Context, stream, at uint64) error
 	// Account returns an account as of its last touch.
 	Account(ctx context.Context, id uint64) (escrowtypes.Account, error)
 	// Stream returns a stream, open or closed.

@@ -1,0 +1,73 @@
+package keeper_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/souk-network/souk/testutil/chain"
+	"github.com/souk-network/souk/x/market/types"
+)
+
+// crowd opens deployments until there are as many live leases, all acknowledged.
+func (b *bench) crowd(provider string, live int) {
+	b.t.Helper()
+	for done := 0; done < live; {
+		n := min(types.MaxBids, live-done)
+		bids := make([]types.BidSpec, n)
+		for i := range bids {
+			bids[i] = want(fmt.Sprintf("group-%d", i), 1, 5000)
+		}
+		id := b.deploys(fmt.Sprintf("old-%d", done), "web", 100_000_000, bids...)
+		b.NextBlock(second)
+		ids := make([]uint64, n)
+		for i, lease := range b.leases(id) {
+			ids[i] = lease.Id
+		}
+		for _, err := range b.acks(provider, ids...) {
+			require.Empty(b.t, err)
+		}
+		done += n
+	}
+}
+
+// gasOf returns the gas that handlers take to create a deployment with one bid, to acknowledge a lease in a batch of 50,
+// and to close a deployment with one lease, beside leases that live already.
+func gasOf(t *testing.T, live int) (create, ack, closing uint64) {
+	t.Helper()
+	b := start(t)
+	b.sells("p", uint64(live)+200, hourly)
+	b.Fund(chain.Account("p"), chain.Coin(1e12))
+	require.NoError(t, b.Deliver(b.addBond("p", 1e12)))
+	b.crowd("p", live)
+
+	var ids, leases []uint64
+	for i := range 50 {
+		ids = append(ids, b.deploys(fmt.Sprintf("new-%d", i), "web", 1_000_000, want("web", 1, 5000)))
+	}
+	create = b.GasUsed
+	b.NextBlock(second)
+	for _, id := range ids {
+		leases = append(leases, b.lease(id).Id)
+	}
+	for _, err := range b.acks("p", leases...) {
+		require.Empty(t, err)
+	}
+	ack = b.GasUsed / uint64(len(leases))
+	b.NextBlock(second)
+	require.NoError(t, b.Deliver(&types.MsgCloseDeployment{Owner: b.name("new-7"), Deployment: ids[7]}))
+	closing = b.GasUsed
+	t.Logf("beside %d leases: create %d, ack %d, close %d gas", live, create, ack, closing)
+	return create, ack, closing
+}
+
+func TestGasStaysWithinItsBudgetAndDoesNotGrowWithTheMarket(t *testing.T) {
+	create, ack, closing := gasOf(t, 100)
+	require.LessOrEqual(t, create+ack, uint64(90_000))
+	require.LessOrEqual(t, closing, uint64(70_000))
+
+	createMany, ackMany, closeMany := gasOf(t, 10_000)
+	require.InEpsilon(t, create+ack, createMany+ackMany, 0.02)
+	require.InEpsilon(t, closing, closeMany, 0.02)
+}
