@@ -57,5 +57,5 @@ var (
 	// ErrPanic: an item of a block hook panicked.
 	ErrPanic = errors.Register(ModuleName, 25, "panic")
 	// ErrInvalidRequest: a query without what it needs.
-	ErrInvalidRequest = errors.Register(ModuleName, 26, "invalid request")
+	ErrInvalidRequest = errors.RegisterWithGRPCCode(ModuleName, 26, codes.InvalidArgument, "invalid request")
 )
