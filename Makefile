@@ -68,9 +68,9 @@ test-e2e: setup ## Run the end-to-end tests with real processes and containers (
 	@$(TESTRUN) -p 1 -timeout 30m -fresh ./tests/... ./tests/e2e/... -- -vet=off
 
 .PHONY: bench
-bench: build ## Measure, and hold the figures against bench/targets.json (BENCH=regexp, BENCHTIME=1s)
+bench: build ## Measure, and hold the figures against bench/targets.json (BENCH=regexp, BENCHTIME=1s, REPORT=bench/RESULTS.md)
 	@go run ./tools/benchrun $(if $(BENCH),-bench '$(BENCH)') $(if $(BENCHTIME),-benchtime $(BENCHTIME)) \
-		$(if $(wildcard bench/targets.json),-targets bench/targets.json) ./...
+		-targets bench/targets.json $(if $(REPORT),-report '$(REPORT)') ./...
 
 .PHONY: demo
 demo: build ## Run a whole network here, deploy a server on it, use it, close it, check the refund

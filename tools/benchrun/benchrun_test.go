@@ -19,7 +19,7 @@ func module(t *testing.T, targets string) options {
 		"go.mod":               "module example.com/m\n\ngo 1.26\n",
 		"targets.json":         targets,
 		"plain/plain_test.go":  "package plain\nimport \"testing\"\nfunc TestX(t *testing.T) { t.Fatal(\"not a benchmark\") }\n",
-		"quick/bench_test.go":  "package quick\nimport \"testing\"\nfunc BenchmarkDo(b *testing.B) {\n\tb.Run(\"1k\", func(b *testing.B) {\n\t\tfor b.Loop() {}\n\t\tb.ReportMetric(1.25, \"times-base\")\n\t})\n}\n",
+		"quick/bench_test.go":  "package quick\nimport \"testing\"\nfunc BenchmarkDo(b *testing.B) {\n\tb.Run(\"1k\", func(b *testing.B) {\n\t\tb.ReportAllocs()\n\t\tfor b.Loop() {}\n\t\tb.ReportMetric(1.25, \"times-base\")\n\t})\n}\n",
 		"quick/quick.go":       "package quick\n",
 		"broken/broken.go":     "package broken\n",
 		"broken/bench_test.go": "package broken\nimport \"testing\"\nfunc BenchmarkFail(b *testing.B) { b.Fatal(\"out of luck\") }\n",
@@ -44,6 +44,21 @@ func TestFiguresAreHeldAgainstTheirTargets(t *testing.T) {
 	require.Regexp(t, `(?m)"unit":"allocs/op"}$`, out.String())
 	require.Regexp(t, `quick\.Do/1k +1\.25 +times-base +<= 1\.3 +ok`, progress.String())
 	require.Contains(t, progress.String(), "MISSED")
+}
+
+func TestAReportKeepsWhatPeopleWroteAndReplacesTheFigures(t *testing.T) {
+	opts := module(t, `[{"name": "quick.Do/1k", "unit": "times-base", "max": 1}]`)
+	opts.report = "RESULTS.md"
+	require.NoError(t, os.WriteFile(opts.report, []byte("# Results\n\nNotes.\n\n"+marker+"\nold figures\n"), 0o600))
+	var out, progress bytes.Buffer
+	require.NoError(t, run(context.Background(), opts, &out, &progress))
+
+	text, err := os.ReadFile(opts.report)
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(string(text), "# Results\n\nNotes.\n\n"+marker+"\n"), string(text))
+	require.NotContains(t, string(text), "old figures")
+	require.Contains(t, string(text), "## quick\n")
+	require.Regexp(t, `(?m)^\| Do/1k \| .*/op; \*\*1\.25 times-base \(<= 1: missed\)\*\*; 0 B/op; 0 allocs/op \|$`, string(text))
 }
 
 func TestAMissedBindingTargetIsAnError(t *testing.T) {

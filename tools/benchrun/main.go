@@ -1,6 +1,6 @@
 // Command benchrun runs Go benchmarks and holds their figures against targets.
 //
-//	benchrun [-bench REGEXP] [-benchtime T] [-targets FILE] PATTERN...
+//	benchrun [-bench REGEXP] [-benchtime T] [-targets FILE] [-report FILE] PATTERN...
 //
 // Figures go to stdout, one JSON object a line; progress and a table go to stderr. Figures that depend on the machine
 // are told when they miss their target; those that do not (ratios, qualities: "binding" in the targets) make it exit
@@ -20,8 +20,8 @@ import (
 
 // options are what the command line asks for.
 type options struct {
-	bench, benchtime, targets, timeout string
-	packages                           []string
+	bench, benchtime, targets, report, timeout string
+	packages                                   []string
 }
 
 func main() {
@@ -29,6 +29,7 @@ func main() {
 	flag.StringVar(&opts.bench, "bench", ".", "benchmarks to run, as for go test")
 	flag.StringVar(&opts.benchtime, "benchtime", "1s", "time or iterations for each, as for go test")
 	flag.StringVar(&opts.targets, "targets", "", "JSON file of targets")
+	flag.StringVar(&opts.report, "report", "", "Markdown file to keep the figures in")
 	flag.StringVar(&opts.timeout, "timeout", "60m", "limit for one package, as for go test")
 	flag.Parse()
 	opts.packages = flag.Args()
@@ -65,6 +66,11 @@ func run(ctx context.Context, opts options, out, progress io.Writer) error {
 		return err
 	}
 	writeTable(progress, figures)
+	if opts.report != "" {
+		if err := writeReport(ctx, opts.report, figures); err != nil {
+			return err
+		}
+	}
 	for _, f := range figures {
 		if f.binding && f.OK != nil && !*f.OK {
 			return errMissed

@@ -66,7 +66,7 @@ func hasBenchmark(dir string, files []string) (bool, error) {
 func measure(ctx context.Context, opts options, module string, packages []string, progress io.Writer) ([]*figure, error) {
 	args := append([]string{
 		"test", "-run", "^$", "-bench", opts.bench, "-benchtime", opts.benchtime,
-		"-benchmem", "-p", "1", "-timeout", opts.timeout, "-vet=off",
+		"-p", "1", "-timeout", opts.timeout, "-vet=off",
 	}, packages...)
 	cmd := exec.CommandContext(ctx, "go", args...)
 	stdout, err := cmd.StdoutPipe()
