@@ -137,7 +137,8 @@ func (s supervisor) find(name string) (pid int, ok bool) {
 	return r.PID, err == nil && started == r.Started
 }
 
-// startedAt returns when a living process started, in ms. A process that ended and was not reaped yet does not live.
+// startedAt returns when a living process started, in ms. A process that ended and was not reaped yet does not live; one
+// whose first thread ended does, until the others have: they may hold its ports.
 func startedAt(pid int) (int64, error) {
 	p, err := process.NewProcess(int32(pid))
 	if err != nil {
@@ -148,7 +149,9 @@ func startedAt(pid int) (int64, error) {
 		return 0, err
 	}
 	if len(status) > 0 && status[0] == process.Zombie {
-		return 0, fmt.Errorf("process %d has ended", pid)
+		if threads, err := p.NumThreads(); err != nil || threads <= 1 {
+			return 0, fmt.Errorf("process %d has ended", pid)
+		}
 	}
 	return p.CreateTime()
 }
