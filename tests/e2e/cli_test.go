@@ -23,8 +23,7 @@ func TestUpMakesWhatIsMissingAndNothingElse(t *testing.T) {
 	file := x.file(t, service{name: "site", env: []string{"GREETING=hello"}})
 	first := x.up(t, file)
 	require.False(t, first.Unchanged)
-	run, err := identify(t.Context(), first.url())
-	require.NoError(t, err)
+	run := answer(t, first)
 
 	again := x.up(t, file)
 	require.True(t, again.Unchanged)
@@ -37,15 +36,13 @@ func TestUpMakesWhatIsMissingAndNothingElse(t *testing.T) {
 	require.Contains(t, refused.stderr, "GREETING")
 	require.Contains(t, refused.stderr, "--recreate")
 	require.NotContains(t, refused.stderr, "good day", "values are secrets")
-	still, err := identify(t.Context(), first.url())
-	require.NoError(t, err)
+	still := answer(t, first)
 	require.Equal(t, run, still)
 
 	anew := x.up(t, file, "--recreate")
 	require.NotEqual(t, first.ID, anew.ID)
 	require.NotEqual(t, first.lease(), anew.lease())
-	_, err = identify(t.Context(), anew.url())
-	require.NoError(t, err)
+	answer(t, anew)
 	require.Len(t, x.ps(t), 1, "the first one is closed")
 	x.down(t, "site")
 	x.awaitGone(t, "site")
@@ -63,7 +60,7 @@ func TestWhatNobodyCanServeIsSaidBeforeAnythingIsSpent(t *testing.T) {
 		"CPU":    {"cpus: 0.1", "cpus: 1000"},
 		"memory": {"mem_limit: 32m", "mem_limit: 900000g"},
 		"disk":   {"storage: 64MiB", "storage: 900000GiB"},
-		"egress": {"egress: 1", "egress: 900000"},
+		"egress": {"egress: 1", "egress: 300000"},
 		"label":  {"regions: [eu-west]", "regions: [atlantis]"},
 		"ask":    {"egress: 1", "cap: 0.000001"},
 	} {

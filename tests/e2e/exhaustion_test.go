@@ -25,8 +25,7 @@ func TestALeaseEndsAtTheSecondAtWhichItsMoneyDoes(t *testing.T) {
 
 	d := x.up(t, x.file(t, service{name: "brief", terms: "deposit: " + least[1]}))
 	paid := before.Sub(x.balance(t)).Sub(x.fees(t))
-	_, err := identify(t.Context(), d.url())
-	require.NoError(t, err)
+	answer(t, d)
 	lease := x.leaseState(t, d.lease())
 	await(t, 2*time.Minute, "the money has run out", func() error {
 		lease = x.leaseState(t, d.lease())

@@ -183,8 +183,7 @@ func TestAManifestThatIsNotTheOneOnTheChainIsRefused(t *testing.T) {
 	t.Parallel()
 	x := m.newTenant(t)
 	d := x.up(t, x.file(t, service{name: "web", on: 1}))
-	running, err := identify(t.Context(), d.url())
-	require.NoError(t, err)
+	running := answer(t, d)
 	owner := x.gateway(t, d)
 	right := owner.envelope(t)
 	require.NoError(t, owner.send(t.Context(), right), "sending it again changes nothing")
@@ -211,8 +210,7 @@ func TestAManifestThatIsNotTheOneOnTheChainIsRefused(t *testing.T) {
 		require.Equal(t, connect.CodeInvalidArgument, connect.CodeOf(err), "%s: %v", what, err)
 	}
 	require.True(t, proto.Equal(right, owner.envelope(t)))
-	still, err := identify(t.Context(), d.url())
-	require.NoError(t, err)
+	still := answer(t, d)
 	require.Equal(t, running, still)
 }
 

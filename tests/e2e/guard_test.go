@@ -1,7 +1,7 @@
 package e2e
 
 import (
-	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -14,28 +14,32 @@ import (
 type guard struct {
 	cmd  *exec.Cmd
 	held io.Closer
-	said *bytes.Buffer
+	log  string // what it says: a file, since a pipe would end with us
 }
 
-// watch waits for the end of its input, then removes network and home.
+// watch waits for the end of its input, then removes network, home and its own log.
 const watch = `
 cat >/dev/null
 if [ -f "$2/devnet/devnet.json" ]; then "$1" devnet reset -y || exit 1; fi
-rm -rf "$2"
+rm -rf "$2" "$3"
 `
 
 func startGuard(souk, home string) (*guard, error) {
-	cmd := exec.Command("/bin/sh", "-c", watch, "guard", souk, home)
-	cmd.Env = append(os.Environ(), "SOUK_HOME="+home, "HOME="+home)
-	// Out of reach of an interrupt at the terminal.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
-	g := &guard{cmd: cmd, said: &bytes.Buffer{}}
-	cmd.Stdout, cmd.Stderr = g.said, g.said
-	held, err := cmd.StdinPipe()
+	g := &guard{log: home + ".guard.log"}
+	log, err := os.Create(g.log)
 	if err != nil {
 		return nil, err
 	}
-	g.held = held
+	defer log.Close()
+	cmd := exec.Command("/bin/sh", "-c", watch, "guard", souk, home, g.log)
+	cmd.Env = append(os.Environ(), "SOUK_HOME="+home, "HOME="+home)
+	// Out of reach of an interrupt at the terminal.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	cmd.Stdout, cmd.Stderr = log, log
+	if g.held, err = cmd.StdinPipe(); err != nil {
+		return nil, err
+	}
+	g.cmd = cmd
 	if err := cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the guard: %w", err)
 	}
@@ -48,7 +52,8 @@ func (g *guard) release() error {
 		return err
 	}
 	if err := g.cmd.Wait(); err != nil {
-		return fmt.Errorf("take the market down: %w: %s", err, g.said)
+		said, reading := os.ReadFile(g.log)
+		return errors.Join(fmt.Errorf("take the market down: %w: %s", err, said), reading)
 	}
 	return nil
 }

@@ -10,14 +10,29 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sync/errgroup"
 )
 
-// reach tells whether a workload can open a TCP connection.
-func reach(t *testing.T, from deployed, to string) bool {
+// reached are those of the addresses to which a workload can open a TCP connection. It tries them all at once: what
+// drops packets lets it wait.
+func reached(t *testing.T, from deployed, addresses []string) []string {
 	t.Helper()
-	answer, err := ask(t.Context(), http.MethodGet, from.url(), "/dial?to="+url.QueryEscape(to))
-	require.NoError(t, err)
-	return answer == "reached"
+	answers := make([]string, len(addresses))
+	var calls errgroup.Group
+	for i, to := range addresses {
+		calls.Go(func() (err error) {
+			answers[i], err = ask(t.Context(), http.MethodGet, from.url(), "/dial?to="+url.QueryEscape(to))
+			return err
+		})
+	}
+	require.NoError(t, calls.Wait())
+	var out []string
+	for i, answer := range answers {
+		if answer == "reached" {
+			out = append(out, addresses[i])
+		}
+	}
+	return out
 }
 
 // onAllAddresses listens on every address of this machine and returns them all, each with the port.
@@ -61,35 +76,35 @@ func TestWorkloadsWithEqualNamesOnOneHostDoNotMeet(t *testing.T) {
 	require.NotEqual(t, mine.Leases[0].Provider, theirs.Leases[0].Provider)
 	require.Equal(t, mine.Leases[0].Provider, next.Leases[0].Provider)
 
-	me, err := identify(t.Context(), mine.url())
-	require.NoError(t, err)
+	me := answer(t, mine)
+	own := net.JoinHostPort(me.Addresses[0], "8080")
+	require.Equal(t, []string{own}, reached(t, mine, []string{own}), "it can dial at all")
+
+	forbidden := []string{"169.254.169.254:80"} // metadata of a cloud
 	runs := map[string]bool{me.Run: true}
 	for _, other := range []deployed{theirs, next} {
-		id, err := identify(t.Context(), other.url())
-		require.NoError(t, err)
+		id := answer(t, other)
 		require.False(t, runs[id.Run], "each has a container of its own")
 		runs[id.Run] = true
 		require.NotEmpty(t, id.Addresses)
 		for _, address := range id.Addresses {
 			require.NotContains(t, me.Addresses, address)
-			require.False(t, reach(t, mine, net.JoinHostPort(address, "8080")), "another lease at %s", address)
+			forbidden = append(forbidden, net.JoinHostPort(address, "8080"))
 		}
 	}
-	require.True(t, reach(t, mine, net.JoinHostPort(me.Addresses[0], "8080")), "it can dial at all")
-
 	for _, address := range onAllAddresses(t) {
 		conn, err := net.Dial("tcp", address)
 		require.NoError(t, err, "the host listens at %s", address)
 		conn.Close()
-		require.False(t, reach(t, mine, address), "the host at %s", address)
+		forbidden = append(forbidden, address)
 	}
-	gateway, ingress := m.Providers[0].Gateway, m.Providers[0].Ingress
-	for _, port := range []int{gateway, ingress, m.Providers[0].Metrics, m.Validators[0].RPC, m.Validators[0].GRPC} {
+	p, v := m.Providers[0], m.Validators[0]
+	for _, port := range []int{p.Gateway, p.Ingress, p.Metrics, v.RPC, v.GRPC, v.REST, v.P2P} {
 		for _, host := range append(hostAddressesOf(t, me), "127.0.0.1") {
-			require.False(t, reach(t, mine, net.JoinHostPort(host, strconv.Itoa(port))), "%s:%d", host, port)
+			forbidden = append(forbidden, net.JoinHostPort(host, strconv.Itoa(port)))
 		}
 	}
-	require.False(t, reach(t, mine, "169.254.169.254:80"), "metadata of a cloud")
+	require.Empty(t, reached(t, mine, forbidden))
 
 	for _, x := range []*tenant{here, there, beside} {
 		x.down(t, "same")

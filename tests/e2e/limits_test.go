@@ -19,12 +19,10 @@ func TestAMemoryHogIsKilledAndItsNeighbourLives(t *testing.T) {
 	neighbour := x.up(t, x.file(t, service{name: "neighbour", on: 0}))
 	hog := x.up(t, x.file(t, service{name: "hog", on: 0}))
 	require.Equal(t, hog.Leases[0].Provider, neighbour.Leases[0].Provider)
-	quiet, err := identify(t.Context(), neighbour.url())
-	require.NoError(t, err)
-	greedy, err := identify(t.Context(), hog.url())
-	require.NoError(t, err)
+	quiet := answer(t, neighbour)
+	greedy := answer(t, hog)
 
-	_, err = ask(t.Context(), http.MethodPost, hog.url(), "/eat")
+	_, err := ask(t.Context(), http.MethodPost, hog.url(), "/eat")
 	require.Error(t, err, "it ate all that there is")
 
 	g := x.gateway(t, hog)
@@ -45,8 +43,7 @@ func TestAMemoryHogIsKilledAndItsNeighbourLives(t *testing.T) {
 		}
 		return err
 	})
-	still, err := identify(t.Context(), neighbour.url())
-	require.NoError(t, err)
+	still := answer(t, neighbour)
 	require.Equal(t, quiet, still, "the neighbour was not touched")
 	x.down(t, "hog")
 	x.down(t, "neighbour")

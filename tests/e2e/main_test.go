@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -12,6 +13,11 @@ import (
 // guard does it.
 func TestMain(m *testing.M) {
 	scope.Set()
+	// Most of them wait most of the time, whatever the number of processors.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	if err := closeShared(code != 0); err != nil {
 		fmt.Fprintln(os.Stderr, "the market was not taken down cleanly:", err)

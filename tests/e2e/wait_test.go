@@ -97,6 +97,16 @@ func identify(ctx context.Context, address string) (identity, error) {
 	return id, nil
 }
 
+// answer waits until the test workload of a deployment answers: a container runs a moment before its server listens.
+func answer(t *testing.T, d deployed) (id identity) {
+	t.Helper()
+	await(t, 30*time.Second, d.Deployment+" answers", func() (err error) {
+		id, err = identify(t.Context(), d.url())
+		return err
+	})
+	return id
+}
+
 // processesWith lists the processes on this machine that were started with a MARK in their environment, as every test
 // workload is. It asks the kernel, not the agents.
 func processesWith(t *testing.T, mark string) []int {

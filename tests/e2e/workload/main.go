@@ -15,7 +15,7 @@ import (
 
 const (
 	listen      = ":8080"
-	dialTimeout = 2 * time.Second
+	dialTimeout = time.Second
 	biteBytes   = 1 << 20
 )
 
