@@ -25,12 +25,12 @@ import (
 type trouble int
 
 const (
-	fine         trouble = iota
-	noAnswer         // no answer, nothing happened
-	lostReply            // no answer, but it happened
-	full                 // the mempool takes nothing
-	forget               // the node restarts first and forgets its mempool
-	outside              // somebody else used the account first
+	fine      trouble = iota
+	noAnswer          // no answer, nothing happened
+	lostReply         // no answer, but it happened
+	full              // the mempool takes nothing
+	forget            // the node restarts first and forgets its mempool
+	outside           // somebody else used the account first
 	troubles
 )
 
