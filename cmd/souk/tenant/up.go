@@ -190,7 +190,9 @@ func (u *upRun) settleDifference(ctx context.Context) error {
 		return err
 	}
 	u.deployment = nil
-	return nil
+	// Closing has removed the journal of the closed one.
+	u.journal, err = openJournal(u.Home, u.Client.Config.ChainID, u.owner, u.project.Name)
+	return err
 }
 
 func (u *upRun) create(ctx context.Context) error {
