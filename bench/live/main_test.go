@@ -1,0 +1,21 @@
+package live_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"testing"
+
+	"github.com/souk-network/souk/app/scope"
+)
+
+func TestMain(m *testing.M) {
+	scope.Set()
+	flag.Parse()
+	// These benchmarks do a fixed amount of work, take their own times and must not be repeated until a time is filled.
+	if err := flag.Set("test.benchtime", "1x"); err != nil {
+		fmt.Fprintln(os.Stderr, "error:", err)
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
