@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -60,10 +61,10 @@ func (n *network) containers() ([]container, error) {
 	var found []container
 	for _, file := range files {
 		text, err := os.ReadFile(file)
-		if errors.Is(err, fs.ErrNotExist) || len(text) == 0 {
-			continue // ended meanwhile
+		if ended(err) || len(text) == 0 {
+			continue
 		}
-		if err != nil && !strings.Contains(err.Error(), "no such process") {
+		if err != nil {
 			return nil, err
 		}
 		program, _, _ := bytes.Cut(text, []byte{0})
@@ -75,6 +76,9 @@ func (n *network) containers() ([]container, error) {
 			return nil, err
 		}
 		parent, err := parentOf(pid)
+		if ended(err) {
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -83,10 +87,13 @@ func (n *network) containers() ([]container, error) {
 	return found, nil
 }
 
+// ended tells that a process was there a moment ago.
+func ended(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) }
+
 func parentOf(pid int) (int, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
-		return 0, nil // ended meanwhile: it counts as there, once more
+		return 0, err
 	}
 	return field(text, "PPid")
 }
