@@ -57,12 +57,12 @@ func prices(i int) string {
 	return fmt.Sprintf(pricesFormat, dearer(10_000), dearer(2_500), dearer(100), dearer(50))
 }
 
-// purgeProvider removes from this machine all that a stopped agent made, but for its own folder.
-func (n *Network) purgeProvider(ctx context.Context, i int) error {
+// clearProvider removes from this machine all that a stopped agent made, but for its own folder.
+func (n *Network) clearProvider(ctx context.Context, i int) error {
 	if n.super.Alive(agentName(i)) {
 		return fmt.Errorf("%s still runs", agentName(i))
 	}
-	_, err := run(ctx, n.programs.Agent, "purge", "--home", n.agentHome(i))
+	_, err := run(ctx, n.programs.Agent, "purge", "--keep-data", "--home", n.agentHome(i))
 	return err
 }
 

@@ -123,7 +123,7 @@ func (n *Network) Down(ctx context.Context, progress func(string)) error {
 		errs = append(errs, n.super.Stop(ctx, agentName(i), stopGrace))
 	}
 	for i := range n.Providers {
-		errs = append(errs, n.purgeProvider(ctx, i))
+		errs = append(errs, n.clearProvider(ctx, i))
 		progress(fmt.Sprintf("provider %d stopped", i))
 	}
 	for i := range n.Validators {

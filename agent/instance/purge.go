@@ -13,7 +13,13 @@ import (
 const purgeWait = 20 * time.Second
 
 // Purge removes all that a dead instance left on the host, its data included. ErrRunning when it is alive.
-func Purge(ctx context.Context, id ID) error {
+func Purge(ctx context.Context, id ID) error { return purgeDead(ctx, id, false) }
+
+// Clear removes all that a dead instance left on the host but its data, as a restart of the machine would: its next
+// process brings everything back. ErrRunning when it is alive.
+func Clear(ctx context.Context, id ID) error { return purgeDead(ctx, id, true) }
+
+func purgeDead(ctx context.Context, id ID, keepData bool) error {
 	f, err := lockRecord(id, 0)
 	if errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("purge: no instance %s is registered in %s: %w", id, RunRoot, err)
@@ -26,10 +32,15 @@ func Purge(ctx context.Context, id ID) error {
 	if err != nil {
 		return err
 	}
-	return purge(ctx, r)
+	return purge(ctx, r, keepData)
 }
 
-// PurgeDead purges the ephemeral instances that no process holds and names them. Others are never touched.
+// DeadFor is how long an instance must be dead before PurgeDead takes it: an agent that is being restarted, by its
+// supervisor or by a test that kills it on purpose, keeps its containers.
+const DeadFor = time.Minute
+
+// PurgeDead purges the ephemeral instances that no process has held for DeadFor and names them. Others are never
+// touched.
 func PurgeDead(ctx context.Context) ([]ID, error) {
 	records, err := List()
 	if err != nil {
@@ -38,7 +49,7 @@ func PurgeDead(ctx context.Context) ([]ID, error) {
 	var purged []ID
 	var errs []error
 	for _, r := range records {
-		if r.Alive || !r.Ephemeral {
+		if r.Alive || !r.Ephemeral || time.Since(r.SeenAt) < DeadFor {
 			continue
 		}
 		err := Purge(ctx, r.ID)
@@ -57,12 +68,12 @@ func PurgeDead(ctx context.Context) ([]ID, error) {
 // Purge removes all that the held instance made, and lets go of it. The caller has stopped using it.
 func (h *Held) Purge(ctx context.Context) error {
 	defer h.file.Close()
-	return purge(ctx, h.Record)
+	return purge(ctx, h.Record, false)
 }
 
 // purge goes from what moves to what lies still: processes, mounts, loop devices, rules, links, cgroups, files. It
 // goes on after an error, so that one stuck thing does not keep the rest.
-func purge(ctx context.Context, r Record) error {
+func purge(ctx context.Context, r Record, keepData bool) error {
 	ctx, cancel := context.WithTimeout(ctx, purgeWait)
 	defer cancel()
 	data := ""
@@ -84,7 +95,7 @@ func purge(ctx context.Context, r Record) error {
 	if len(errs) > 0 {
 		return errors.Join(errs...) // files stay, so that the purge can be tried again
 	}
-	if data != "" {
+	if data != "" && !keepData {
 		step("delete data", os.RemoveAll(data))
 	}
 	step("delete run directory", os.RemoveAll(r.ID.RunDir()))

@@ -15,7 +15,7 @@ import (
 
 func purgeCommand() *cobra.Command {
 	var id string
-	var dead, list bool
+	var dead, list, keepData bool
 	cmd := &cobra.Command{
 		Use:   "purge",
 		Short: "Remove all that a stopped agent left on this machine",
@@ -37,16 +37,18 @@ or all ephemeral ones that died. A running agent is never touched.`,
 				if err != nil {
 					return err
 				}
-				return purgeOne(cmd, parsed)
+				return purgeOne(cmd, parsed, keepData)
 			default:
-				return purgeOwn(cmd)
+				return purgeOwn(cmd, keepData)
 			}
 		},
 	}
 	cmd.Flags().StringVar(&id, "instance", "", "instance to purge, 8 hex digits")
 	cmd.Flags().BoolVar(&dead, "dead", false, "purge the ephemeral instances whose agents died")
 	cmd.Flags().BoolVar(&list, "list", false, "list the instances of this machine")
+	cmd.Flags().BoolVar(&keepData, "keep-data", false, "keep images and records: the next start brings everything back, as after a restart of the machine")
 	cmd.MarkFlagsMutuallyExclusive("instance", "dead", "list")
+	cmd.MarkFlagsMutuallyExclusive("keep-data", "dead")
 	return withSettings(cmd)
 }
 
@@ -83,7 +85,7 @@ func purgeDead(cmd *cobra.Command) error {
 }
 
 // purgeOwn purges what was run from this home folder; nothing there is no error.
-func purgeOwn(cmd *cobra.Command) error {
+func purgeOwn(cmd *cobra.Command, keepData bool) error {
 	cfg, err := config.Load(settingsOf(cmd))
 	if err != nil {
 		return err
@@ -96,15 +98,19 @@ func purgeOwn(cmd *cobra.Command) error {
 		if r.StateDir != cfg.StateDir {
 			continue
 		}
-		if err := purgeOne(cmd, r.ID); err != nil {
+		if err := purgeOne(cmd, r.ID, keepData); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func purgeOne(cmd *cobra.Command, id instance.ID) error {
-	err := instance.Purge(cmd.Context(), id)
+func purgeOne(cmd *cobra.Command, id instance.ID, keepData bool) error {
+	remove := instance.Purge
+	if keepData {
+		remove = instance.Clear
+	}
+	err := remove(cmd.Context(), id)
 	switch {
 	case errors.Is(err, instance.ErrRunning):
 		return fault.New("instance "+string(id)+" can not be purged", err, "stop its souk-agent first")
