@@ -48,7 +48,7 @@ type bookProvider struct {
 	exposures []types.Exposure
 }
 
-// readBook reads at most limit active offers with ids above after.
+// readBook reads at most limit active offers with ids above after. One that cannot be read is left out.
 func (k *Keeper) readBook(ctx context.Context, after uint64, limit int) (*book, error) {
 	params, err := k.provider.GetParams(ctx)
 	if err != nil {
@@ -64,19 +64,19 @@ func (k *Keeper) readBook(ctx context.Context, after uint64, limit int) (*book, 
 	}
 	for _, id := range ids {
 		b.last = id
-		offer, err := k.getOffer(ctx, id)
-		if err != nil {
-			return nil, err
-		}
-		if err := k.readInto(ctx, b, offer); err != nil {
-			return nil, err
+		if err := k.readInto(ctx, b, id); err != nil {
+			k.logger(ctx).Error("offer left out of clearing", "offer", id, "err", err)
 		}
 	}
 	return b, nil
 }
 
 // readInto adds an offer, unless its provider takes no leases.
-func (k *Keeper) readInto(ctx context.Context, b *book, offer types.Offer) error {
+func (k *Keeper) readInto(ctx context.Context, b *book, id uint64) error {
+	offer, err := k.getOffer(ctx, id)
+	if err != nil {
+		return err
+	}
 	operator, err := k.operator(offer.Provider)
 	if err != nil {
 		return err

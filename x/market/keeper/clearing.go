@@ -112,7 +112,8 @@ func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, now uint64) err
 }
 
 // readBids reads new bids, at most half of the limit while a sweep is under way, and the next resting bids of the sweep.
-// It moves the cursors behind them. swept tells that the sweep has read the last resting bid.
+// It moves the cursors behind them. swept tells that the sweep has read the last resting bid. A bid that cannot be read
+// is left out.
 func (k *Keeper) readBids(ctx context.Context, turn *types.Clearing, next uint64, limit int) ([]types.Bid, bool, error) {
 	resting := turn.NextBid // new bids are from here on, resting ones below
 	newLimit := limit
@@ -140,11 +141,14 @@ func (k *Keeper) readBids(ctx context.Context, turn *types.Clearing, next uint64
 		ids, swept = append(ids, old...), !more
 	}
 
-	bids := make([]types.Bid, len(ids))
-	for i, id := range ids {
-		if bids[i], err = k.getBid(ctx, id); err != nil {
-			return nil, false, err
+	bids := make([]types.Bid, 0, len(ids))
+	for _, id := range ids {
+		bid, err := k.getBid(ctx, id)
+		if err != nil {
+			k.logger(ctx).Error("bid left out of clearing", "bid", id, "err", err)
+			continue
 		}
+		bids = append(bids, bid)
 	}
 	return bids, swept, nil
 }

@@ -19,3 +19,8 @@ func (k *Keeper) BreakOffer(ctx context.Context, id uint64) (types.Offer, error)
 func (k *Keeper) MendOffer(ctx context.Context, id uint64, offer types.Offer) error {
 	return k.offers.Set(ctx, id, offer)
 }
+
+// LiveLeases returns the live leases of a deployment.
+func (k *Keeper) LiveLeases(ctx context.Context, deployment uint64) ([]types.Lease, error) {
+	return k.liveLeasesOf(ctx, deployment)
+}

@@ -102,11 +102,7 @@ func (k *Keeper) noteMiss(ctx context.Context, provider sdk.AccAddress, id, at u
 	if err != nil {
 		return err
 	}
-	offer.MissedAcks = slices.DeleteFunc(offer.MissedAcks, func(second uint64) bool { return second+secondsPerDay <= at })
-	offer.MissedAcks = append(offer.MissedAcks, at)
-	if extra := len(offer.MissedAcks) - int(params.MissedAcks); extra > 0 {
-		offer.MissedAcks = offer.MissedAcks[extra:]
-	}
+	offer.MissedAcks = lastMisses(offer.MissedAcks, at, int(params.MissedAcks))
 	if len(offer.MissedAcks) < int(params.MissedAcks) || offer.State != types.OfferState_OFFER_STATE_ACTIVE {
 		return k.writeOffer(ctx, provider, offer)
 	}
@@ -115,4 +111,14 @@ func (k *Keeper) noteMiss(ctx context.Context, provider sdk.AccAddress, id, at u
 		return err
 	}
 	return emit(ctx, types.NewEventOfferChanged(offer))
+}
+
+// lastMisses adds a second to those of earlier misses, and forgets what is more than a day older than the latest, or one
+// too many. A deadline that is processed late may lie before a miss that is noted already.
+func lastMisses(seconds []uint64, at uint64, limit int) []uint64 {
+	seconds = append(slices.Clone(seconds), at)
+	slices.Sort(seconds)
+	latest := seconds[len(seconds)-1]
+	seconds = slices.DeleteFunc(seconds, func(second uint64) bool { return second+secondsPerDay <= latest })
+	return seconds[max(0, len(seconds)-limit):]
 }
