@@ -8,11 +8,6 @@ import (
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
-// costed is a source whose items differ in work. The cost of the first item counts against the block's cap.
-type costed interface {
-	nextCost(ctx sdk.Context) (uint32, error)
-}
-
 // deadline is the first item of a source.
 type deadline struct {
 	source types.DeadlineSource
@@ -24,6 +19,7 @@ type deadline struct {
 // its queue, the rest waits for the next block: time must not run past it.
 func (k *Keeper) processDeadlines(ctx sdk.Context, clock types.Clock, limit uint32) uint64 {
 	now, frontier := clock.Now(), clock.Frontier
+	ctx, progress := types.WithProgress(ctx)
 	for used := uint32(0); ; {
 		next, found, err := k.earliest(ctx)
 		if err != nil {
@@ -38,12 +34,12 @@ func (k *Keeper) processDeadlines(ctx sdk.Context, clock types.Clock, limit uint
 		if used >= limit {
 			return frontier
 		}
-		cost, err := k.processDeadline(at(ctx, frontier), next)
+		id, err := k.processDeadline(at(ctx, frontier), next)
 		if err != nil {
 			k.logger(ctx).Error("deadlines stall", "source", next.source.Name(), "second", next.second, "err", err)
 			return frontier
 		}
-		used += cost
+		used += progress.Done(next.source.Name(), types.Item{Second: next.second, ID: id})
 	}
 }
 
@@ -66,36 +62,25 @@ func (k *Keeper) earliest(ctx sdk.Context) (first deadline, found bool, err erro
 	return first, found, nil
 }
 
-// processDeadline processes one item in a context of its own. One that fails leaves nothing behind but its entry in
-// quarantine. It returns the work done.
-func (k *Keeper) processDeadline(ctx sdk.Context, next deadline) (uint32, error) {
-	cost, err := nextCost(ctx, next.source)
-	if err != nil {
-		return 0, err
-	}
-	failure := k.isolate(ctx, func(ctx sdk.Context) error {
-		_, err := next.source.ProcessNext(ctx)
+// processDeadline processes one item in a context of its own, and returns its id. One that fails leaves nothing behind
+// but its entry in quarantine.
+func (k *Keeper) processDeadline(ctx sdk.Context, next deadline) (id uint64, err error) {
+	failure := k.isolate(ctx, func(ctx sdk.Context) (err error) {
+		id, err = next.source.ProcessNext(ctx)
 		return err
 	})
 	if failure == nil {
-		return cost, nil
+		return id, nil
 	}
-	return cost, k.isolate(ctx, func(ctx sdk.Context) error {
-		id, err := next.source.Quarantine(ctx)
-		if err != nil {
+	err = k.isolate(ctx, func(ctx sdk.Context) (err error) {
+		if id, err = next.source.Quarantine(ctx); err != nil {
 			return fmt.Errorf("quarantine after %q: %w", failure, err)
 		}
 		return k.addQuarantined(ctx, types.Quarantined{
 			Source: next.source.Name(), Id: id, Second: next.second, Error: brief(failure),
 		})
 	})
-}
-
-func nextCost(ctx sdk.Context, source types.DeadlineSource) (uint32, error) {
-	if c, ok := source.(costed); ok {
-		return c.nextCost(ctx)
-	}
-	return 1, nil
+	return id, err
 }
 
 // isolate runs f in a cache context that is written only if f succeeds.

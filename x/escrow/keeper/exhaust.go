@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	sdk "github.com/cosmos/cosmos-sdk/types"
+	"cosmossdk.io/collections"
 
 	"github.com/souk-network/souk/x/escrow/types"
 )
@@ -12,10 +12,7 @@ import (
 // zeroSource is escrow's own queue of deadlines: the zero seconds of accounts.
 type zeroSource struct{ *Keeper }
 
-var (
-	_ types.DeadlineSource = zeroSource{}
-	_ costed               = zeroSource{}
-)
+var _ types.DeadlineSource = zeroSource{}
 
 func (zeroSource) Name() string { return types.ZeroSource }
 
@@ -26,25 +23,25 @@ func (z zeroSource) NextDeadline(ctx context.Context) (uint64, bool, error) {
 
 // ProcessNext ends the account whose money ran out first.
 func (z zeroSource) ProcessNext(ctx context.Context) (uint64, error) {
-	id, err := z.mustFirst(ctx)
+	account, streams, err := z.stopFirst(ctx)
 	if err != nil {
 		return 0, err
 	}
-	account, err := z.stopAccount(ctx, id)
-	if err != nil {
-		return id, err
-	}
-	return id, z.endAccount(ctx, account)
+	return account.Id, z.endAccount(ctx, account, streams)
 }
 
 // Quarantine stops the money of the account all the same; only its streams' hooks and its refund wait.
 func (z zeroSource) Quarantine(ctx context.Context) (uint64, error) {
-	id, err := z.mustFirst(ctx)
+	account, streams, err := z.stopFirst(ctx)
 	if err != nil {
 		return 0, err
 	}
-	_, err = z.stopAccount(ctx, id)
-	return id, err
+	for _, stream := range streams {
+		if err := z.openStreams.Set(ctx, stream.Id, packStream(stream)); err != nil {
+			return 0, fmt.Errorf("write stream %d: %w", stream.Id, err)
+		}
+	}
+	return account.Id, nil
 }
 
 // Retry ends an account that was stopped; one that was closed in the meantime needs nothing more.
@@ -59,25 +56,33 @@ func (z zeroSource) Retry(ctx context.Context, id uint64) error {
 	if account.ExhaustedAt == 0 {
 		return types.ErrBroken.Wrapf("account %d is in quarantine and not stopped", id)
 	}
-	return z.endAccount(ctx, account)
+	streams, err := z.openStreamsOf(ctx, id)
+	if err != nil {
+		return err
+	}
+	return z.endAccount(ctx, account, streams)
 }
 
-// nextCost is one more than the streams that end with the account.
-func (z zeroSource) nextCost(ctx sdk.Context) (uint32, error) {
-	id, err := z.mustFirst(ctx)
+// stopFirst stops the account whose money ran out first.
+func (k *Keeper) stopFirst(ctx context.Context) (types.Account, []types.Stream, error) {
+	_, id, found, err := k.first(ctx)
 	if err != nil {
-		return 0, err
+		return types.Account{}, nil, err
 	}
-	account, err := z.Account(ctx, id)
-	if err != nil {
-		return 0, err
+	if !found {
+		return types.Account{}, nil, types.ErrAccountNotFound.Wrap("no account is due")
 	}
-	return 1 + account.Streams, nil
+	return k.stopAccount(ctx, id)
 }
 
-// first returns the earliest zero second and its account.
+// first returns the earliest zero second and its account. Whatever a deadline does, it never moves a zero second to its
+// own second or before: so the search may start at the item that was dealt with last.
 func (k *Keeper) first(ctx context.Context) (second, id uint64, found bool, err error) {
-	iterator, err := k.zeroSeconds.Iterate(ctx, nil)
+	from := new(collections.Range[collections.Pair[uint64, uint64]])
+	if last, ok := types.LastItem(ctx, types.ZeroSource); ok {
+		from = from.StartInclusive(collections.Join(last.Second, last.ID))
+	}
+	iterator, err := k.zeroSeconds.Iterate(ctx, from)
 	if err != nil {
 		return 0, 0, false, fmt.Errorf("walk zero seconds: %w", err)
 	}
@@ -92,49 +97,34 @@ func (k *Keeper) first(ctx context.Context) (second, id uint64, found bool, err 
 	return key.K1(), key.K2(), true, nil
 }
 
-func (k *Keeper) mustFirst(ctx context.Context) (uint64, error) {
-	_, id, found, err := k.first(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if !found {
-		return 0, types.ErrAccountNotFound.Wrap("no account is due")
-	}
-	return id, nil
-}
-
-// stopAccount stops all streams of an account at its zero second, together, and latches that second. The streams stay
-// filed as open until endAccount has told the hooks.
-func (k *Keeper) stopAccount(ctx context.Context, id uint64) (types.Account, error) {
+// stopAccount stops all streams of an account at its zero second, together, and latches that second. It returns the
+// streams with their end, which is not yet written: endAccount files them as closed, or Quarantine leaves them among the
+// open ones until the hooks can be told.
+func (k *Keeper) stopAccount(ctx context.Context, id uint64) (types.Account, []types.Stream, error) {
 	account, err := k.Account(ctx, id)
 	if err != nil {
-		return types.Account{}, err
+		return types.Account{}, nil, err
 	}
 	streams, err := k.openStreamsOf(ctx, id)
 	if err != nil {
-		return types.Account{}, err
+		return types.Account{}, nil, err
 	}
+	types.Weigh(ctx, 1+uint32(len(streams)))
 	account.ExhaustedAt = account.ZeroAt
 	books := booksOf(account)
-	for _, stream := range streams {
-		stream.ClosedAt = account.ExhaustedAt
-		books.Outflow = books.Outflow.Stop(stream.Rate, stream.ClosedAt)
-		if err := k.stopInflow(ctx, stream, account.Denom); err != nil {
-			return types.Account{}, err
-		}
-		if err := k.openStreams.Set(ctx, stream.Id, packStream(stream)); err != nil {
-			return types.Account{}, fmt.Errorf("write stream %d: %w", stream.Id, err)
+	for i := range streams {
+		streams[i].ClosedAt = account.ExhaustedAt
+		books.Outflow = books.Outflow.Stop(streams[i].Rate, streams[i].ClosedAt)
+		if err := k.stopInflow(ctx, streams[i], account.Denom); err != nil {
+			return types.Account{}, nil, err
 		}
 	}
-	return k.saveAccount(ctx, account, books.Settle(account.ExhaustedAt))
+	account, err = k.saveAccount(ctx, account, books.Settle(account.ExhaustedAt))
+	return account, streams, err
 }
 
 // endAccount files the stopped streams as closed, tells the hooks, and refunds what is left.
-func (k *Keeper) endAccount(ctx context.Context, account types.Account) error {
-	streams, err := k.openStreamsOf(ctx, account.Id)
-	if err != nil {
-		return err
-	}
+func (k *Keeper) endAccount(ctx context.Context, account types.Account, streams []types.Stream) error {
 	account.Streams = 0
 	if err := k.writeAccount(ctx, account); err != nil {
 		return err
@@ -147,7 +137,7 @@ func (k *Keeper) endAccount(ctx context.Context, account types.Account) error {
 	if err := k.tellExhausted(ctx, account, streams); err != nil {
 		return err
 	}
-	_, err = k.CloseAccount(ctx, account.Id)
+	_, err := k.CloseAccount(ctx, account.Id)
 	return err
 }
 

@@ -28,13 +28,13 @@ func (ackDeadlines) Name() string { return types.AckSource }
 
 // NextDeadline returns the second at which the next acknowledgement is late.
 func (d ackDeadlines) NextDeadline(ctx context.Context) (uint64, bool, error) {
-	key, ok, err := first(ctx, d.k.ackDeadlines)
+	key, ok, err := first(ctx, d.k.ackDeadlines, types.AckSource)
 	return key.K1(), ok, err
 }
 
 // ProcessNext fails the first lease that was not acknowledged.
 func (d ackDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
-	key, err := pop(ctx, d.k.ackDeadlines)
+	key, err := pop(ctx, d.k.ackDeadlines, types.AckSource)
 	if err != nil {
 		return 0, err
 	}
@@ -43,7 +43,7 @@ func (d ackDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
 
 // Quarantine takes the first lease out of the queue. It stays pending and its money stays held.
 func (d ackDeadlines) Quarantine(ctx context.Context) (uint64, error) {
-	key, err := pop(ctx, d.k.ackDeadlines)
+	key, err := pop(ctx, d.k.ackDeadlines, types.AckSource)
 	return key.K2(), err
 }
 
@@ -68,13 +68,13 @@ func (bidDeadlines) Name() string { return types.BidSource }
 
 // NextDeadline returns the second at which the next bid expires.
 func (d bidDeadlines) NextDeadline(ctx context.Context) (uint64, bool, error) {
-	key, ok, err := first(ctx, d.k.bidDeadlines)
+	key, ok, err := first(ctx, d.k.bidDeadlines, types.BidSource)
 	return key.K1(), ok, err
 }
 
 // ProcessNext takes the first expired bid out of the book. The leases that it has go on.
 func (d bidDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
-	key, err := pop(ctx, d.k.bidDeadlines)
+	key, err := pop(ctx, d.k.bidDeadlines, types.BidSource)
 	if err != nil {
 		return 0, err
 	}
@@ -83,7 +83,7 @@ func (d bidDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
 
 // Quarantine takes the first bid out of the queue. It stays in the book.
 func (d bidDeadlines) Quarantine(ctx context.Context) (uint64, error) {
-	key, err := pop(ctx, d.k.bidDeadlines)
+	key, err := pop(ctx, d.k.bidDeadlines, types.BidSource)
 	return key.K2(), err
 }
 
@@ -104,9 +104,14 @@ func (d bidDeadlines) expire(ctx context.Context, id uint64) error {
 	return emit(ctx, types.NewEventBidExpired(bid))
 }
 
-// first returns the first key of a queue.
-func first(ctx context.Context, queue collections.KeySet[pairKey]) (pairKey, bool, error) {
-	iterator, err := queue.Iterate(ctx, nil)
+// first returns the first key of a queue. It looks from the item that this block dealt with last: nothing is ever filed
+// before it.
+func first(ctx context.Context, queue collections.KeySet[pairKey], source string) (pairKey, bool, error) {
+	from := new(collections.Range[pairKey])
+	if last, ok := escrowtypes.LastItem(ctx, source); ok {
+		from = from.StartInclusive(collections.Join(last.Second, last.ID))
+	}
+	iterator, err := queue.Iterate(ctx, from)
 	if err != nil {
 		return pairKey{}, false, fmt.Errorf("look for the first deadline: %w", err)
 	}
@@ -122,8 +127,8 @@ func first(ctx context.Context, queue collections.KeySet[pairKey]) (pairKey, boo
 }
 
 // pop takes the first key out of a queue.
-func pop(ctx context.Context, queue collections.KeySet[pairKey]) (pairKey, error) {
-	key, ok, err := first(ctx, queue)
+func pop(ctx context.Context, queue collections.KeySet[pairKey], source string) (pairKey, error) {
+	key, ok, err := first(ctx, queue, source)
 	if err != nil {
 		return pairKey{}, err
 	}

@@ -33,5 +33,5 @@ var (
 	// ErrBroken: the module's account holds less than the bonds.
 	ErrBroken = errors.Register(ModuleName, 13, "bonds are not covered")
 	// ErrInvalidRequest: a query without what it needs.
-	ErrInvalidRequest = errors.Register(ModuleName, 14, "invalid request")
+	ErrInvalidRequest = errors.RegisterWithGRPCCode(ModuleName, 14, codes.InvalidArgument, "invalid request")
 )
