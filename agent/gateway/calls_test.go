@@ -1,0 +1,212 @@
+package gateway_test
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"connectrpc.com/connect"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+
+	"github.com/souk-network/souk/agent/api"
+	"github.com/souk-network/souk/agent/gateway"
+	"github.com/souk-network/souk/agent/token"
+	"github.com/souk-network/souk/manifest/manifestpb"
+)
+
+func TestInfoNeedsNoToken(t *testing.T) {
+	w := start(t, nil)
+	res, err := w.client("").Info(t.Context(), connect.NewRequest(&api.InfoRequest{}))
+	require.NoError(t, err)
+	require.Equal(t, provider, res.Msg.GetProvider())
+	require.Equal(t, chainID, res.Msg.GetChainId())
+	require.EqualValues(t, 42, res.Msg.GetHeight())
+}
+
+func TestWhoMayNotCall(t *testing.T) {
+	w := start(t, nil)
+	alice, mallory := newTenant(t), newTenant(t)
+	l, envelope := deploy(t, alice, 7, nil)
+	w.agent.put(l)
+	other, _ := deploy(t, mallory, 8, nil)
+	w.agent.put(other)
+	tests := []struct {
+		name   string
+		bearer string
+		lease  uint64
+		want   connect.Code
+	}{
+		{"nobody", "", 7, connect.CodeUnauthenticated},
+		{"garbage", "a.b.c", 7, connect.CodeUnauthenticated},
+		{"an expired token", alice.token(t, 7, func(g *token.Grant) { g.ExpiresAt = time.Now().Add(-time.Minute) }), 7, connect.CodeUnauthenticated},
+		{"a token for another provider", alice.token(t, 7, func(g *token.Grant) { g.Provider = "souk1other" }), 7, connect.CodeUnauthenticated},
+		{"a token for another network", alice.token(t, 7, func(g *token.Grant) { g.ChainID = "souk-1" }), 7, connect.CodeUnauthenticated},
+		{"a token for another lease", alice.token(t, 9, nil), 7, connect.CodePermissionDenied},
+		{"a token for another deployment", alice.token(t, 0, func(g *token.Grant) { g.Deployment = 108 }), 7, connect.CodePermissionDenied},
+		{"a token without the scope", alice.token(t, 7, func(g *token.Grant) { g.Scopes = []token.Scope{token.ScopeStatus} }), 7, connect.CodePermissionDenied},
+		{"another tenant, naming the lease", mallory.token(t, 7, nil), 7, connect.CodePermissionDenied},
+		{"the owner of another lease", mallory.token(t, 8, nil), 7, connect.CodePermissionDenied},
+		{"the owner of a lease that does not exist", alice.token(t, 99, nil), 99, connect.CodeNotFound},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			c := w.client(tt.bearer)
+			_, err := c.SendManifest(t.Context(), connect.NewRequest(&api.SendManifestRequest{Lease: tt.lease, Envelope: envelope}))
+			require.Equal(t, tt.want, connect.CodeOf(err), "%v", err)
+			_, err = c.GetManifest(t.Context(), connect.NewRequest(&api.GetManifestRequest{Lease: tt.lease}))
+			require.Equal(t, tt.want, connect.CodeOf(err), "%v", err)
+			stream, err := c.Logs(t.Context(), connect.NewRequest(&api.LogsRequest{Lease: tt.lease}))
+			require.NoError(t, err)
+			require.False(t, stream.Receive())
+			require.Equal(t, tt.want, connect.CodeOf(stream.Err()), "%v", stream.Err())
+			_ = stream.Close()
+		})
+	}
+	_, err := w.store.Manifest(7)
+	require.Error(t, err, "nothing was stored")
+}
+
+func TestADeploymentsTokenOpensItsLeases(t *testing.T) {
+	w := start(t, nil)
+	alice := newTenant(t)
+	l, envelope := deploy(t, alice, 7, nil)
+	w.agent.put(l)
+	c := w.client(alice.token(t, 0, func(g *token.Grant) { g.Deployment = l.Deployment }))
+	_, err := c.SendManifest(t.Context(), connect.NewRequest(&api.SendManifestRequest{Lease: 7, Envelope: envelope}))
+	require.NoError(t, err)
+}
+
+func TestTheOwnerGetsBackWhatWasSent(t *testing.T) {
+	w := start(t, nil)
+	alice := newTenant(t)
+	l, envelope := deploy(t, alice, 7, nil)
+	w.agent.put(l)
+	c := w.client(alice.token(t, 7, nil))
+	_, err := c.GetManifest(t.Context(), connect.NewRequest(&api.GetManifestRequest{Lease: 7}))
+	require.Equal(t, connect.CodeFailedPrecondition, connect.CodeOf(err))
+	for range 2 {
+		res, err := c.SendManifest(t.Context(), connect.NewRequest(&api.SendManifestRequest{Lease: 7, Envelope: envelope}))
+		require.NoError(t, err)
+		require.Equal(t, l.Revision(), res.Msg.GetRevision())
+		require.Equal(t, "http://web-7.p.localhost:8080", res.Msg.GetAddresses()[0].GetUrl())
+	}
+	require.Equal(t, 2, w.agent.wakes)
+	got, err := c.GetManifest(t.Context(), connect.NewRequest(&api.GetManifestRequest{Lease: 7}))
+	require.NoError(t, err)
+	require.True(t, proto.Equal(envelope, got.Msg.GetEnvelope()))
+}
+
+func TestManifestsThatAreRefused(t *testing.T) {
+	w := start(t, nil)
+	alice := newTenant(t)
+	l, envelope := deploy(t, alice, 7, nil)
+	_, foreign := deploy(t, alice, 8, nil)
+	poor := l
+	poor.ID, poor.Unit[0] = 9, 1
+	w.agent.put(l)
+	w.agent.put(poor)
+	c := w.client(alice.token(t, 0, func(g *token.Grant) { g.Deployment = l.Deployment }))
+	huge := proto.CloneOf(envelope)
+	huge.Group = bytes.Repeat([]byte{1}, 600<<10)
+	beyond := proto.CloneOf(envelope)
+	beyond.Group = bytes.Repeat([]byte{1}, 2<<20)
+	tests := []struct {
+		name     string
+		lease    uint64
+		envelope *manifestpb.Envelope
+		want     connect.Code
+	}{
+		{"none", 7, nil, connect.CodeInvalidArgument},
+		{"another hash", 7, foreign, connect.CodeInvalidArgument},
+		{"more than the lease pays for", 9, envelope, connect.CodeInvalidArgument},
+		{"too large a group", 7, huge, connect.CodeInvalidArgument},
+		{"beyond any message", 7, beyond, connect.CodeResourceExhausted},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := c.SendManifest(t.Context(), connect.NewRequest(&api.SendManifestRequest{Lease: tt.lease, Envelope: tt.envelope}))
+			require.Equal(t, tt.want, connect.CodeOf(err), "%v", err)
+		})
+	}
+}
+
+func TestHeadersAreBounded(t *testing.T) {
+	w := start(t, nil)
+	r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+w.address+"/v2/", nil)
+	require.NoError(t, err)
+	r.Header.Set("Authorization", "Bearer "+strings.Repeat("a", 64<<10))
+	resp, err := w.http.Do(r)
+	if err == nil { // HTTP/2 resets instead of answering
+		defer resp.Body.Close()
+		require.GreaterOrEqual(t, resp.StatusCode, 400)
+	}
+}
+
+func TestWhenTheNodeIsDownCallersAreToldToComeBack(t *testing.T) {
+	w := start(t, nil)
+	w.agent.down = true
+	_, err := w.client(newTenant(t).token(t, 7, nil)).Status(t.Context(), connect.NewRequest(&api.StatusRequest{Lease: 7}))
+	require.Equal(t, connect.CodeUnavailable, connect.CodeOf(err))
+}
+
+func TestTheKeyStaysTheSame(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "tls.key")
+	first, err := gateway.LoadKey(path)
+	require.NoError(t, err)
+	again, err := gateway.LoadKey(path)
+	require.NoError(t, err)
+	require.True(t, first.Equal(again))
+}
+
+func TestABusyPortSaysWhatToDo(t *testing.T) {
+	w := start(t, nil)
+	_, err := gateway.Listen(w.address)
+	require.ErrorContains(t, err, w.address)
+}
+
+// A workload is pushed, sent, started, reached and read from, all over the wire.
+func TestTheWholeWay(t *testing.T) {
+	rt := realRuntime(t)
+	w := start(t, rt)
+	alice := newTenant(t)
+	image := serving(t)
+	l, envelope := deploy(t, alice, 7, image)
+	w.agent.put(l)
+	bearer := alice.token(t, 7, nil)
+	c := w.client(bearer)
+	status := func() *api.StatusResponse {
+		res, err := c.Status(t.Context(), connect.NewRequest(&api.StatusRequest{Lease: 7}))
+		require.NoError(t, err)
+		return res.Msg
+	}
+	require.Equal(t, api.LeaseStage_LEASE_STAGE_AWAITING_MANIFEST, status().GetStage())
+	_, err := c.SendManifest(t.Context(), connect.NewRequest(&api.SendManifestRequest{Lease: 7, Envelope: envelope}))
+	require.NoError(t, err)
+	require.Equal(t, api.LeaseStage_LEASE_STAGE_STARTING, status().GetStage())
+	require.Contains(t, status().GetMessage(), "hello:1")
+	w.push(t, bearer, "7/hello:1", image)
+	require.NotContains(t, status().GetMessage(), "to be pushed")
+	applyLease(t, w, l)
+	require.Eventually(t, func() bool { return status().GetReady() }, 30*time.Second, 50*time.Millisecond)
+
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	stream, err := c.Logs(ctx, connect.NewRequest(&api.LogsRequest{Lease: 7, Follow: true}))
+	require.NoError(t, err)
+	require.True(t, stream.Receive(), "%v", stream.Err())
+	require.NotEmpty(t, stream.Msg().GetLine())
+	require.NoError(t, stream.Close())
+
+	brief := w.client(alice.token(t, 7, func(g *token.Grant) { g.ExpiresAt = time.Now().Add(2 * time.Second) }))
+	stream, err = brief.Logs(ctx, connect.NewRequest(&api.LogsRequest{Lease: 7, Follow: true}))
+	require.NoError(t, err)
+	for stream.Receive() { // until the token expires
+	}
+	require.Equal(t, connect.CodeUnauthenticated, connect.CodeOf(stream.Err()))
+	require.NoError(t, stream.Close())
+}
