@@ -57,12 +57,12 @@ func TestWhatNobodyCanServeIsSaidBeforeAnythingIsSpent(t *testing.T) {
 	content, err := os.ReadFile(fitting)
 	require.NoError(t, err)
 	for dimension, change := range map[string]struct{ old, new string }{
-		"CPU":    {"cpus: 0.1", "cpus: 1000"},
-		"memory": {"mem_limit: 32m", "mem_limit: 900000g"},
-		"disk":   {"storage: 64MiB", "storage: 900000GiB"},
-		"egress": {"egress: 1", "egress: 300000"},
-		"label":  {"regions: [eu-west]", "regions: [atlantis]"},
-		"ask":    {"egress: 1", "cap: 0.000001"},
+		"cpu":     {"cpus: 0.1", "cpus: 1000"},
+		"memory":  {"mem_limit: 32m", "mem_limit: 900g"},
+		"storage": {"storage: 64MiB", "storage: 90000GiB"},
+		"egress":  {"egress: 1", "egress: 300000"},
+		"label":   {"regions: [eu-west]", "regions: [atlantis]"},
+		"ask":     {"egress: 1", "cap: 0.000001"},
 	} {
 		require.Contains(t, string(content), change.old)
 		r := x.do(t, "up", "-y", x.write(t, "changed", strings.Replace(string(content), change.old, change.new, 1)))
