@@ -62,7 +62,11 @@ func (k *Keeper) OpenAccount(ctx context.Context, owner sdk.AccAddress, deposit 
 // Deposit moves coins of the depositor into an account. What a stranger deposits is a gift to the owner. It returns the
 // zero second that follows, 0 while nothing is drawn.
 func (k *Keeper) Deposit(ctx context.Context, id uint64, depositor sdk.AccAddress, amount sdk.Coin) (uint64, error) {
-	account, now, err := k.liveAccount(ctx, id)
+	now, err := k.Now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	account, err := k.liveAccount(ctx, id, now)
 	if err != nil {
 		return 0, err
 	}
@@ -192,26 +196,27 @@ func (k *Keeper) Account(ctx context.Context, id uint64) (types.Account, error) 
 	return unpackAccount(id, account), nil
 }
 
-// liveAccount returns an account that can be drawn on now, with the second of now. One that is due, because blocks have
-// more deadlines than they may process, is refused until it is processed: so nothing depends on that delay.
-func (k *Keeper) liveAccount(ctx context.Context, id uint64) (types.Account, uint64, error) {
+// liveAccount returns an account that can be drawn on now. One that is due, because blocks have more deadlines than they
+// may process, is refused until it is processed: so nothing depends on that delay.
+func (k *Keeper) liveAccount(ctx context.Context, id, now uint64) (types.Account, error) {
 	account, err := k.Account(ctx, id)
 	if err != nil {
-		return types.Account{}, 0, err
+		return types.Account{}, err
 	}
-	now, err := k.Now(ctx)
-	if err != nil {
-		return types.Account{}, 0, err
-	}
+	return account, checkLive(account, now)
+}
+
+// checkLive refuses an account that cannot be drawn on.
+func checkLive(account types.Account, now uint64) error {
 	switch {
 	case account.State == types.AccountState_ACCOUNT_STATE_CLOSED:
-		return types.Account{}, 0, types.ErrAccountClosed.Wrapf("account %d", id)
+		return types.ErrAccountClosed.Wrapf("account %d", account.Id)
 	case account.ExhaustedAt != 0:
-		return types.Account{}, 0, types.ErrExhausted.Wrapf("account %d, at second %d", id, account.ExhaustedAt)
+		return types.ErrExhausted.Wrapf("account %d, at second %d", account.Id, account.ExhaustedAt)
 	case due(account, now):
-		return types.Account{}, 0, types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
+		return types.ErrBehind.Wrapf("account %d, zero second %d", account.Id, account.ZeroAt)
 	}
-	return account, now, nil
+	return nil
 }
 
 // due tells that the funds of an account ended at or before now and this was not processed yet.

@@ -11,7 +11,11 @@ import (
 // EndAccount closes all open streams of an account now, and then the account as CloseAccount does: the same as closing
 // them one by one, with one write of the account for all. Nothing may be held. It takes O(streams).
 func (k *Keeper) EndAccount(ctx context.Context, id uint64) (sdk.Coin, error) {
-	account, now, err := k.endableAccount(ctx, id)
+	clock, now, err := k.present(ctx)
+	if err != nil {
+		return sdk.Coin{}, err
+	}
+	account, err := k.endableAccount(ctx, id, now)
 	if err != nil {
 		return sdk.Coin{}, err
 	}
@@ -24,7 +28,7 @@ func (k *Keeper) EndAccount(ctx context.Context, id uint64) (sdk.Coin, error) {
 		if stream.ClosedAt == 0 { // else its account is exhausted and in quarantine
 			stream.ClosedAt = now
 			books.Outflow = books.Outflow.Stop(stream.Rate, now)
-			if err := k.stopInflow(ctx, stream, account.Denom); err != nil {
+			if err := k.stopInflow(ctx, clock, stream, account.Denom); err != nil {
 				return sdk.Coin{}, err
 			}
 		}
@@ -39,23 +43,19 @@ func (k *Keeper) EndAccount(ctx context.Context, id uint64) (sdk.Coin, error) {
 	return k.refundAll(ctx, account, books, now)
 }
 
-// endableAccount returns an account that is not closed, not due, and holds nothing, with the second of now.
-func (k *Keeper) endableAccount(ctx context.Context, id uint64) (types.Account, uint64, error) {
+// endableAccount returns an account that is not closed, not due, and holds nothing.
+func (k *Keeper) endableAccount(ctx context.Context, id, now uint64) (types.Account, error) {
 	account, err := k.Account(ctx, id)
 	if err != nil {
-		return types.Account{}, 0, err
-	}
-	now, err := k.Now(ctx)
-	if err != nil {
-		return types.Account{}, 0, err
+		return types.Account{}, err
 	}
 	switch {
 	case account.State == types.AccountState_ACCOUNT_STATE_CLOSED:
-		return types.Account{}, 0, types.ErrAccountClosed.Wrapf("account %d", id)
+		return types.Account{}, types.ErrAccountClosed.Wrapf("account %d", id)
 	case due(account, now):
-		return types.Account{}, 0, types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
+		return types.Account{}, types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
 	case !account.Held.IsZero():
-		return types.Account{}, 0, types.ErrAccountBusy.Wrapf("account %d: %s grains held", id, account.Held)
+		return types.Account{}, types.ErrAccountBusy.Wrapf("account %d: %s grains held", id, account.Held)
 	}
-	return account, now, nil
+	return account, nil
 }

@@ -27,7 +27,7 @@ func (z zeroSource) ProcessNext(ctx context.Context) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	return account.Id, z.endAccount(ctx, account, streams)
+	return account.Id, z.finishAccount(ctx, account, streams)
 }
 
 // Quarantine stops the money of the account all the same; only its streams' hooks and its refund wait.
@@ -60,7 +60,7 @@ func (z zeroSource) Retry(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
-	return z.endAccount(ctx, account, streams)
+	return z.finishAccount(ctx, account, streams)
 }
 
 // stopFirst stops the account whose money ran out first.
@@ -98,7 +98,7 @@ func (k *Keeper) first(ctx context.Context) (second, id uint64, found bool, err 
 }
 
 // stopAccount stops all streams of an account at its zero second, together, and latches that second. It returns the
-// streams with their end, which is not yet written: endAccount files them as closed, or Quarantine leaves them among the
+// streams with their end, which is not yet written: finishAccount files them as closed, or Quarantine leaves them among the
 // open ones until the hooks can be told.
 func (k *Keeper) stopAccount(ctx context.Context, id uint64) (types.Account, []types.Stream, error) {
 	account, err := k.Account(ctx, id)
@@ -109,13 +109,17 @@ func (k *Keeper) stopAccount(ctx context.Context, id uint64) (types.Account, []t
 	if err != nil {
 		return types.Account{}, nil, err
 	}
+	clock, err := k.Clock(ctx)
+	if err != nil {
+		return types.Account{}, nil, err
+	}
 	types.Weigh(ctx, 1+uint32(len(streams)))
 	account.ExhaustedAt = account.ZeroAt
 	books := booksOf(account)
 	for i := range streams {
 		streams[i].ClosedAt = account.ExhaustedAt
 		books.Outflow = books.Outflow.Stop(streams[i].Rate, streams[i].ClosedAt)
-		if err := k.stopInflow(ctx, streams[i], account.Denom); err != nil {
+		if err := k.stopInflow(ctx, clock, streams[i], account.Denom); err != nil {
 			return types.Account{}, nil, err
 		}
 	}
@@ -123,8 +127,8 @@ func (k *Keeper) stopAccount(ctx context.Context, id uint64) (types.Account, []t
 	return account, streams, err
 }
 
-// endAccount files the stopped streams as closed, tells the hooks, and refunds what is left.
-func (k *Keeper) endAccount(ctx context.Context, account types.Account, streams []types.Stream) error {
+// finishAccount files the stopped streams as closed, tells the hooks, and refunds what is left.
+func (k *Keeper) finishAccount(ctx context.Context, account types.Account, streams []types.Stream) error {
 	account.Streams = 0
 	if err := k.writeAccount(ctx, account); err != nil {
 		return err

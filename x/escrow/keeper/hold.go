@@ -24,7 +24,11 @@ func (k *Keeper) Hold(ctx context.Context, id, rate, ackWindowSeconds uint64) (m
 	if ackWindowSeconds > maxSpanSeconds {
 		return math.Int{}, types.ErrInvalidSecond.Wrapf("ack window of %d s", ackWindowSeconds)
 	}
-	account, now, err := k.liveAccount(ctx, id)
+	now, err := k.Now(ctx)
+	if err != nil {
+		return math.Int{}, err
+	}
+	account, err := k.liveAccount(ctx, id, now)
 	if err != nil {
 		return math.Int{}, err
 	}
@@ -80,6 +84,10 @@ func (k *Keeper) PayHold(
 	if seconds > maxSpanSeconds {
 		return types.ErrInvalidSecond.Wrapf("a hold of %d s", seconds)
 	}
+	clock, now, err := k.present(ctx)
+	if err != nil {
+		return err
+	}
 	account, err := k.Account(ctx, id)
 	if err != nil {
 		return err
@@ -87,8 +95,7 @@ func (k *Keeper) PayHold(
 	if account.ExhaustedAt != 0 {
 		return nil
 	}
-	account, now, err := k.liveAccount(ctx, id)
-	if err != nil {
+	if err := checkLive(account, now); err != nil {
 		return err
 	}
 
@@ -102,7 +109,7 @@ func (k *Keeper) PayHold(
 		return err
 	}
 	pay := func(l ledger.Line) ledger.Line { return l.Shift(paid) }
-	if err := k.record(ctx, payee, account.Denom, ledger.Hold, now, pay); err != nil {
+	if err := k.record(ctx, clock, payee, account.Denom, ledger.Hold, now, pay); err != nil {
 		return err
 	}
 	text, err := k.text(payee)

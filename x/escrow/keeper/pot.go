@@ -16,13 +16,9 @@ import (
 
 // record applies an event of the given second to what a payee earns in a denom.
 func (k *Keeper) record(
-	ctx context.Context, payee sdk.AccAddress, denom string, kind ledger.Kind, second uint64,
+	ctx context.Context, clock types.Clock, payee sdk.AccAddress, denom string, kind ledger.Kind, second uint64,
 	change func(ledger.Line) ledger.Line,
 ) error {
-	clock, err := k.Clock(ctx)
-	if err != nil {
-		return err
-	}
 	pot, err := k.currentPot(ctx, clock, payee, denom)
 	if err != nil {
 		return err

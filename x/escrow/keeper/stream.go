@@ -25,7 +25,11 @@ func (k *Keeper) OpenStream(
 	if err != nil {
 		return 0, err
 	}
-	account, now, err := k.liveAccount(ctx, id)
+	clock, now, err := k.present(ctx)
+	if err != nil {
+		return 0, err
+	}
+	account, err := k.liveAccount(ctx, id, now)
 	if err != nil {
 		return 0, err
 	}
@@ -48,7 +52,7 @@ func (k *Keeper) OpenStream(
 		return 0, err
 	}
 	start := func(l ledger.Line) ledger.Line { return l.Start(rate, now) }
-	if err := k.record(ctx, payee, account.Denom, ledgerKind(kind), now, start); err != nil {
+	if err := k.record(ctx, clock, payee, account.Denom, ledgerKind(kind), now, start); err != nil {
 		return 0, err
 	}
 	if err := k.openStreams.Set(ctx, stream.Id, packStream(stream)); err != nil {
@@ -79,7 +83,7 @@ func (k *Keeper) CloseStream(ctx context.Context, id, at uint64) error {
 	if at > now {
 		return types.ErrInvalidSecond.Wrapf("close stream %d at %d, in the future of %d", id, at, now)
 	}
-	account, _, err := k.liveAccount(ctx, stream.Account)
+	account, err := k.liveAccount(ctx, stream.Account, now)
 	if err != nil {
 		return err
 	}
@@ -91,7 +95,7 @@ func (k *Keeper) CloseStream(ctx context.Context, id, at uint64) error {
 	if _, err := k.saveAccount(ctx, account, books.Settle(now)); err != nil {
 		return err
 	}
-	if err := k.stopInflow(ctx, stream, account.Denom); err != nil {
+	if err := k.stopInflow(ctx, clock, stream, account.Denom); err != nil {
 		return err
 	}
 	return k.fileClosed(ctx, stream)
@@ -134,13 +138,13 @@ func (k *Keeper) fileClosed(ctx context.Context, stream types.Stream) error {
 }
 
 // stopInflow takes a stream out of the pot that it pays, at its closed_at.
-func (k *Keeper) stopInflow(ctx context.Context, stream types.Stream, denom string) error {
+func (k *Keeper) stopInflow(ctx context.Context, clock types.Clock, stream types.Stream, denom string) error {
 	payee, err := k.address(stream.Payee)
 	if err != nil {
 		return err
 	}
 	stop := func(l ledger.Line) ledger.Line { return l.Stop(stream.Rate, stream.ClosedAt) }
-	return k.record(ctx, payee, denom, ledgerKind(stream.Kind), stream.ClosedAt, stop)
+	return k.record(ctx, clock, payee, denom, ledgerKind(stream.Kind), stream.ClosedAt, stop)
 }
 
 // Stream returns a stream, open or closed, or ErrStreamNotFound.
