@@ -93,22 +93,29 @@ func (k *Keeper) unsettle(ctx context.Context, provider sdk.AccAddress) error {
 // maxSettled is how many providers' requirements one block tells; more wait for the next one.
 const maxSettled = 1000
 
-// settle tells x/provider the requirements that changed.
+// settle tells x/provider the requirements that changed. All are computed before anything is written: walking a set
+// that is being written to is slow.
 func (k *Keeper) settle(ctx sdk.Context) error {
 	providers, err := k.unsettledProviders(ctx, maxSettled)
 	if err != nil {
 		return err
 	}
-	for _, provider := range providers {
-		err := isolate(ctx, func(ctx sdk.Context) error {
-			required, err := k.requirement(ctx, provider)
-			if err != nil {
-				return err
-			}
-			return k.provider.SetRequirement(ctx, provider, required)
+	required := make([]sdk.Coins, len(providers))
+	failures := make([]error, len(providers))
+	for i, provider := range providers {
+		failures[i] = guard(func() (err error) {
+			required[i], err = k.requirement(ctx, provider)
+			return err
 		})
-		if err != nil {
-			k.logger(ctx).Error("requirement not told", "provider", provider.String(), "err", err)
+	}
+	for i, provider := range providers {
+		if failures[i] == nil {
+			failures[i] = isolate(ctx, func(ctx sdk.Context) error {
+				return k.provider.SetRequirement(ctx, provider, required[i])
+			})
+		}
+		if failures[i] != nil {
+			k.logger(ctx).Error("requirement not told", "provider", provider.String(), "err", failures[i])
 		}
 		if err := k.unsettled.Remove(ctx, provider); err != nil {
 			return fmt.Errorf("settle %s: %w", provider, err)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"math"
-	"slices"
 
 	"cosmossdk.io/collections"
 
@@ -45,7 +44,7 @@ type bookPool struct {
 
 type bookProvider struct {
 	providertypes.Provider
-	exposures []types.Exposure
+	operator sdk.AccAddress
 }
 
 // readBook reads at most limit active offers with ids above after. One that cannot be read is left out.
@@ -111,24 +110,24 @@ func (k *Keeper) readProviderInto(ctx context.Context, b *book, operator sdk.Acc
 	if err != nil {
 		return 0, fmt.Errorf("read provider %s: %w", text, err)
 	}
-	exposures, err := k.exposuresOf(ctx, operator)
-	if err != nil {
-		return 0, err
-	}
 	at := uint32(len(b.providers))
 	b.providerAt[text] = at
-	b.providers = append(b.providers, bookProvider{Provider: provider, exposures: exposures})
+	b.providers = append(b.providers, bookProvider{Provider: provider, operator: operator})
 	return at, nil
 }
 
-// in is the book as package match sees it in one denom. Positions of pools and providers are the same in all denoms.
-func (b *book) in(denom string) match.Book {
+// view is a book as package match sees it in one denom. Positions of pools and providers are the same in all denoms.
+func (k *Keeper) view(ctx context.Context, b *book, denom string) (match.Book, error) {
 	view := match.Book{
 		Providers: make([]match.Provider, len(b.providers)),
 		Pools:     make([]match.Pool, len(b.pools)),
 	}
 	for i, p := range b.providers {
-		view.Providers[i].RateRoom = rateRoom(sdk.Coins(p.Bond).AmountOf(denom), exposureIn(p.exposures, denom), b.bondHours)
+		exposure, err := k.exposure(ctx, p.operator, denom)
+		if err != nil {
+			return match.Book{}, err
+		}
+		view.Providers[i].RateRoom = rateRoom(p.Bond.AmountOf(denom), exposure, b.bondHours)
 	}
 	for i, p := range b.pools {
 		view.Pools[i] = match.Pool{Provider: p.provider, Free: p.free, LargestUnit: p.largest}
@@ -141,7 +140,7 @@ func (b *book) in(denom string) match.Book {
 			})
 		}
 	}
-	return view
+	return view, nil
 }
 
 // demand is a bid as package match sees it beside this book.
@@ -162,14 +161,6 @@ func (b *book) take(offer uint64, unit types.Resources, replicas uint32) {
 	for i, q := range unit.Times(replicas) {
 		pool.free[i] -= min(pool.free[i], q)
 	}
-}
-
-func exposureIn(exposures []types.Exposure, denom string) uint64 {
-	i := slices.IndexFunc(exposures, func(e types.Exposure) bool { return e.Denom == denom })
-	if i < 0 {
-		return 0
-	}
-	return exposures[i].Rate
 }
 
 // idsBetween returns at most limit ids of a set above after and below end, and whether there are more.

@@ -55,7 +55,10 @@ func TestEqualLabelListsAreOneClassAndOthersAreNot(t *testing.T) {
 	first := c.class([]types.Label{{Key: "a", Value: "b"}})
 	require.Equal(t, first, c.class([]types.Label{{Key: "a", Value: "b"}}))
 	for i, other := range [][]types.Label{
-		nil, {{Key: "a", Value: ""}}, {{Key: "ab", Value: ""}}, {{Key: "a", Value: "b1:c0:"}},
+		nil,
+		{{Key: "a", Value: ""}},
+		{{Key: "ab", Value: ""}},
+		{{Key: "a", Value: "b1:c0:"}},
 		{{Key: "a", Value: "b"}, {Key: "c", Value: ""}},
 	} {
 		require.Equal(t, uint32(i+1), c.class(other), fmt.Sprint(other))

@@ -104,7 +104,11 @@ func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, now uint64) err
 	if err != nil {
 		return err
 	}
-	if skipped := k.match(ctx, book, bids, seed); skipped && turn.RetryAt == 0 {
+	skipped, err := k.match(ctx, book, bids, seed)
+	if err != nil {
+		return err
+	}
+	if skipped && turn.RetryAt == 0 {
 		turn.RetryAt = now + uint64(params.AckWindowSeconds)
 	}
 	turn.EndWindow(fresh, swept, book.last, book.more)
@@ -155,25 +159,53 @@ func (k *Keeper) readBids(ctx context.Context, turn *types.Clearing, next uint64
 
 // match matches the bids of each denom and opens their leases. Denoms take turns in being first. It tells whether a bid
 // had to be skipped.
-func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byte) (skipped bool) {
+func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byte) (skipped bool, err error) {
 	byID := make(map[uint64]types.Bid, len(bids))
 	for _, bid := range bids {
 		byID[bid.Id] = bid
 	}
 	for _, denom := range denomsOf(bids, seed) {
-		in := match.Input{Seed: seed, Book: book.in(denom)}
+		in := match.Input{Seed: seed}
+		if in.Book, err = k.view(ctx, book, denom); err != nil {
+			return false, err
+		}
 		for _, bid := range bids {
 			if bid.Denom == denom {
 				in.Bids = append(in.Bids, book.demand(bid))
 			}
 		}
-		for _, taken := range byBid(match.Clear(in).Assignments) {
-			if err := k.serve(ctx, book, byID[taken[0].Bid], taken); err != nil {
+		served := byBid(match.Clear(in).Assignments)
+		room, err := k.leaseRoom(ctx, served, byID)
+		if err != nil {
+			return false, err
+		}
+		for _, taken := range served {
+			if !k.serve(ctx, book, byID[taken[0].Bid], taken, room) {
 				skipped = true
 			}
 		}
 	}
-	return skipped
+	return skipped, nil
+}
+
+// leaseRoom tells how many leases more each deployment that was matched may have. It is read before anything is written:
+// walking a set that is being written to is slow.
+func (k *Keeper) leaseRoom(
+	ctx context.Context, served [][]match.Assignment, bids map[uint64]types.Bid,
+) (map[uint64]int, error) {
+	room := map[uint64]int{}
+	for _, taken := range served {
+		deployment := bids[taken[0].Bid].Deployment
+		if _, known := room[deployment]; known {
+			continue
+		}
+		live, err := idsUnder(ctx, k.liveLeases, deployment)
+		if err != nil {
+			return nil, fmt.Errorf("walk leases of deployment %d: %w", deployment, err)
+		}
+		room[deployment] = types.MaxLiveLeases - len(live)
+	}
+	return room, nil
 }
 
 // denomsOf returns the denoms of the bids, sorted, from a start that the seed gives.
@@ -206,36 +238,37 @@ func byBid(assignments []match.Assignment) [][]match.Assignment {
 }
 
 // serve opens the leases of one bid, all or nothing as to its minimum: a bid whose account can hold money for enough
-// replicas only gets those. A bid that cannot be served stays in the book; the reason is told.
-func (k *Keeper) serve(ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment) error {
+// replicas only gets those. A bid that cannot be served stays in the book, and the reason is told.
+func (k *Keeper) serve(
+	ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment, room map[uint64]int,
+) bool {
 	var opened []match.Assignment
 	err := isolate(ctx, func(ctx sdk.Context) (err error) {
-		opened, err = k.openLeases(ctx, book, bid, taken)
+		opened, err = k.openLeases(ctx, book, bid, taken, room[bid.Deployment])
 		return err
 	})
 	if err != nil {
 		k.logger(ctx).Info("bid skipped", "bid", bid.Id, "err", err)
-		return errors.Join(err, emit(ctx, types.NewEventBidSkipped(bid, err)))
+		if err := emit(ctx, types.NewEventBidSkipped(bid, err)); err != nil {
+			k.logger(ctx).Error("event lost", "err", err)
+		}
+		return false
 	}
+	room[bid.Deployment] -= len(opened)
 	for _, a := range opened {
 		book.take(a.Offer, bid.Spec.Unit, a.Replicas)
 	}
-	return nil
+	return true
 }
 
-// openLeases opens as many of the leases of a bid as can be opened, and returns those.
+// openLeases opens as many of the leases of a bid as can be opened, at most room, and returns those.
 func (k *Keeper) openLeases(
-	ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment,
+	ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment, room int,
 ) ([]match.Assignment, error) {
-	live, err := idsUnder(ctx, k.liveLeases, bid.Deployment)
-	if err != nil {
-		return nil, fmt.Errorf("walk leases of deployment %d: %w", bid.Deployment, err)
-	}
-	taken = taken[:min(len(taken), types.MaxLiveLeases-min(types.MaxLiveLeases, len(live)))]
 	var replicas uint32
 	var failure error
 	opened := taken[:0:0]
-	for _, a := range taken {
+	for _, a := range taken[:max(0, min(len(taken), room))] {
 		offer := book.offers[book.offerAt[a.Offer]].Offer
 		if failure = attempt(ctx, func(ctx sdk.Context) error {
 			return k.openAssigned(ctx, bid, offer, a)
@@ -247,7 +280,7 @@ func (k *Keeper) openLeases(
 	}
 	if replicas == 0 || bid.Placed+replicas < bid.Spec.MinReplicas {
 		if failure == nil {
-			failure = types.ErrTooManyLeases.Wrapf("deployment %d has %d: at most %d", bid.Deployment, len(live), types.MaxLiveLeases)
+			failure = types.ErrTooManyLeases.Wrapf("deployment %d: at most %d", bid.Deployment, types.MaxLiveLeases)
 		}
 		return nil, failure
 	}

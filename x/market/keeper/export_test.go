@@ -24,3 +24,6 @@ func (k *Keeper) MendOffer(ctx context.Context, id uint64, offer types.Offer) er
 func (k *Keeper) LiveLeases(ctx context.Context, deployment uint64) ([]types.Lease, error) {
 	return k.liveLeasesOf(ctx, deployment)
 }
+
+// NextLease returns the id that the next lease will have.
+func (k *Keeper) NextLease(ctx context.Context) (uint64, error) { return k.nextLease.Peek(ctx) }

@@ -119,7 +119,10 @@ func TestQueriesRefuseWhatIsNotThere(t *testing.T) {
 	for want, ask := range map[codes.Code][]func() error{
 		codes.NotFound: {
 			func() error { _, err := b.query().Offer(b.Ctx(), &types.QueryOfferRequest{Id: 1}); return err },
-			func() error { _, err := b.query().Deployment(b.Ctx(), &types.QueryDeploymentRequest{Id: 1}); return err },
+			func() error {
+				_, err := b.query().Deployment(b.Ctx(), &types.QueryDeploymentRequest{Id: 1})
+				return err
+			},
 			func() error { _, err := b.query().Lease(b.Ctx(), &types.QueryLeaseRequest{Id: 1}); return err },
 			func() error {
 				_, err := b.query().DeploymentByName(b.Ctx(), &types.QueryDeploymentByNameRequest{Owner: b.name("x"), Name: "y"})

@@ -227,4 +227,3 @@ func (h *history) end() {
 	}
 	h.t.Fatal("deployments stay open")
 }
-
