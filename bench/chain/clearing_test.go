@@ -23,7 +23,7 @@ const (
 	// deploymentsPerBlock keeps them below the gas limit of a block.
 	deploymentsPerBlock = 100
 	unitsPerBid         = 4 // on average
-	repeats             = 5
+	repeats             = 3
 )
 
 // BenchmarkClearing clears bids that came in one service second against a book, through the module: offers, pools,

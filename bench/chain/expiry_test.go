@@ -43,7 +43,7 @@ func BenchmarkExpiry(b *testing.B) {
 	params, err := m.App.EscrowKeeper.Params(m.Context())
 	require.NoError(b, err)
 	var ended, blocks, most int
-	var busy, worst float64
+	var busy, worst, used float64
 	for ended < expiring {
 		txs := m.Sign(m.send(m.tenant(blocks)), m.create(m.tenant(blocks+1), deposit))
 		var block apptest.Block
@@ -51,7 +51,7 @@ func BenchmarkExpiry(b *testing.B) {
 		n := m.endedAt(block, end)
 		require.Positive(b, n, "leases ended in block %d, %d in all", block.Height, ended)
 		ended, blocks, most = ended+n, blocks+1, max(most, n)
-		busy, worst = busy+seen.nanos, max(worst, seen.nanos)
+		busy, worst, used = busy+seen.nanos, max(worst, seen.nanos), used+seen.cpu
 	}
 	require.Equal(b, expiring, ended)
 	require.NoError(b, m.App.EscrowKeeper.AssertInvariants(m.Context()))
@@ -60,6 +60,7 @@ func BenchmarkExpiry(b *testing.B) {
 	require.Empty(b, quarantine.Items)
 
 	b.ReportMetric(busy/expiring, "ns/op")
+	b.ReportMetric(used/expiring, "cpu-ns/op")
 	b.ReportMetric(float64(blocks), "blocks")
 	b.ReportMetric(float64(most), "most-in-a-block")
 	b.ReportMetric(float64(most*costPerItem)/float64(params.MaxDeadlinesPerBlock), "times-the-cap")
