@@ -21,6 +21,9 @@ func Create(ctx context.Context, home string, programs Programs, size Size, free
 	if err := size.Check(); err != nil {
 		return nil, err
 	}
+	if err := checkHost(size.Providers); err != nil {
+		return nil, err
+	}
 	if err := programs.check(ctx, size.Providers); err != nil {
 		return nil, err
 	}

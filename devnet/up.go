@@ -26,7 +26,7 @@ const (
 // Up starts what does not run and returns once the network serves: blocks are made and every provider offers capacity.
 // progress is told each step.
 func (n *Network) Up(ctx context.Context, progress func(string)) error {
-	if err := n.checkHost(); err != nil {
+	if err := checkHost(len(n.Providers)); err != nil {
 		return err
 	}
 	if err := n.programs.check(ctx, len(n.Providers)); err != nil {
@@ -61,8 +61,8 @@ func (n *Network) Up(ctx context.Context, progress func(string)) error {
 }
 
 // checkHost refuses early what an agent would refuse in its log.
-func (n *Network) checkHost() error {
-	if len(n.Providers) > 0 && os.Geteuid() != 0 {
+func checkHost(providers int) error {
+	if providers > 0 && os.Geteuid() != 0 {
 		return fault.New("start the providers of the devnet", errors.New("running containers needs root"),
 			"run it as root: sudo -E "+os.Args[0]+" devnet up, or without providers: --providers 0")
 	}

@@ -19,7 +19,7 @@ const (
 	lastFree  = 32000
 )
 
-// Allocator hands out ports that nothing listens on and that no other Allocator on this machine holds. Each is held by
+// Allocator hands out ports that nothing listens on and that no other Allocator of this user holds. Each is held by
 // a locked file until Close or the end of the process.
 type Allocator struct {
 	dir string
@@ -29,12 +29,13 @@ type Allocator struct {
 	held []*os.File
 }
 
-// NewAllocator returns an allocator whose locks stand in dir; the machine's shared folder if dir is empty.
+// NewAllocator returns an allocator whose locks stand in dir; the user's shared folder if dir is empty: another user's
+// locks could not be opened.
 func NewAllocator(dir string) (*Allocator, error) {
 	if dir == "" {
-		dir = filepath.Join(os.TempDir(), "souk-ports")
+		dir = filepath.Join(os.TempDir(), fmt.Sprintf("souk-ports-%d", os.Getuid()))
 	}
-	if err := os.MkdirAll(dir, 0o777); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder of port locks: %w", err)
 	}
 	// Spread processes over the range, so that they seldom meet at the same locks.
@@ -78,7 +79,7 @@ func (a *Allocator) Close() error {
 }
 
 func (a *Allocator) take(port int) (bool, error) {
-	f, err := os.OpenFile(filepath.Join(a.dir, strconv.Itoa(port)+".lock"), os.O_CREATE|os.O_RDWR, 0o666)
+	f, err := os.OpenFile(filepath.Join(a.dir, strconv.Itoa(port)+".lock"), os.O_CREATE|os.O_RDWR, 0o644)
 	if err != nil {
 		return false, fmt.Errorf("open the lock of port %d: %w", port, err)
 	}
