@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -15,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/devnet"
 	"github.com/souk-network/souk/internal/ports"
@@ -122,11 +124,35 @@ func (m *market) close(failed bool) error {
 	if m.chain != nil {
 		errs = append(errs, m.chain.Close())
 	}
-	errs = append(errs, m.guard.release())
+	errs = append(errs, m.guard.release(), m.nothingLeft())
 	if m.ports != nil {
 		errs = append(errs, m.ports.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// nothingLeft checks that the machine bears no trace of the market once it is down.
+func (m *market) nothingLeft() error {
+	records, err := instance.List()
+	if err != nil {
+		return err
+	}
+	for _, r := range records {
+		if strings.HasPrefix(r.StateDir, m.home) {
+			return fmt.Errorf("instance %s is still registered", r.ID)
+		}
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return err
+	}
+	if strings.Contains(string(mounts), m.home) {
+		return fmt.Errorf("something is still mounted in %s", m.home)
+	}
+	if _, err := os.Stat(m.home); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s is still there", m.home)
+	}
+	return nil
 }
 
 // programs is the folder with what make build makes.
