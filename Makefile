@@ -60,11 +60,11 @@ LONG_TESTS := $(wildcard $(addprefix tests/,sim chaos compat uml kubernetes))
 TESTRUN := go run ./tools/testrun
 
 .PHONY: test
-test: setup ## Run all tests that fit in ten minutes
+test: build ## Run all tests that fit in ten minutes
 	@$(TESTRUN) -p 2 -timeout 15m $(LONG_TESTS:%=-skip ./%/...) $(if $(wildcard tests),-fresh ./tests/...) ./... -- -vet=off
 
 .PHONY: test-e2e
-test-e2e: setup ## Run the end-to-end tests with real processes and containers (Linux, root)
+test-e2e: build ## Run the end-to-end tests with real processes and containers (Linux, root)
 	@$(TESTRUN) -p 1 -timeout 30m -fresh ./tests/... ./tests/e2e/... -- -vet=off
 
 .PHONY: bench
