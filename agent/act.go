@@ -190,11 +190,21 @@ func (a *Agent) answer(ctx context.Context, accept, decline []uint64) {
 		} else {
 			a.metrics.transactions.WithLabelValues("ok").Inc()
 		}
+		a.countAnswers(reconcile.Accept, len(accept), err)
+		a.countAnswers(reconcile.Decline, len(decline), err)
 		a.setAnswering(false, accept, decline)
 		if err == nil {
 			a.Wake()
 		}
 	}()
+}
+
+func (a *Agent) countAnswers(kind reconcile.Kind, n int, err error) {
+	result := "ok"
+	if err != nil {
+		result = "failed"
+	}
+	a.metrics.actions.WithLabelValues(string(kind), result).Add(float64(n))
 }
 
 func (a *Agent) sendAnswers(ctx context.Context, accept, decline []uint64) error {

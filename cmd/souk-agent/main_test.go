@@ -1,0 +1,170 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/souk-network/souk/app/scope"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/internal/version"
+)
+
+func TestMain(m *testing.M) {
+	scope.Set()
+	os.Exit(m.Run())
+}
+
+func run(t *testing.T, ctx context.Context, args ...string) (stdout, stderr string, err error) {
+	t.Helper()
+	var out, complaints bytes.Buffer
+	cmd := rootCommand()
+	cmd.SetArgs(args)
+	cmd.SetOut(&out)
+	cmd.SetErr(&complaints)
+	err = cmd.ExecuteContext(ctx)
+	return out.String(), complaints.String(), err
+}
+
+func initialized(t *testing.T, more ...string) (home string, id identity) {
+	t.Helper()
+	home = t.TempDir()
+	args := append([]string{
+		"init", "--home", home, "--chain-id", "souk-test", "-o", "json", "--node", "http://127.0.0.1:1", "--grpc", "127.0.0.1:1",
+		"--gateway-listen", "127.0.0.1:0", "--ingress-listen", "127.0.0.1:0", "--metrics-listen", "127.0.0.1:0",
+	}, more...)
+	out, words, err := run(t, t.Context(), args...)
+	require.NoError(t, err)
+	require.Contains(t, words, "words")
+	require.NoError(t, json.Unmarshal([]byte(out), &id))
+	return home, id
+}
+
+func TestVersion(t *testing.T) {
+	out, _, err := run(t, t.Context(), "version")
+	require.NoError(t, err)
+	require.Equal(t, version.Version+"\n", out)
+}
+
+func TestInitMakesKeysOnce(t *testing.T) {
+	home, first := initialized(t)
+	require.True(t, strings.HasPrefix(first.Agent, "souk1"))
+	require.Len(t, first.TLSKey, 64)
+	out, words, err := run(t, t.Context(), "init", "--home", home, "--domain", "p.example", "-o", "json")
+	require.NoError(t, err)
+	require.Empty(t, words, "no new key")
+	var again identity
+	require.NoError(t, json.Unmarshal([]byte(out), &again))
+	require.Equal(t, first, again)
+	for _, secret := range []string{"tls.key", "keyring-passphrase"} {
+		info, err := os.Stat(filepath.Join(home, secret))
+		require.NoError(t, err)
+		require.EqualValues(t, 0o600, info.Mode().Perm(), secret)
+	}
+	out, _, err = run(t, t.Context(), "init", "--home", home)
+	require.NoError(t, err)
+	require.Contains(t, out, "souk provider init --agent "+first.Agent)
+}
+
+func TestInitWritesNothingThatCouldNotBeUsed(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "new")
+	_, _, err := run(t, t.Context(), "init", "--home", home, "--chain-id", "x", "--prices", "usouk disk=1")
+	require.Error(t, err)
+	require.NoDirExists(t, home)
+}
+
+// needRootHere skips what would stop at the question for root.
+func needRootHere(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("SKIP-NEEDS-ROOT: souk-agent start asks for root first")
+	}
+}
+
+func TestWithoutRootItSaysSo(t *testing.T) {
+	if os.Geteuid() == 0 {
+		t.Skip("needs not to be root")
+	}
+	home, _ := initialized(t)
+	_, _, err := run(t, t.Context(), "start", "--home", home)
+	require.ErrorContains(t, err, "root")
+}
+
+func TestStartsThatFailSayWhatToDo(t *testing.T) {
+	needRootHere(t)
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer busy.Close()
+	tests := []struct {
+		name    string
+		args    []string
+		prepare func(home string)
+		says    string
+	}{
+		{"the gateway's port is busy", []string{"--gateway-listen", busy.Addr().String()}, nil, "--gateway-listen"},
+		{"the ingress's port is busy", []string{"--ingress-listen", busy.Addr().String()}, nil, "--ingress-listen"},
+		{"the port for metrics is busy", []string{"--metrics-listen", busy.Addr().String()}, nil, "--metrics-listen"},
+		{"the key is gone", nil, func(home string) { require.NoError(t, os.RemoveAll(filepath.Join(home, "keys"))) }, "souk keys add agent --recover"},
+		{"the passphrase is gone", nil, func(home string) { require.NoError(t, os.Remove(filepath.Join(home, "keyring-passphrase"))) }, "--keyring-passphrase-file"},
+		{"the TLS key is damaged", nil, func(home string) {
+			require.NoError(t, os.WriteFile(filepath.Join(home, "tls.key"), []byte("x"), 0o600))
+		}, "backup"},
+		{"the state folder is a file", nil, func(home string) {
+			require.NoError(t, os.WriteFile(filepath.Join(home, "state"), nil, 0o600))
+		}, "--state-dir"},
+		{"the journal is damaged", nil, func(home string) {
+			require.NoError(t, os.MkdirAll(filepath.Join(home, "state"), 0o700))
+			require.NoError(t, os.WriteFile(filepath.Join(home, "state", "journal.db"), bytes.Repeat([]byte{1}, 8192), 0o600))
+		}, "move it away"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			home, _ := initialized(t)
+			if tt.prepare != nil {
+				tt.prepare(home)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			_, _, err := run(t, ctx, append([]string{"start", "--home", home}, tt.args...)...)
+			require.Error(t, err)
+			_, _, try := fault.Parts(err)
+			require.Contains(t, try, tt.says, "%v", err)
+		})
+	}
+}
+
+func TestWhileTheNodeIsAwayItWaitsAndStopsWhenTold(t *testing.T) {
+	needRootHere(t)
+	home, _ := initialized(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, _, err := run(t, ctx, "start", "--home", home)
+		done <- err
+	}()
+	select {
+	case err := <-done:
+		t.Fatalf("it stopped by itself: %v", err)
+	case <-time.After(1500 * time.Millisecond): // longer than it takes to ask the node twice
+	}
+	cancel()
+	require.NoError(t, <-done)
+}
+
+func TestPurgeOfNothingSucceeds(t *testing.T) {
+	needRootHere(t)
+	home, _ := initialized(t)
+	_, words, err := run(t, t.Context(), "purge", "--home", home)
+	require.NoError(t, err)
+	require.Empty(t, words)
+	_, _, err = run(t, t.Context(), "purge", "--home", home, "--instance", "zz")
+	require.ErrorContains(t, err, "8 hex digits")
+}
