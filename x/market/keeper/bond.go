@@ -124,13 +124,12 @@ func (k *Keeper) settle(ctx sdk.Context) error {
 	return nil
 }
 
-func (k *Keeper) unsettledProviders(ctx context.Context, limit int) ([]sdk.AccAddress, error) {
+func (k *Keeper) unsettledProviders(ctx context.Context, limit int) (providers []sdk.AccAddress, err error) {
 	iterator, err := k.unsettled.Iterate(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("walk unsettled providers: %w", err)
 	}
-	defer iterator.Close()
-	var providers []sdk.AccAddress
+	defer func() { err = errors.Join(err, iterator.Close()) }()
 	for ; iterator.Valid() && len(providers) < limit; iterator.Next() {
 		provider, err := iterator.Key()
 		if err != nil {

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 
@@ -174,7 +175,7 @@ func idsBetween(
 	if err != nil {
 		return nil, false, err
 	}
-	defer iterator.Close()
+	defer func() { err = errors.Join(err, iterator.Close()) }()
 	for ; iterator.Valid() && len(ids) < limit; iterator.Next() {
 		id, err := iterator.Key()
 		if err != nil {

@@ -79,13 +79,13 @@ func (c *classes) meeting(requirements []types.LabelRequirement) match.ClassSet 
 
 // withAny returns the classes whose label has one of the values.
 func (c *classes) withAny(r types.LabelRequirement) match.ClassSet {
-	any := make(match.ClassSet, len(c.all))
+	found := make(match.ClassSet, len(c.all))
 	for _, value := range r.Values {
 		for i, word := range c.with[types.Label{Key: r.Key, Value: value}] {
-			any[i] |= word
+			found[i] |= word
 		}
 	}
-	return any
+	return found
 }
 
 // keep leaves of a set what is, or is not, in other.

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"cosmossdk.io/collections"
@@ -106,7 +107,9 @@ func (d bidDeadlines) expire(ctx context.Context, id uint64) error {
 
 // first returns the first key of a queue. It looks from the item that this block dealt with last: nothing is ever filed
 // before it.
-func first(ctx context.Context, queue collections.KeySet[pairKey], source string) (pairKey, bool, error) {
+func first(
+	ctx context.Context, queue collections.KeySet[pairKey], source string,
+) (key pairKey, ok bool, err error) {
 	from := new(collections.Range[pairKey])
 	if last, ok := escrowtypes.LastItem(ctx, source); ok {
 		from = from.StartInclusive(collections.Join(last.Second, last.ID))
@@ -115,11 +118,11 @@ func first(ctx context.Context, queue collections.KeySet[pairKey], source string
 	if err != nil {
 		return pairKey{}, false, fmt.Errorf("look for the first deadline: %w", err)
 	}
-	defer iterator.Close()
+	defer func() { err = errors.Join(err, iterator.Close()) }()
 	if !iterator.Valid() {
 		return pairKey{}, false, nil
 	}
-	key, err := iterator.Key()
+	key, err = iterator.Key()
 	if err != nil {
 		return pairKey{}, false, fmt.Errorf("read the first deadline: %w", err)
 	}

@@ -189,7 +189,7 @@ func (b *bench) deploys(owner, name string, micro int64, bids ...types.BidSpec) 
 	return response.Deployment
 }
 
-// closes closes a deployment, and returns the refund in micro-denom.
+// closes ends a deployment, and returns the refund in micro-denom.
 func (b *bench) closes(owner string, deployment uint64) int64 {
 	b.t.Helper()
 	response, err := chain.Send[types.MsgCloseDeploymentResponse](b.Chain,
@@ -206,7 +206,7 @@ func (b *bench) acks(provider string, leases ...uint64) []string {
 	})
 }
 
-// declines declines leases of a provider.
+// declines refuses leases of a provider.
 func (b *bench) declines(provider string, leases ...uint64) []string {
 	b.t.Helper()
 	return b.answers(&types.MsgAckLeases{

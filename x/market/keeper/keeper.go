@@ -122,7 +122,7 @@ func NewKeeper(
 	}
 	schema, err := sb.Build()
 	if err != nil {
-		panic(fmt.Errorf("build the schema of x/%s: %w", types.ModuleName, err))
+		panic(fmt.Errorf("build the schema of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 	k.schema = schema
 	return k
