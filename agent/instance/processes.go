@@ -43,12 +43,10 @@ func killProcesses(ctx context.Context, id ID) error {
 	}
 }
 
-// shimPatience is how long shims get to end by themselves once their containers are gone.
-const shimPatience = 2 * time.Second
-
 // EndShims waits for the shims that were started for containers for which of says yes to end, kills those that do not
-// (an agent started them and, killed, never wrote them down), and removes the sockets that nobody has open.
-func EndShims(ctx context.Context, id ID, of func(container string) bool) error {
+// within patience (an agent started them and, killed, never wrote them down), and removes the sockets that nobody has
+// open.
+func EndShims(ctx context.Context, id ID, patience time.Duration, of func(container string) bool) error {
 	for began := time.Now(); ; {
 		pids, err := shimsFor(id, of)
 		if err != nil {
@@ -57,7 +55,7 @@ func EndShims(ctx context.Context, id ID, of func(container string) bool) error 
 		if len(pids) == 0 {
 			return sweepSockets(id.SocketDir())
 		}
-		if time.Since(began) > shimPatience {
+		if time.Since(began) >= patience {
 			for _, pid := range pids {
 				if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
 					return fmt.Errorf("kill shim %d: %w", pid, err)

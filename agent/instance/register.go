@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"sort"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -29,12 +30,18 @@ type Record struct {
 	StartedAt  time.Time    `json:"started_at"`
 	SubnetPool netip.Prefix `json:"subnet_pool,omitzero"`
 	Alive      bool         `json:"-"` // set by List
+	SeenAt     time.Time    `json:"-"` // set by List: when it last lived, to within BeatInterval
 }
+
+// BeatInterval is how often a living instance touches its record.
+const BeatInterval = 10 * time.Second
 
 // Held is an instance that this process holds until Release or death.
 type Held struct {
 	Record
 	file *os.File
+	stop chan struct{}
+	beat sync.WaitGroup
 }
 
 // Acquire registers the instance of r and holds it. ErrRunning when another process does.
@@ -51,12 +58,27 @@ func Acquire(r Record) (*Held, error) {
 		}
 		return nil, err
 	}
-	h := &Held{Record: r, file: f}
+	h := &Held{Record: r, file: f, stop: make(chan struct{})}
 	if err := h.write(); err != nil {
 		_ = f.Close()
 		return nil, err
 	}
+	h.beat.Go(h.touch)
 	return h, nil
+}
+
+// touch keeps the record's time of modification close to now, so that others see since when a dead instance is dead.
+func (h *Held) touch() {
+	tick := time.NewTicker(BeatInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-h.stop:
+			return
+		case now := <-tick.C:
+			_ = os.Chtimes(recordPath(h.ID), now, now)
+		}
+	}
 }
 
 // SetSubnetPool writes down from which pool the instance takes its subnets.
@@ -66,7 +88,11 @@ func (h *Held) SetSubnetPool(pool netip.Prefix) error {
 }
 
 // Release lets go; what the instance made stays, and a later process may acquire it again.
-func (h *Held) Release() error { return h.file.Close() }
+func (h *Held) Release() error {
+	close(h.stop)
+	h.beat.Wait()
+	return h.file.Close()
+}
 
 func (h *Held) write() error {
 	b, err := json.MarshalIndent(h.Record, "", "  ")
@@ -140,8 +166,12 @@ func readRecord(id ID) (Record, error) {
 	if err != nil {
 		return Record{}, fmt.Errorf("read the record of instance %s: %w", id, err)
 	}
+	info, err := os.Stat(recordPath(id))
+	if err != nil {
+		return Record{}, fmt.Errorf("examine the record of instance %s: %w", id, err)
+	}
 	r := decodeRecord(b)
-	r.ID = id
+	r.ID, r.SeenAt = id, info.ModTime()
 	f, err := lockRecord(id, 0)
 	switch {
 	case errors.Is(err, ErrRunning):

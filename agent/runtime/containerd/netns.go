@@ -23,21 +23,35 @@ func makeNetns(path string) error {
 		return fmt.Errorf("make a network namespace: %w", err)
 	}
 	done := make(chan error)
-	go func() {
-		// The thread stays locked when this goroutine ends: it must not run others, for it is in the new namespace.
-		goruntime.LockOSThread()
-		if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-			done <- fmt.Errorf("make a network namespace: %w", err)
-			return
-		}
-		from := fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid())
-		if err := unix.Mount(from, path, "", unix.MS_BIND, ""); err != nil {
-			done <- fmt.Errorf("keep the network namespace %s: %w", path, err)
-			return
-		}
-		done <- nil
-	}()
+	go func() { done <- unshareTo(path) }()
 	return <-done
+}
+
+// unshareTo makes the namespace and comes back from it. The thread is given back only when it is home again: else it
+// stays locked and ends with the goroutine. (The main thread never ends, and would hold the namespace for ever: that
+// is why coming back matters.)
+func unshareTo(path string) error {
+	goruntime.LockOSThread()
+	mine := fmt.Sprintf("/proc/self/task/%d/ns/net", unix.Gettid())
+	home, err := os.Open(mine)
+	if err != nil {
+		goruntime.UnlockOSThread()
+		return fmt.Errorf("make a network namespace: %w", err)
+	}
+	defer home.Close()
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		goruntime.UnlockOSThread()
+		return fmt.Errorf("make a network namespace (CAP_SYS_ADMIN is needed): %w", err)
+	}
+	mounted := unix.Mount(mine, path, "", unix.MS_BIND, "")
+	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
+		return fmt.Errorf("come back from the network namespace %s: %w", path, err)
+	}
+	goruntime.UnlockOSThread()
+	if mounted != nil {
+		return fmt.Errorf("keep the network namespace %s: %w", path, mounted)
+	}
+	return nil
 }
 
 // isNetns tells whether path is a kept namespace and not only the file for one.

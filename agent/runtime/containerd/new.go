@@ -87,11 +87,10 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err := r.libexec.first(); err != nil {
 		return err
 	}
-	run := filepath.Join(r.id.RunDir(), "c")
-	if err := r.rescueExits(ctx, run); err != nil {
+	if err := r.rescueExits(ctx); err != nil {
 		return err
 	}
-	if r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), run, r.id.Namespace()); err != nil {
+	if r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), r.engineRunDir(), r.id.Namespace()); err != nil {
 		return err
 	}
 	records, err := r.readRecords()
@@ -134,8 +133,10 @@ func (r *Runtime) start(ctx context.Context) error {
 	return nil
 }
 
-func (r *Runtime) dataDir() string   { return instance.DataDir(r.config.StateDir) }
-func (r *Runtime) leasesDir() string { return filepath.Join(r.dataDir(), "leases") }
+func (r *Runtime) dataDir() string      { return instance.DataDir(r.config.StateDir) }
+func (r *Runtime) engineRunDir() string { return filepath.Join(r.id.RunDir(), "c") }
+func (r *Runtime) runcRoot() string     { return filepath.Join(r.id.RunDir(), "runc") }
+func (r *Runtime) leasesDir() string    { return filepath.Join(r.dataDir(), "leases") }
 func (r *Runtime) dir(id runtime.LeaseID) leaseDir {
 	return leaseDir(filepath.Join(r.leasesDir(), strconv.FormatUint(id, 10)))
 }

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/stretchr/testify/require"
@@ -147,6 +148,13 @@ func requireGone(t testing.TB, before footprint, id instance.ID, state string) {
 	}
 }
 
+// deadFor makes a dead instance look as if it had died earlier.
+func deadFor(t testing.TB, id instance.ID, d time.Duration) {
+	t.Helper()
+	then := time.Now().Add(-d)
+	require.NoError(t, os.Chtimes(filepath.Join(instance.RunRoot, "instances", string(id)+".json"), then, then))
+}
+
 func TestPurgeLeavesTheHostAsItWas(t *testing.T) {
 	needRoot(t)
 	state, c := seeded(t)
@@ -177,6 +185,10 @@ func TestPurgeLeavesTheHostAsItWas(t *testing.T) {
 
 		purged, err := instance.PurgeDead(t.Context())
 		require.NoError(t, err)
+		require.NotContains(t, purged, id, "it may be about to be restarted")
+		deadFor(t, id, 2*instance.DeadFor)
+		purged, err = instance.PurgeDead(t.Context())
+		require.NoError(t, err)
 		require.Contains(t, purged, id)
 		require.NotContains(t, purged, otherID)
 		requireGone(t, f, id, state)
@@ -197,6 +209,7 @@ func TestPurgeLeavesTheHostAsItWas(t *testing.T) {
 		conformance.Push(t, r.Images(), owner, "hello", "1", helloImage(t))
 		f := busy(t, r, id, c.StateDir)
 		require.NoError(t, r.Close())
+		deadFor(t, id, 2*instance.DeadFor)
 		purged, err := instance.PurgeDead(t.Context())
 		require.NoError(t, err)
 		require.NotContains(t, purged, id)

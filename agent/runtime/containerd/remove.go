@@ -34,6 +34,15 @@ func (l *lease) remove(ctx context.Context, rec record) (again time.Duration, go
 	return l.removeDelay, false
 }
 
+// shimPatience is how long a lease's shim gets to end by itself once its containers are gone.
+const shimPatience = 2 * time.Second
+
+// isMine tells whether a container, by its name, is one of the lease.
+func (l *lease) isMine(container string) bool {
+	id, ok := leaseOfUnit(container)
+	return ok && id == l.id
+}
+
 // teardown works on what it finds, not on what the record says: the record may be that of an orphan.
 func (l *lease) teardown(ctx context.Context, rec record) error {
 	found, err := l.containers(ctx)
@@ -48,8 +57,7 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 	if err := instance.KillCgroup(ctx, l.r.id, strconv.FormatUint(l.id, 10)); err != nil {
 		return err
 	}
-	mine := func(container string) bool { id, ok := leaseOfUnit(container); return ok && id == l.id }
-	if err := instance.EndShims(ctx, l.r.id, mine); err != nil {
+	if err := instance.EndShims(ctx, l.r.id, shimPatience, l.isMine); err != nil {
 		return err
 	}
 	kept, err := names(l.r.id.NetnsDir())
@@ -57,7 +65,7 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 		return err
 	}
 	for _, name := range kept {
-		if mine(name) {
+		if l.isMine(name) {
 			if err := l.r.network.detach(ctx, name, rec.Slot); err != nil {
 				return err
 			}

@@ -319,7 +319,7 @@ func (l *lease) create(ctx context.Context, rec record, u unit) error {
 	}
 	_, err = l.r.engine.client.NewContainer(ctx, u.id(),
 		client.WithRuntime(l.r.libexec.path("containerd-shim-runc-v2"), &options.Options{
-			BinaryName: l.r.libexec.path("runc"), Root: filepath.Join(l.r.id.RunDir(), "runc"),
+			BinaryName: l.r.libexec.path("runc"), Root: l.r.runcRoot(),
 		}),
 		client.WithSpec(spec),
 		client.WithContainerLabels(map[string]string{
@@ -337,6 +337,9 @@ func (l *lease) create(ctx context.Context, rec record, u unit) error {
 // start runs the process of a container that exists.
 func (l *lease) start(ctx context.Context, rec record, u unit, c client.Container, h history) error {
 	l.progress(u, runtime.PhaseStarting, "starting")
+	if err := l.clearLeftover(ctx, u.id()); err != nil {
+		return err
+	}
 	d := l.r.dir(l.id)
 	if err := ensureDisk(ctx, d, diskMiB(rec.Workload)); err != nil {
 		return err
@@ -439,10 +442,7 @@ func (l *lease) containers(ctx context.Context) ([]client.Container, error) {
 	if err != nil {
 		return nil, fmt.Errorf("list containers: %w", err)
 	}
-	return slices.DeleteFunc(all, func(c client.Container) bool {
-		id, ok := leaseOfUnit(c.ID())
-		return !ok || id != l.id
-	}), nil
+	return slices.DeleteFunc(all, func(c client.Container) bool { return !l.isMine(c.ID()) }), nil
 }
 
 // end stops and deletes a container, its network and its files.

@@ -27,8 +27,8 @@ const rescueTimeout = 5 * time.Second
 // rescueExits asks the shims that an earlier process left behind about processes that ended meanwhile, and writes it
 // down. It must be done before the engine starts: containerd takes a shim whose process has ended for one that leaked,
 // and removes it together with the exit code.
-func (r *Runtime) rescueExits(ctx context.Context, run string) error {
-	bundles := filepath.Join(run, "io.containerd.runtime.v2.task", r.id.Namespace())
+func (r *Runtime) rescueExits(ctx context.Context) error {
+	bundles := filepath.Join(r.engineRunDir(), "io.containerd.runtime.v2.task", r.id.Namespace())
 	ids, err := names(bundles)
 	if err != nil {
 		return err
