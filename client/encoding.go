@@ -9,7 +9,6 @@ import (
 	"github.com/cosmos/cosmos-sdk/codec"
 	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	"github.com/cosmos/cosmos-sdk/std"
-	"github.com/cosmos/cosmos-sdk/types/msgservice"
 	authtx "github.com/cosmos/cosmos-sdk/x/auth/tx"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	"github.com/cosmos/cosmos-sdk/x/authz"
@@ -53,7 +52,9 @@ func NewEncoding() (Encoding, error) {
 	distributiontypes.RegisterInterfaces(registry)
 	govv1.RegisterInterfaces(registry)
 	stakingtypes.RegisterInterfaces(registry)
-	registerSouk(registry)
+	escrowtypes.RegisterInterfaces(registry)
+	providertypes.RegisterInterfaces(registry)
+	markettypes.RegisterInterfaces(registry)
 
 	cdc := codec.NewProtoCodec(registry)
 	return Encoding{
@@ -61,10 +62,4 @@ func NewEncoding() (Encoding, error) {
 		Codec:    cdc,
 		TxConfig: authtx.NewTxConfig(cdc, authtx.DefaultSignModes),
 	}, nil
-}
-
-func registerSouk(registry codectypes.InterfaceRegistry) {
-	msgservice.RegisterMsgServiceDesc(registry, &escrowtypes.Msg_serviceDesc)
-	msgservice.RegisterMsgServiceDesc(registry, &providertypes.Msg_serviceDesc)
-	msgservice.RegisterMsgServiceDesc(registry, &markettypes.Msg_serviceDesc)
 }

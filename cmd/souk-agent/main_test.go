@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +18,7 @@ import (
 
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/internal/ports"
 	"github.com/souk-network/souk/internal/version"
 )
 
@@ -144,19 +148,37 @@ func TestStartsThatFailSayWhatToDo(t *testing.T) {
 func TestWhileTheNodeIsAwayItWaitsAndStopsWhenTold(t *testing.T) {
 	needRootHere(t)
 	home, _ := initialized(t)
+	allocator, err := ports.NewAllocator("")
+	require.NoError(t, err)
+	defer allocator.Close()
+	free, err := allocator.Allocate(1)
+	require.NoError(t, err)
+	health := fmt.Sprintf("127.0.0.1:%d", free[0])
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() {
-		_, _, err := run(t, ctx, "start", "--home", home)
+		_, _, err := run(t, ctx, "start", "--home", home, "--metrics-listen", health)
 		done <- err
 	}()
-	select {
-	case err := <-done:
-		t.Fatalf("it stopped by itself: %v", err)
-	case <-time.After(1500 * time.Millisecond): // longer than it takes to ask the node twice
-	}
+	require.Eventually(t, func() bool {
+		text, _ := get("http://" + health + "/readyz")
+		return strings.Contains(text, "the node at http://127.0.0.1:1")
+	}, 20*time.Second, 20*time.Millisecond)
+	text, err := get("http://" + health + "/healthz")
+	require.NoError(t, err)
+	require.Equal(t, "ok\n", text)
 	cancel()
 	require.NoError(t, <-done)
+}
+
+func get(url string) (string, error) {
+	resp, err := http.Get(url) //nolint:noctx // a test's own server
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	return string(text), err
 }
 
 func TestPurgeOfNothingSucceeds(t *testing.T) {
