@@ -68,7 +68,7 @@ func (AppModule) RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 // RegisterGRPCGatewayRoutes registers the REST routes of the queries. It panics at start-up when a route is malformed.
 func (AppModule) RegisterGRPCGatewayRoutes(clientCtx client.Context, mux *gwruntime.ServeMux) {
 	if err := types.RegisterQueryHandlerClient(context.Background(), mux, types.NewQueryClient(clientCtx)); err != nil {
-		panic(fmt.Errorf("REST routes of x/%s: %w", types.ModuleName, err))
+		panic(fmt.Errorf("REST routes of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 }
 
@@ -101,7 +101,7 @@ func (am AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, bz json.Ra
 	var genesis types.GenesisState
 	cdc.MustUnmarshalJSON(bz, &genesis)
 	if err := am.keeper.InitGenesis(ctx, &genesis); err != nil {
-		panic(err)
+		panic(err) //nolint:forbidigo // no block exists yet
 	}
 }
 
@@ -109,7 +109,7 @@ func (am AppModule) InitGenesis(ctx sdk.Context, cdc codec.JSONCodec, bz json.Ra
 func (am AppModule) ExportGenesis(ctx sdk.Context, cdc codec.JSONCodec) json.RawMessage {
 	genesis, err := am.keeper.ExportGenesis(ctx)
 	if err != nil {
-		panic(err)
+		panic(err) //nolint:forbidigo // on export; the SDK knows no other way
 	}
 	return cdc.MustMarshalJSON(genesis)
 }

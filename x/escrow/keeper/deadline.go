@@ -74,7 +74,7 @@ func (k *Keeper) processDeadline(ctx sdk.Context, next deadline) (id uint64, err
 	}
 	err = k.isolate(ctx, func(ctx sdk.Context) (err error) {
 		if id, err = next.source.Quarantine(ctx); err != nil {
-			return fmt.Errorf("quarantine after %q: %w", failure, err)
+			return fmt.Errorf("quarantine after %w: %w", failure, err)
 		}
 		return k.addQuarantined(ctx, types.Quarantined{
 			Source: next.source.Name(), Id: id, Second: next.second, Error: brief(failure),

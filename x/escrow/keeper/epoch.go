@@ -94,18 +94,13 @@ func (k *Keeper) potsAfter(ctx sdk.Context, sweep types.Sweep, limit uint32) ([]
 		}
 		from = from.StartExclusive(collections.Join(payee, sweep.Denom))
 	}
-	iterator, err := k.pots.Iterate(ctx, from)
+	var keys []potKey
+	err := k.pots.Walk(ctx, from, func(key potKey, _ types.Pot) (bool, error) {
+		keys = append(keys, key)
+		return uint32(len(keys)) >= limit, nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("walk pots: %w", err)
-	}
-	defer iterator.Close()
-	var keys []potKey
-	for ; iterator.Valid() && uint32(len(keys)) < limit; iterator.Next() {
-		key, err := iterator.Key()
-		if err != nil {
-			return nil, fmt.Errorf("walk pots: %w", err)
-		}
-		keys = append(keys, key)
 	}
 	return keys, nil
 }

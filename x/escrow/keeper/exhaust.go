@@ -82,19 +82,14 @@ func (k *Keeper) first(ctx context.Context) (second, id uint64, found bool, err 
 	if last, ok := types.LastItem(ctx, types.ZeroSource); ok {
 		from = from.StartInclusive(collections.Join(last.Second, last.ID))
 	}
-	iterator, err := k.zeroSeconds.Iterate(ctx, from)
+	err = k.zeroSeconds.Walk(ctx, from, func(key collections.Pair[uint64, uint64]) (bool, error) {
+		second, id, found = key.K1(), key.K2(), true
+		return true, nil
+	})
 	if err != nil {
 		return 0, 0, false, fmt.Errorf("walk zero seconds: %w", err)
 	}
-	defer iterator.Close()
-	if !iterator.Valid() {
-		return 0, 0, false, nil
-	}
-	key, err := iterator.Key()
-	if err != nil {
-		return 0, 0, false, fmt.Errorf("walk zero seconds: %w", err)
-	}
-	return key.K1(), key.K2(), true, nil
+	return second, id, found, nil
 }
 
 // stopAccount stops all streams of an account at its zero second, together, and latches that second. It returns the
@@ -162,18 +157,13 @@ func (k *Keeper) tellExhausted(ctx context.Context, account types.Account, strea
 
 // openStreamsOf returns the open streams of an account, at most MaxStreams.
 func (k *Keeper) openStreamsOf(ctx context.Context, account uint64) ([]types.Stream, error) {
-	iterator, err := k.openStreams.Iterate(ctx, streamsOf(account))
+	var streams []types.Stream
+	err := k.openStreams.Walk(ctx, streamsOf(account), func(id uint64, stream types.Stream) (bool, error) {
+		streams = append(streams, unpackStream(id, stream))
+		return false, nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("walk streams of account %d: %w", account, err)
-	}
-	defer iterator.Close()
-	var streams []types.Stream
-	for ; iterator.Valid(); iterator.Next() {
-		entry, err := iterator.KeyValue()
-		if err != nil {
-			return nil, fmt.Errorf("walk streams of account %d: %w", account, err)
-		}
-		streams = append(streams, unpackStream(entry.Key, entry.Value))
 	}
 	return streams, nil
 }

@@ -283,17 +283,12 @@ func (b *book) Retry(ctx context.Context, id uint64) error {
 	return b.release(ctx, id)
 }
 
-func (b *book) first(ctx context.Context) (collections.Pair[uint64, uint64], bool, error) {
-	iterator, err := b.queue.Iterate(ctx, nil)
-	if err != nil {
-		return collections.Pair[uint64, uint64]{}, false, err
-	}
-	defer iterator.Close()
-	if !iterator.Valid() {
-		return collections.Pair[uint64, uint64]{}, false, nil
-	}
-	key, err := iterator.Key()
-	return key, err == nil, err
+func (b *book) first(ctx context.Context) (key collections.Pair[uint64, uint64], found bool, err error) {
+	err = b.queue.Walk(ctx, nil, func(k collections.Pair[uint64, uint64]) (bool, error) {
+		key, found = k, true
+		return true, nil
+	})
+	return key, found, err
 }
 
 var errPoison = errors.New("poison")

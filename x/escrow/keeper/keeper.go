@@ -70,10 +70,10 @@ func NewKeeper(
 	authority string,
 ) *Keeper {
 	if auth.GetModuleAddress(types.ModuleName) == nil {
-		panic(fmt.Errorf("the module account of x/%s is not set", types.ModuleName))
+		panic(fmt.Errorf("the module account of x/%s is not set", types.ModuleName)) //nolint:forbidigo // at start-up
 	}
 	if _, err := addresses.StringToBytes(authority); err != nil {
-		panic(fmt.Errorf("authority of x/%s: %w", types.ModuleName, err))
+		panic(fmt.Errorf("authority of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 
 	sb := collections.NewSchemaBuilder(storeService)
@@ -112,7 +112,7 @@ func NewKeeper(
 
 	schema, err := sb.Build()
 	if err != nil {
-		panic(fmt.Errorf("schema of x/%s: %w", types.ModuleName, err))
+		panic(fmt.Errorf("schema of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 	k.Schema = schema
 	k.sources = []types.DeadlineSource{zeroSource{k}}
@@ -122,7 +122,7 @@ func NewKeeper(
 // SetHooks sets who learns that money ran out; once, at wiring time.
 func (k *Keeper) SetHooks(hooks types.Hooks) {
 	if k.hooks != nil {
-		panic(fmt.Errorf("hooks of x/%s set twice", types.ModuleName))
+		panic(fmt.Errorf("hooks of x/%s set twice", types.ModuleName)) //nolint:forbidigo // at start-up
 	}
 	k.hooks = hooks
 }
@@ -134,10 +134,10 @@ func (k *Keeper) SetCreditPolicy(policy types.CreditPolicy) { k.policy = policy 
 // registration, after escrow's own.
 func (k *Keeper) RegisterDeadlines(source types.DeadlineSource) {
 	if name := source.Name(); name == "" || len(name) > types.MaxSourceBytes {
-		panic(fmt.Errorf("deadline source %q: want a name of 1 to %d bytes", name, types.MaxSourceBytes))
+		panic(fmt.Errorf("deadline source %q: want a name of 1 to %d bytes", name, types.MaxSourceBytes)) //nolint:forbidigo // at start-up
 	}
 	if _, ok := k.source(source.Name()); ok {
-		panic(fmt.Errorf("deadline source %q registered twice", source.Name()))
+		panic(fmt.Errorf("deadline source %q registered twice", source.Name())) //nolint:forbidigo // at start-up
 	}
 	k.sources = append(k.sources, source)
 }

@@ -27,22 +27,17 @@ func pageStreams(
 		}
 		streamRange = streamRange.StartInclusive(binary.BigEndian.Uint64(request.Key))
 	}
-	iterator, err := source.Iterate(ctx, streamRange)
+	streams, response := []types.Stream{}, &query.PageResponse{}
+	err := source.Walk(ctx, streamRange, func(id uint64, stream types.Stream) (bool, error) {
+		if uint64(len(streams)) == request.Limit {
+			response.NextKey = binary.BigEndian.AppendUint64(nil, id)
+			return true, nil
+		}
+		streams = append(streams, unpackStream(id, stream))
+		return false, nil
+	})
 	if err != nil {
 		return nil, nil, fmt.Errorf("walk streams of account %d: %w", account, err)
-	}
-	defer iterator.Close()
-	streams, response := []types.Stream{}, &query.PageResponse{}
-	for ; iterator.Valid(); iterator.Next() {
-		entry, err := iterator.KeyValue()
-		if err != nil {
-			return nil, nil, fmt.Errorf("walk streams of account %d: %w", account, err)
-		}
-		if uint64(len(streams)) == request.Limit {
-			response.NextKey = binary.BigEndian.AppendUint64(nil, entry.Key)
-			break
-		}
-		streams = append(streams, unpackStream(entry.Key, entry.Value))
 	}
 	return streams, response, nil
 }

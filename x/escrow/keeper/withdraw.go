@@ -94,22 +94,18 @@ func (k *Keeper) mergeMatured(ctx context.Context, payee sdk.AccAddress, pot typ
 
 // maturedPots returns the oldest epoch pots that may be merged, at most MaxMerge.
 func (k *Keeper) maturedPots(ctx context.Context, payee sdk.AccAddress, denom string, now uint64) ([]types.EpochPot, error) {
-	iterator, err := k.epochPots.Iterate(ctx, collections.NewSuperPrefixedTripleRange[sdk.AccAddress, string, uint64](payee, denom))
+	var matured []types.EpochPot
+	prefix := collections.NewSuperPrefixedTripleRange[sdk.AccAddress, string, uint64](payee, denom)
+	err := k.epochPots.Walk(ctx, prefix, func(key epochPotKey, pot types.EpochPot) (bool, error) {
+		if !pot.Credited || pot.MaturesAt > now {
+			return true, nil
+		}
+		pot.Epoch = key.K3()
+		matured = append(matured, pot)
+		return len(matured) == types.MaxMerge, nil
+	})
 	if err != nil {
 		return nil, fmt.Errorf("walk epoch pots: %w", err)
-	}
-	defer iterator.Close()
-	var matured []types.EpochPot
-	for ; iterator.Valid() && len(matured) < types.MaxMerge; iterator.Next() {
-		entry, err := iterator.KeyValue()
-		if err != nil {
-			return nil, fmt.Errorf("walk epoch pots: %w", err)
-		}
-		if !entry.Value.Credited || entry.Value.MaturesAt > now {
-			break
-		}
-		entry.Value.Epoch = entry.Key.K3()
-		matured = append(matured, entry.Value)
 	}
 	return matured, nil
 }

@@ -112,7 +112,8 @@ func (a Account) Deposit(depositor string, grains sdkmath.Int) Account {
 			return a
 		}
 	}
-	a.Entries = append(entries, Entry{Depositor: depositor, Remainder: grains, Spent: sdkmath.ZeroInt()})
+	entries = append(entries, Entry{Depositor: depositor, Remainder: grains, Spent: sdkmath.ZeroInt()})
+	a.Entries = entries
 	return a
 }
 

@@ -52,10 +52,10 @@ func NewKeeper(
 	authority string,
 ) *Keeper {
 	if auth.GetModuleAddress(types.ModuleName) == nil {
-		panic(fmt.Errorf("the module account of x/%s is not set", types.ModuleName))
+		panic(fmt.Errorf("the module account of x/%s is not set", types.ModuleName)) //nolint:forbidigo // at start-up
 	}
 	if _, err := addresses.StringToBytes(authority); err != nil {
-		panic(fmt.Errorf("authority of x/%s: %w", types.ModuleName, err))
+		panic(fmt.Errorf("authority of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 	sb := collections.NewSchemaBuilder(storeService)
 	k := &Keeper{
@@ -75,7 +75,7 @@ func NewKeeper(
 	}
 	schema, err := sb.Build()
 	if err != nil {
-		panic(fmt.Errorf("schema of x/%s: %w", types.ModuleName, err))
+		panic(fmt.Errorf("schema of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 	k.Schema = schema
 	return k
@@ -84,7 +84,7 @@ func NewKeeper(
 // SetHooks sets who learns that a provider has put more at stake; once, at wiring time.
 func (k *Keeper) SetHooks(hooks types.Hooks) {
 	if k.hooks != nil {
-		panic(fmt.Errorf("hooks of x/%s set twice", types.ModuleName))
+		panic(fmt.Errorf("hooks of x/%s set twice", types.ModuleName)) //nolint:forbidigo // at start-up
 	}
 	k.hooks = hooks
 }
