@@ -153,6 +153,7 @@ func (app *App) setMarketKeepers(authority string) {
 		app.ProviderKeeper, authority)
 
 	app.EscrowKeeper.SetHooks(app.MarketKeeper.EscrowHooks())
+	app.ProviderKeeper.SetHooks(app.MarketKeeper.ProviderHooks())
 	app.EscrowKeeper.RegisterDeadlines(app.MarketKeeper.AckDeadlines())
 	app.EscrowKeeper.RegisterDeadlines(app.MarketKeeper.BidDeadlines())
 }
