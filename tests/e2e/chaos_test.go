@@ -52,6 +52,7 @@ type lane struct {
 	random   *rand.Rand
 	files    map[string]string // compose files of all deployments by name
 	open     map[string]deployed
+	runs     map[string]string // what each open one said of itself when it was first seen
 	kills    int
 }
 
@@ -85,7 +86,10 @@ func TestAnAgentKilledAtRandomMomentsConverges(t *testing.T) {
 
 func (m *market) newLane(t *testing.T, provider int, random *rand.Rand) *lane {
 	t.Helper()
-	l := &lane{tenant: m.newTenant(t), provider: provider, random: random, files: map[string]string{}, open: map[string]deployed{}}
+	l := &lane{
+		tenant: m.newTenant(t), provider: provider, random: random,
+		files: map[string]string{}, open: map[string]deployed{}, runs: map[string]string{},
+	}
 	for i := range deploymentsPerLane {
 		name := fmt.Sprintf("chaos-%d", i)
 		l.files[name] = l.file(t, service{name: name, on: provider})
@@ -105,13 +109,19 @@ func (l *lane) disturb(t *testing.T) {
 	var killing errgroup.Group
 	killing.Go(func() error { return l.killAfter(t.Context(), moment) })
 	if opened {
-		l.down(t, name)
-		delete(l.open, name)
+		l.close(t, name)
 	} else {
-		l.open[name] = l.upAnyway(t, l.files[name])
+		l.open[name] = l.upAnyway(t, name)
 	}
 	require.NoError(t, killing.Wait())
 	l.converge(t)
+}
+
+func (l *lane) close(t *testing.T, name string) {
+	t.Helper()
+	l.down(t, name)
+	delete(l.open, name)
+	delete(l.runs, name)
 }
 
 // killAfter kills the lane's agent and starts it again.
@@ -130,16 +140,24 @@ func (l *lane) killAfter(ctx context.Context, moment time.Duration) error {
 	return l.Up(ctx, func(string) {})
 }
 
-// upAnyway repeats up as its own messages say, until it is ready: a person would do the same.
-func (l *lane) upAnyway(t *testing.T, file string) deployed {
+// upAnyway repeats up as its own messages say, until it is ready: a person would do the same. An agent that was away for
+// the whole time in which it had to acknowledge has lost the lease, and no other provider may serve: then all begins anew.
+func (l *lane) upAnyway(t *testing.T, name string) deployed {
 	t.Helper()
 	var d deployed
-	await(t, 2*convergeTimeout, file+" is ready", func() error {
-		r := l.do(t, "up", "-y", "-o", "json", file)
-		if r.code != 0 {
-			return fmt.Errorf("exit %d: %s", r.code, r.stderr)
+	await(t, 3*convergeTimeout, name+" is ready", func() error {
+		r := l.do(t, "up", "-y", "-o", "json", "--timeout", "30s", l.files[name])
+		if r.code == 0 {
+			return json.Unmarshal([]byte(r.stdout), &d)
 		}
-		return json.Unmarshal([]byte(r.stdout), &d)
+		for _, lease := range l.ps(t, "-a", name) {
+			if lease.Reason == "not acked" {
+				t.Logf("lease %d was not acknowledged in time", lease.Lease)
+				l.down(t, name)
+				break
+			}
+		}
+		return fmt.Errorf("exit %d: %s", r.code, r.stderr)
 	})
 	return d
 }
@@ -169,6 +187,12 @@ func (l *lane) converge(t *testing.T) {
 			}
 			if id.Name != name {
 				return fmt.Errorf("%s answers at the address of %s", id.Name, name)
+			}
+			if l.runs[name] == "" {
+				l.runs[name] = id.Run
+			}
+			if l.runs[name] != id.Run {
+				return fmt.Errorf("%s was started again: it has to live through the death of its agent", name)
 			}
 		}
 		return nil
@@ -208,8 +232,7 @@ func (l *lane) onlyOpenLeases(ctx context.Context) error {
 func (l *lane) end(t *testing.T) {
 	t.Helper()
 	for name := range l.open {
-		l.down(t, name)
-		delete(l.open, name)
+		l.close(t, name)
 	}
 	l.converge(t)
 	require.Empty(t, l.ps(t))

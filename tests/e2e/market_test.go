@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -39,8 +40,9 @@ type market struct {
 	ports *ports.Allocator
 	guard *guard
 
-	funding sync.Mutex // the faucet's account has one sequence
-	mending sync.Mutex // one restart at a time
+	tenants atomic.Int64 // made so far
+	funding sync.Mutex   // the faucet's account has one sequence
+	mending sync.Mutex   // one restart at a time
 }
 
 var shared struct {

@@ -38,6 +38,9 @@ func (m *market) newTenant(t *testing.T) *tenant {
 func (m *market) newTenantNamed(t *testing.T, name string) *tenant {
 	t.Helper()
 	key := strings.ToLower(strings.NewReplacer("/", "-", "_", "-").Replace(t.Name())) + name
+	if n := m.tenants.Add(1); n > 1 {
+		key += fmt.Sprintf("-%d", n) // the same test may run again
+	}
 	x := &tenant{market: m, key: key}
 	x.must(t, "keys", "add", key)
 	x.address = strings.TrimSpace(x.must(t, "keys", "show", key, "-a"))

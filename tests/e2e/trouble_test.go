@@ -155,6 +155,6 @@ func (m *market) untilItSays(t *testing.T, text string, settings ...string) stri
 		return err
 	})
 	require.NoError(t, cmd.Process.Signal(syscall.SIGTERM))
-	_ = cmd.Wait() //nolint:errcheck // some have ended by themselves
+	_ = cmd.Wait() // some have ended by themselves
 	return said
 }
