@@ -46,7 +46,7 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 	if err := a.observeHost(ctx, &in); err != nil {
 		return in, err
 	}
-	if in.Manifests, err = a.observeManifests(ctx, leases); err != nil {
+	if in.Manifests, err = a.observeManifests(ctx, leases, in.Workloads); err != nil {
 		return in, err
 	}
 	in.Answering = a.answeringNow()
@@ -166,8 +166,9 @@ func (a *Agent) observeHost(ctx context.Context, in *reconcile.Input) error {
 	return nil
 }
 
-// observeManifests opens the manifests of live leases and tells of the others only that they are there.
-func (a *Agent) observeManifests(ctx context.Context, leases []workload.Lease) ([]reconcile.Manifest, error) {
+// observeManifests opens the manifests of live leases and tells of the others only that they are there. Images are looked for
+// only while the runtime does not have the revision.
+func (a *Agent) observeManifests(ctx context.Context, leases []workload.Lease, applied []reconcile.Workload) ([]reconcile.Manifest, error) {
 	stored, err := a.store.ManifestLeases()
 	if err != nil {
 		return nil, err
@@ -175,6 +176,10 @@ func (a *Agent) observeManifests(ctx context.Context, leases []workload.Lease) (
 	live := map[uint64]workload.Lease{}
 	for _, l := range leases {
 		live[l.ID] = l
+	}
+	has := map[uint64]string{}
+	for _, w := range applied {
+		has[w.Lease] = w.Revision
 	}
 	known := map[uint64]group{}
 	var out []reconcile.Manifest
@@ -191,10 +196,11 @@ func (a *Agent) observeManifests(ctx context.Context, leases []workload.Lease) (
 			continue
 		}
 		known[id] = g
-		out = append(out, reconcile.Manifest{
-			Lease: id, Revision: g.revision, Broken: a.isBroken(id, g.revision),
-			Missing: gateway.MissingImages(ctx, a.runtime.Images(), l.Owner, g.group),
-		})
+		m := reconcile.Manifest{Lease: id, Revision: g.revision, Broken: a.isBroken(id, g.revision)}
+		if has[id] != g.revision {
+			m.Missing = gateway.MissingImages(ctx, a.runtime.Images(), l.Owner, g.group)
+		}
+		out = append(out, m)
 	}
 	a.mu.Lock()
 	a.groups = known
