@@ -59,8 +59,8 @@ func TestEveryMessageNamesItsSigner(t *testing.T) {
 	require.NoError(t, chain.App.Encoding().InterfaceRegistry.SigningContext().Validate())
 }
 
-// TestEveryFieldOfSoukIsKnown guards against descriptors that know a nested message by name only, see descriptors.go beside
-// the generated code: signatures in amino JSON would leave out all that is in it.
+// TestEveryFieldOfSoukIsKnown guards against descriptors that know a nested message by name only: see the head of entities.proto
+// (signatures in amino JSON would leave out all that is in it).
 func TestEveryFieldOfSoukIsKnown(t *testing.T) {
 	checked := 0
 	proto.HybridResolver.RangeFiles(func(file protoreflect.FileDescriptor) bool {
