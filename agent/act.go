@@ -88,11 +88,10 @@ func (a *Agent) do(ctx context.Context, action reconcile.Action) error {
 
 func (a *Agent) note(action reconcile.Action, err error) {
 	result := "ok"
-	switch {
-	case err == nil:
+	if err == nil {
 		delete(a.failing, action)
 		a.log.Info("did", "action", string(action.Kind), "lease", action.Lease, "why", action.Why)
-	default:
+	} else {
 		result = "failed"
 		if text := err.Error(); a.failing[action] != text { // once for each reason, not at every look
 			a.failing[action] = text

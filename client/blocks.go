@@ -90,7 +90,7 @@ func (c *Client) listen(ctx context.Context, seen chan<- int64) (heard bool, err
 	u = *u.JoinPath("websocket") // the library turns http into ws
 	dialCtx, cancel := context.WithTimeout(ctx, rpcTimeout)
 	defer cancel()
-	conn, _, err := websocket.Dial(dialCtx, u.String(), nil)
+	conn, _, err := websocket.Dial(dialCtx, u.String(), nil) //nolint:bodyclose // the library has no body to close
 	if err != nil {
 		return false, fmt.Errorf("connect to %s: %w", u.Redacted(), err)
 	}

@@ -111,11 +111,11 @@ func (c *fakeChain) execute(tx authsigning.Tx) inclusion {
 	}
 	for _, msg := range tx.GetMsgs() {
 		c.paid[payment(msg)]++
-		any, err := codectypes.NewAnyWithValue(&banktypes.MsgSendResponse{})
+		packed, err := codectypes.NewAnyWithValue(&banktypes.MsgSendResponse{})
 		if err != nil {
 			panic(err)
 		}
-		in.responses = append(in.responses, any)
+		in.responses = append(in.responses, packed)
 	}
 	return in
 }

@@ -57,11 +57,11 @@ func (r Receipt) Response(i int, into proto.Message) error {
 	if i < 0 || i >= len(r.responses) {
 		return fmt.Errorf("transaction %s has no response %d", r.Hash, i)
 	}
-	any := r.responses[i]
-	if want := "/" + proto.MessageName(into); any.TypeUrl != want {
-		return fmt.Errorf("response %d of %s is a %s, not a %s", i, r.Hash, any.TypeUrl, want)
+	packed := r.responses[i]
+	if want := "/" + proto.MessageName(into); packed.TypeUrl != want {
+		return fmt.Errorf("response %d of %s is a %s, not a %s", i, r.Hash, packed.TypeUrl, want)
 	}
-	return proto.Unmarshal(any.Value, into)
+	return proto.Unmarshal(packed.Value, into)
 }
 
 // Queue sends the transactions of one account, one at a time, with what was asked for meanwhile batched into the next. No
@@ -217,7 +217,6 @@ func (q *Queue) work(ctx context.Context) {
 	var next *pending // taken, but for the transaction after this one
 	for {
 		first := next
-		next = nil
 		if first == nil {
 			select {
 			case <-ctx.Done():

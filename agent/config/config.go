@@ -136,7 +136,7 @@ func AddFlags(f *pflag.FlagSet) {
 	f.Bool(Ephemeral, false, "of a test or demonstration: may be purged by anyone once it is dead")
 
 	f.Uint32(Pool, 0, "capacity pool to keep")
-	f.StringArray(Prices, nil, `price list per hour, one a denom: "usouk cpu=1000 memory=500 ephemeral=10 egress=1" (per vCPU, GiB, GiB, Mbit/s)`)
+	f.StringArray(Prices, nil, `price list per hour, one a denom: "usouk cpu=1000 memory=500 ephemeral=10 egress=1" (per vCPU, GiB of memory, GiB of disk, Mbit/s)`)
 	f.StringArray(Labels, nil, "label of the offer, such as region=eu-west")
 	f.Uint64(EgressMbps, 1000, "Mbit/s of the uplink to offer")
 	f.Uint64(ReserveCPUMillis, 500, "thousandths of a core kept for the host")

@@ -38,7 +38,7 @@ const (
 	maxRequests = 512
 )
 
-// ErrNoLease: this provider has no live lease of that number.
+// ErrNoLease says that this provider has no live lease of that number.
 var ErrNoLease = errors.New("no such lease at this provider")
 
 // Agent is what the gateway asks of the agent.

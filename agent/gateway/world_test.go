@@ -102,12 +102,6 @@ func (x *table) put(l workload.Lease) {
 	x.leases[l.ID] = l
 }
 
-func (x *table) end(id uint64) {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	delete(x.leases, id)
-}
-
 func (*table) Problem(uint64) string { return "" }
 func (*table) Height() int64         { return 42 }
 

@@ -21,7 +21,7 @@ import (
 	"github.com/souk-network/souk/client/fault"
 )
 
-// ErrNotFound: there is no such record.
+// ErrNotFound says that there is no such record.
 var ErrNotFound = errors.New("not found")
 
 const (

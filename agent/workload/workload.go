@@ -45,7 +45,7 @@ func FromChain(w markettypes.Work) Lease {
 	}
 }
 
-// ErrRefused: the manifest is not the one that the lease was made for.
+// ErrRefused says that a manifest is not the one that its lease was made for.
 var ErrRefused = errors.New("manifest refused")
 
 // Verify opens the envelope of a lease and holds it against the lease: hash, group, and that it asks for no more than is paid.

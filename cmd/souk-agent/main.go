@@ -21,10 +21,10 @@ import (
 func main() {
 	scope.Set()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	if err := rootCommand().ExecuteContext(ctx); err != nil {
+	err := rootCommand().ExecuteContext(ctx)
+	stop()
+	if err != nil {
 		fault.Print(os.Stderr, err)
-		stop()
 		os.Exit(1)
 	}
 }

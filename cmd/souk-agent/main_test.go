@@ -150,7 +150,7 @@ func TestWhileTheNodeIsAwayItWaitsAndStopsWhenTold(t *testing.T) {
 	home, _ := initialized(t)
 	allocator, err := ports.NewAllocator("")
 	require.NoError(t, err)
-	defer allocator.Close()
+	defer func() { require.NoError(t, allocator.Close()) }()
 	free, err := allocator.Allocate(1)
 	require.NoError(t, err)
 	health := fmt.Sprintf("127.0.0.1:%d", free[0])
