@@ -59,3 +59,21 @@ func TestAnAgentThatHearsNoEventServesAllTheSame(t *testing.T) {
 	x.awaitGone(t, "deaf")
 	await(t, 30*time.Second, "its capacity is for sale again", func() error { return m.idle(t.Context(), 1) })
 }
+
+func TestWhatRanComesBackWhenTheMachineDoes(t *testing.T) {
+	m := theMarket(t)
+	x := m.newTenant(t)
+	d := x.up(t, x.file(t, service{name: "steady"}))
+	answer(t, d)
+
+	// As a restart of the machine: no process, mount, link or cgroup of the network is left.
+	require.NoError(t, m.Down(t.Context(), func(string) {}))
+	require.NotZero(t, x.do(t, "ps").code)
+	r := m.run(t.Context(), "", "devnet", "up")
+	require.Zero(t, r.code, "%s", r.stderr)
+
+	answer(t, d)
+	x.down(t, "steady")
+	x.awaitGone(t, "steady")
+	require.True(t, x.conservation(t).Conserved)
+}
