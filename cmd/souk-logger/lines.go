@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -21,20 +22,33 @@ type lineWriter interface {
 	WriteLine(line []byte) error
 }
 
-// copyLines reads until the stream ends. A line that cannot be written (a full disk) is dropped: the container must
-// never block on its log.
-func copyLines(in io.Reader, stream string, out lineWriter, now func() time.Time) {
+// merger puts the lines of several streams into one file, in the order of their times.
+type merger struct {
+	mu  sync.Mutex
+	out lineWriter
+	now func() time.Time
+}
+
+// copy reads until the stream ends. A line that cannot be written (a full disk) is dropped: the container must never
+// block on its log.
+func (m *merger) copy(in io.Reader, stream string) {
 	r := bufio.NewReaderSize(in, lineLimitBytes)
 	for {
 		line, err := r.ReadSlice('\n')
 		if len(line) > 0 {
-			if encoded, encodeErr := encode(line, stream, now()); encodeErr == nil {
-				_ = out.WriteLine(encoded)
-			}
+			m.add(line, stream)
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
 			return
 		}
+	}
+}
+
+func (m *merger) add(line []byte, stream string) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if encoded, err := encode(line, stream, m.now()); err == nil {
+		_ = m.out.WriteLine(encoded)
 	}
 }
 

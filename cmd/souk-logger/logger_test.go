@@ -44,7 +44,7 @@ func TestLinesBecomeEntries(t *testing.T) {
 		"a long line is cut":      {strings.Repeat("x", lineLimitBytes+5) + "\n", []string{strings.Repeat("x", lineLimitBytes), "xxxxx"}},
 	} {
 		out := &collector{}
-		copyLines(strings.NewReader(c.in), "stdout", out, func() time.Time { return at })
+		(&merger{out: out, now: func() time.Time { return at }}).copy(strings.NewReader(c.in), "stdout")
 		var got []string
 		for _, line := range out.lines {
 			require.True(t, strings.HasPrefix(line, `{"time":"2026-01-02T03:04:05.000000006Z","stream":"stdout","log":`), "%s: readers rely on how a line begins: %s", name, line)
@@ -57,7 +57,7 @@ func TestLinesBecomeEntries(t *testing.T) {
 }
 
 func TestAFullDiskDoesNotBlockTheContainer(t *testing.T) {
-	copyLines(strings.NewReader(strings.Repeat("line\n", 1000)), "stdout", &collector{fail: true}, time.Now)
+	(&merger{out: &collector{fail: true}, now: time.Now}).copy(strings.NewReader(strings.Repeat("line\n", 1000)), "stdout")
 }
 
 func TestFilesAreRotatedBeforeTheyGrowBeyondTheLimit(t *testing.T) {
@@ -140,7 +140,6 @@ func TestTheLoggerServesAShim(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, string(b), `"stream":"stdout","log":"to stdout"}`)
 	require.Contains(t, string(b), `"stream":"stderr","log":"to stderr, unfinished"}`)
-
 }
 
 func TestArgumentsWithoutAPathAreRefused(t *testing.T) {

@@ -45,12 +45,13 @@ func run(args []string) error {
 		return fmt.Errorf("tell the shim that logging works: %w", err)
 	}
 
+	m := &merger{out: out, now: time.Now}
 	var group sync.WaitGroup
 	for _, s := range []struct {
 		descriptor uintptr
 		name       string
 	}{{3, "stdout"}, {4, "stderr"}} {
-		group.Go(func() { copyLines(os.NewFile(s.descriptor, s.name), s.name, out, time.Now) })
+		group.Go(func() { m.copy(os.NewFile(s.descriptor, s.name), s.name) })
 	}
 	group.Wait()
 	return out.Close()

@@ -3,12 +3,10 @@ package main
 import (
 	"fmt"
 	"os"
-	"sync"
 )
 
-// rotating is a file that is renamed to .1, .2, … before it grows beyond its limit.
+// rotating is a file that is renamed to .1, .2, … before it grows beyond its limit. It is for one user at a time.
 type rotating struct {
-	mu    sync.Mutex
 	path  string
 	limit int64
 	keep  int
@@ -69,8 +67,6 @@ func endWhole(f *os.File) (int64, error) {
 
 // WriteLine appends one line, whole or not at all as far as the file system allows.
 func (r *rotating) WriteLine(line []byte) error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	if r.size+int64(len(line)) > r.limit && r.size > 0 {
 		if err := r.rotate(); err != nil {
 			return err
@@ -106,7 +102,5 @@ func (r *rotating) rotate() error {
 
 // Close flushes nothing: every line was written when it came.
 func (r *rotating) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	return r.file.Close()
 }

@@ -106,7 +106,7 @@ func images(t *testing.T, p pair) {
 		s := Running(t, p.a, 1)
 		require.NoError(t, store.DeleteScope(ctx, alice))
 		has(t, store, alice, "gone:1", false)
-		tell(s, "/exit?code=1")
+		tell(t, s, "/exit?code=1")
 		s = Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == 1 })
 		Get(t, s, "/")
 	})

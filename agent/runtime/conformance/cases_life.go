@@ -44,7 +44,7 @@ func restarts(t *testing.T, p pair) {
 	apply(t, p.a, Workload(5, "wrong:1"))
 
 	first := Running(t, p.a, 1)
-	tell(first, "/exit?code=0")
+	tell(t, first, "/exit?code=0")
 	again := Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == 1 })
 	require.True(t, again.StartedAt.After(first.StartedAt))
 	require.Equal(t, first.Endpoints, again.Endpoints, "the address stays")

@@ -20,8 +20,13 @@ func logs(t *testing.T, p pair) {
 	s := Running(t, p.a, 1)
 	Get(t, s, "/")
 
-	all := read(t, p.a, runtime.LogRequest{Lease: 1, Tail: -1})
-	require.Len(t, all, 7)
+	var all []runtime.LogEntry
+	Eventually(t, "the log", func() error {
+		if all = read(t, p.a, runtime.LogRequest{Lease: 1, Tail: -1}); len(all) != 7 {
+			return fmt.Errorf("%d lines", len(all))
+		}
+		return nil
+	})
 	var out []string
 	for _, e := range all {
 		require.WithinDuration(t, time.Now(), e.Time, time.Minute)
@@ -40,23 +45,26 @@ func logs(t *testing.T, p pair) {
 		require.ErrorIs(t, err, runtime.ErrNotFound)
 	}
 
-	followed, err := p.a.Logs(t.Context(), runtime.LogRequest{Lease: 1, Tail: 1, Follow: true})
+	followed, err := p.a.Logs(t.Context(), runtime.LogRequest{Lease: 1, Tail: 0, Follow: true})
 	require.NoError(t, err)
 	defer followed.Close()
 	lines := bufio.NewScanner(followed)
-	next := func() string {
-		require.True(t, lines.Scan(), "the stream ended: %v", lines.Err())
-		var e runtime.LogEntry
-		require.NoError(t, json.Unmarshal(lines.Bytes(), &e))
-		return e.Log
+	next := func() string { // of stdout: the two streams are not ordered between each other
+		for {
+			require.True(t, lines.Scan(), "the stream ended: %v", lines.Err())
+			var e runtime.LogEntry
+			require.NoError(t, json.Unmarshal(lines.Bytes(), &e))
+			if e.Stream == "stdout" {
+				return e.Log
+			}
+		}
 	}
-	next()
 	for i := range 3 {
 		text := fmt.Sprintf("said %d \x1b[31m \xff", i)
 		Get(t, s, "/print", "text", text)
 		require.Equal(t, fmt.Sprintf("said %d \x1b[31m �", i), next())
 	}
-	tell(s, "/exit?code=1")
+	tell(t, s, "/exit?code=1")
 	Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == 1 })
 	require.Equal(t, "line 0", next(), "a restart goes on in the same log")
 

@@ -82,7 +82,7 @@ func limits(t *testing.T, p pair) {
 		require.Less(t, used, 1000, "250 millicores over 2 s are 500 ms")
 	})
 	t.Run("memory", func(t *testing.T) {
-		tell(hog, "/memory?mib=200")
+		tell(t, hog, "/memory?mib=200")
 		s := Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return s.OOMKilled })
 		require.Equal(t, 137, s.ExitCode)
 		s = Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == 1 })

@@ -142,8 +142,10 @@ func fetch(address string) (int, string, error) {
 	return resp.StatusCode, string(b), err
 }
 
-// tell asks once and does not wait for an answer, for requests that end the program.
-func tell(s runtime.ReplicaStatus, path string) {
+// tell waits until the program serves, asks once and does not wait for an answer: for requests that end it.
+func tell(t testing.TB, s runtime.ReplicaStatus, path string) {
+	t.Helper()
+	Get(t, s, "/")
 	_, _, _ = fetch(fmt.Sprintf("http://%s%s", s.Endpoints[0].Address, path))
 }
 

@@ -36,8 +36,9 @@ type history struct {
 	StartedAt time.Time     `json:"started_at"`
 	ExitedAt  time.Time     `json:"exited_at"`
 	NextStart time.Time     `json:"next_start"`
-	Delay     time.Duration `json:"delay"` // last waited before a start, in nanoseconds
-	Over      bool          `json:"over"`  // the policy says that it stays ended
+	Delay     time.Duration `json:"delay"`   // last waited before a start, in nanoseconds
+	Running   bool          `json:"running"` // started, and its end not written down
+	Over      bool          `json:"over"`    // the policy says that it stays ended
 }
 
 // step is what to do next with a replica.
@@ -66,7 +67,7 @@ func nextStep(wanted string, h history, f facts, now time.Time) (step, time.Dura
 		return stepRest, 0
 	case f.task == taskCreated:
 		return stepDiscard, 0
-	case h.Revision == wanted && f.revision == wanted && h.StartedAt.After(h.ExitedAt):
+	case h.Revision == wanted && f.revision == wanted && h.Running:
 		return stepLost, 0
 	case h.Revision == wanted && h.Over:
 		return stepRest, 0
@@ -107,12 +108,13 @@ func (b RestartBackoff) after(delay time.Duration) time.Duration {
 // afterExit adds the end of a run. Adding the same end twice changes nothing, so that the agent may die between
 // writing it down and forgetting the process.
 func (h history) afterExit(f facts, policy runtime.RestartPolicy, b RestartBackoff) history {
-	if h.Revision == f.revision && h.Exits > 0 && h.ExitedAt.Equal(f.exitedAt) {
+	if h.Revision == f.revision && !h.Running && h.Exits > 0 && h.ExitedAt.Equal(f.exitedAt) {
 		return h
 	}
 	if h.Revision != f.revision {
 		h = history{Revision: f.revision}
 	}
+	h.Running = false
 	h.Exits++
 	h.ExitCode, h.ExitedAt, h.OOMKilled = f.exitCode, f.exitedAt, f.oom
 	switch policy {
@@ -150,6 +152,6 @@ func (h history) afterStart(revision string, now time.Time) history {
 	if h.Exits > 0 {
 		h.Restarts++
 	}
-	h.StartedAt, h.NextStart = now, time.Time{}
+	h.Running, h.StartedAt, h.NextStart = true, now, time.Time{}
 	return h
 }

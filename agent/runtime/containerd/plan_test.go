@@ -34,7 +34,7 @@ func TestNextStep(t *testing.T) {
 		"another revision is not over":   {h: history{Revision: "old", Over: true}, want: stepCreate},
 		"another revision does not wait": {h: history{Revision: "old", NextStart: noon.Add(time.Hour)}, want: stepCreate},
 		"a run whose end nobody saw is lost": {
-			h: history{Revision: "new", StartedAt: noon, ExitedAt: noon.Add(-time.Second)}, f: facts{revision: "new"}, want: stepLost,
+			h: history{Revision: "new", Running: true}, f: facts{revision: "new"}, want: stepLost,
 		},
 	} {
 		got, wait := nextStep("new", c.h, c.f, noon)

@@ -32,9 +32,11 @@ func (d leaseDir) logs() string             { return filepath.Join(string(d), "l
 func (d leaseDir) upper(id, rev string) string {
 	return filepath.Join(d.disk(), id, rev, "upper")
 }
+
 func (d leaseDir) work(id, rev string) string {
 	return filepath.Join(d.disk(), id, rev, "work")
 }
+
 func (d leaseDir) log(service string, replica uint32) string {
 	return filepath.Join(d.logs(), fmt.Sprintf("%s-%d.log", service, replica))
 }

@@ -355,6 +355,7 @@ func (l *lease) start(ctx context.Context, rec record, u unit, c client.Containe
 	if err != nil {
 		return err
 	}
+	began := time.Now() // before it starts, for it may end at once
 	if err := l.launch(ctx, u, c, root); err != nil {
 		if ctx.Err() != nil {
 			return err
@@ -362,7 +363,7 @@ func (l *lease) start(ctx context.Context, rec record, u unit, c client.Containe
 		h = h.afterFailedStart(u.revision, l.r.config.Backoff, time.Now())
 		return errors.Join(err, writeDurably(d.history(u.id()), h))
 	}
-	return writeDurably(d.history(u.id()), h.afterStart(u.revision, time.Now()))
+	return writeDurably(d.history(u.id()), h.afterStart(u.revision, began))
 }
 
 // launch makes and starts the process, leaving nothing behind when it cannot be started.
