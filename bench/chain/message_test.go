@@ -21,7 +21,7 @@ import (
 const (
 	few, many = 100, 10_000 // live leases
 
-	rounds       = 7
+	rounds       = 5
 	batch        = 50 // transactions of a block, leases of an acknowledgement
 	epochSeconds = 60
 	busyShops    = 20
@@ -57,6 +57,7 @@ func BenchmarkMessage(b *testing.B) {
 	for _, name := range []string{send, create, ackOne, ackBatch, depositMore, closeAll, setPool, postOffer, withdraw} {
 		reportMessage(b, name, small.seen, large.seen)
 	}
+	b.Run(fmt.Sprintf("%s/%d_leases", nothing, many), func(b *testing.B) { large.seen[nothing].report(b) })
 	reportGrowth(b, nothing, small.seen[nothing], large.seen[nothing])
 	b.Run("LeaseBudget", func(b *testing.B) {
 		whole := large.seen[create].median(handler) + large.seen[ackBatch].median(handler)/batch

@@ -22,7 +22,7 @@ func writeReport(ctx context.Context, file string, figures []*figure) error {
 		return fmt.Errorf("read the last report: %w", err)
 	}
 	written, _, _ := strings.Cut(string(text), marker)
-	report := written + marker + "\n\n" + origin(ctx) + "\n" + tables(figures)
+	report := written + marker + "\n\n" + origin(ctx) + tables(figures)
 	if err := os.WriteFile(file, []byte(report), 0o644); err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -83,14 +83,14 @@ func tables(figures []*figure) string {
 		inPackage, benchmark, _ := strings.Cut(f.Name, ".")
 		if inPackage != pkg {
 			pkg, name = inPackage, ""
-			fmt.Fprintf(&b, "\n## %s\n\n| Benchmark | Figures |\n|---|---|", pkg)
+			fmt.Fprintf(&b, "\n\n## %s\n\n| Benchmark | Figures |\n|---|---|", pkg)
 		}
 		if benchmark != name {
 			name = benchmark
 			fmt.Fprintf(&b, "\n| %s | %s |", name, row(figures, f.Name))
 		}
 	}
-	return b.String() + "\n"
+	return strings.TrimPrefix(b.String(), "\n") + "\n"
 }
 
 // row joins the figures of one benchmark.
@@ -118,8 +118,9 @@ func (f *figure) cell() string {
 
 // readable gives times in a unit that suits them, and other values with at most four digits that matter.
 func readable(value float64, unit string) string {
-	if per, ok := strings.CutPrefix(unit, "ns/"); ok {
-		return time.Duration(value).Round(rounding(value)).String() + "/" + per
+	if what, per, ok := strings.Cut(unit, "ns/"); ok {
+		what = strings.TrimSuffix(what, "-")
+		return time.Duration(value).Round(rounding(value)).String() + strings.TrimRight(" "+what, " ") + "/" + per
 	}
 	if value >= 1000 {
 		return fmt.Sprintf("%.0f %s", value, unit)
