@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"syscall"
 )
 
 // Fault is an error for people. Find one in a chain of errors with errors.As.
@@ -58,7 +59,7 @@ func Print(w io.Writer, err error) {
 func Parts(err error) (summary, cause, try string) {
 	var outer *Fault
 	if !errors.As(err, &outer) {
-		return err.Error(), "", ""
+		return err.Error(), "", systemRemedy(err)
 	}
 	summary = strings.TrimSuffix(err.Error(), outer.Error()) + outer.Summary
 	if outer.Cause != nil {
@@ -70,10 +71,21 @@ func Parts(err error) (summary, cause, try string) {
 		}
 		var inner *Fault
 		if !errors.As(f.Cause, &inner) {
-			return summary, cause, ""
+			return summary, cause, systemRemedy(err)
 		}
 		f = inner
 	}
+}
+
+// systemRemedy is what to do about an error of the operating system that any file may meet.
+func systemRemedy(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC):
+		return "free space on that disk (df -h shows how full each is), then run the same command again"
+	case errors.Is(err, syscall.EROFS):
+		return "choose a folder that can be written to: --home"
+	}
+	return ""
 }
 
 // indent keeps further lines of a text under its first.
