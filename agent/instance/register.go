@@ -16,7 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ErrRunning: the instance is held by a living process.
+// ErrRunning says that the instance is held by a living process.
 var ErrRunning = errors.New("instance is running")
 
 // Record is what the register says of an instance.

@@ -76,7 +76,7 @@ func logs(t *testing.T, p pair) {
 	require.NoError(t, err, "ends with its context")
 
 	require.NoError(t, p.a.Remove(t.Context(), 1))
-	for lines.Scan() { //nolint:revive // until the end
+	for lines.Scan() { // until the end
 	}
 	require.NoError(t, lines.Err(), "ends with its lease")
 }

@@ -35,7 +35,7 @@ var workloadBinary = sync.OnceValues(func() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	out := filepath.Join(dir, "workload")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", out, ".")
 	build.Dir = filepath.Join(filepath.Dir(here), "testdata", "workload")

@@ -36,7 +36,7 @@ func makeInternet(t testing.TB) {
 	defer goruntime.UnlockOSThread()
 	home, err := netns.Get()
 	require.NoError(t, err)
-	defer home.Close()
+	defer func() { _ = home.Close() }()
 	away, err := netns.New()
 	require.NoError(t, err)
 	require.NoError(t, netns.Set(home))

@@ -82,7 +82,7 @@ func askShim(ctx context.Context, bundle, id string) (*exit, error) {
 		return nil, fmt.Errorf("reach the shim of %s: %w", id, err)
 	}
 	client := ttrpc.NewClient(conn)
-	defer client.Close()
+	defer func() { _ = client.Close() }()
 	state, err := taskapi.NewTTRPCTaskClient(client).State(ctx, &taskapi.StateRequest{ID: id})
 	if err != nil {
 		return nil, fmt.Errorf("ask the shim of %s: %w", id, err)
