@@ -21,7 +21,7 @@ func purgeCommand() *cobra.Command {
 		Short: "Remove all that a stopped agent left on this machine",
 		Long: `Remove containers, networks, mounts, rules, images and volumes of an agent that
 does not run any more: the one of this home folder, the one named by --instance,
-or all ephemeral ones that died. A running agent is never touched.`,
+or all ephemeral ones that died over a minute ago. A running agent is never touched.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if os.Geteuid() != 0 && !list {
@@ -44,7 +44,7 @@ or all ephemeral ones that died. A running agent is never touched.`,
 		},
 	}
 	cmd.Flags().StringVar(&id, "instance", "", "instance to purge, 8 hex digits")
-	cmd.Flags().BoolVar(&dead, "dead", false, "purge the ephemeral instances whose agents died")
+	cmd.Flags().BoolVar(&dead, "dead", false, "purge the ephemeral instances whose agents died over a minute ago")
 	cmd.Flags().BoolVar(&list, "list", false, "list the instances of this machine")
 	cmd.Flags().BoolVar(&keepData, "keep-data", false, "keep images and records: the next start brings everything back, as after a restart of the machine")
 	cmd.MarkFlagsMutuallyExclusive("instance", "dead", "list")
