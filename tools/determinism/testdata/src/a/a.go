@@ -10,8 +10,8 @@ import (
 	"sync"
 	"time"
 
-	_ "crypto/rand"    // want `import of crypto/rand`
-	_ "math/rand/v2"   // want `import of math/rand/v2`
+	_ "crypto/rand"  // want `import of crypto/rand`
+	_ "math/rand/v2" // want `import of math/rand/v2`
 )
 
 type set map[string]struct{}
@@ -82,7 +82,7 @@ func iterators(m map[string]int, sm *sync.Map) {
 type price float64 // want `floating point`
 
 type offer struct {
-	ask  price // want `floating point`
+	ask  price     // want `floating point`
 	many []float32 // want `floating point`
 }
 
@@ -92,20 +92,20 @@ const rounded float64 = 0.1 // want `floating point`
 
 func floats(o offer, text string) int64 {
 	n := int64(exact)
-	share := 0.5                            // want `floating point`
+	share := 0.5                              // want `floating point`
 	parsed, _ := strconv.ParseFloat(text, 64) // want `floating point`
-	_ = parsed                              // want `floating point`
-	n += int64(share * 2)                   // want `floating point`
-	n += int64(time.Duration(5).Seconds())  // want `floating point`
-	_ = complex(1, 2)                       // want `floating point`
+	_ = parsed                                // want `floating point`
+	n += int64(share * 2)                     // want `floating point`
+	n += int64(time.Duration(5).Seconds())    // want `floating point`
+	_ = complex(1, 2)                         // want `floating point`
 	_ = new(big.Int)
 	return n
 }
 
 func clocks(at time.Time) bool {
-	now := time.Now                    // want `time.Now`
-	_ = time.Since(at)                 // want `time.Since`
-	time.Sleep(1)                      // want `time.Sleep`
+	now := time.Now    // want `time.Now`
+	_ = time.Since(at) // want `time.Since`
+	time.Sleep(1)      // want `time.Sleep`
 	return at.After(now()) && at.Add(time.Second).Before(at)
 }
 

@@ -13,7 +13,7 @@ func excused(m map[string]int) (n int) {
 	for _, v := range m { // want `range over a map`
 		n += v
 	}
-	_ = time.Now() /* want `needs a reason` */ //determinism:ok
+	_ = time.Now() /* want `needs a reason` */    //determinism:ok
 	n++            /* want `nothing to excuse` */ //determinism:ok there is nothing here
 	return n
 }
