@@ -64,13 +64,21 @@ func (k *Keeper) Release(ctx context.Context, id uint64, held math.Int) error {
 	if due(account, now) {
 		return types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
 	}
-	if held.IsNil() || held.IsNegative() || held.GT(account.Held) {
-		return types.ErrInvalidHold.Wrapf("release %s of %s grains held in account %d", held, account.Held, id)
+	books, err := unhold(account, booksOf(account).Settle(now), held)
+	if err != nil {
+		return err
 	}
-	books := booksOf(account).Settle(now)
-	books.Held = books.Held.Sub(held)
 	_, err = k.saveAccount(ctx, account, books)
 	return err
+}
+
+// unhold takes held money back into the books of its account.
+func unhold(account types.Account, books ledger.Account, held math.Int) (ledger.Account, error) {
+	if held.IsNil() || held.IsNegative() || held.GT(account.Held) {
+		return books, types.ErrInvalidHold.Wrapf("release %s of %s grains held in account %d", held, account.Held, account.Id)
+	}
+	books.Held = books.Held.Sub(held)
+	return books, nil
 }
 
 // PayHold pays a payee once, as hold accrual, for capacity kept free: rate x seconds. It never pays more than leaves the

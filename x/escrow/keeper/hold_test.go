@@ -51,6 +51,30 @@ func TestAHoldNeedsTheWholeOutflowForWindowAndRunway(t *testing.T) {
 	b.AssertInvariants()
 }
 
+func TestWhatIsHeldForAStreamPaysForItAtOnce(t *testing.T) {
+	b := start(t, quick())
+	id := b.open("alice", 1_000)
+	held, err := b.Escrow.Hold(b.Ctx(), id, 40*unit, 15)
+	require.NoError(t, err)
+	require.Equal(t, int64(40*unit*25), held.Int64(), "all of it")
+	bob := chain.Account("bob")
+	open := func(held math.Int) func(sdk.Context) error {
+		return func(ctx sdk.Context) error {
+			_, err := b.Escrow.OpenHeldStream(ctx, id, 1, bob, 40*unit, service, held)
+			return err
+		}
+	}
+	b.fails(types.ErrInsufficientFunds, open(math.ZeroInt()))
+	for _, grains := range []math.Int{held.AddRaw(1), math.NewInt(-1), {}} {
+		b.fails(types.ErrInvalidHold, open(grains))
+	}
+	require.NoError(t, b.Try(open(held)))
+	account := b.account(id).Account
+	require.True(t, account.Held.IsZero())
+	require.Equal(t, uint64(26), account.ZeroAt, "25 s at 40 a second")
+	b.AssertInvariants()
+}
+
 func TestAHoldOfNonsenseIsRefused(t *testing.T) {
 	b := start(t, quick())
 	id := b.open("alice", 1_000)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -17,6 +18,19 @@ import (
 // at least one second; a longer runway is what Hold is for.
 func (k *Keeper) OpenStream(
 	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind,
+) (uint64, error) {
+	return k.openStream(ctx, id, ref, payee, rate, kind, math.ZeroInt())
+}
+
+// OpenHeldStream releases what was held for a stream and opens it, with one write of the account.
+func (k *Keeper) OpenHeldStream(
+	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind, held math.Int,
+) (uint64, error) {
+	return k.openStream(ctx, id, ref, payee, rate, kind, held)
+}
+
+func (k *Keeper) openStream(
+	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind, held math.Int,
 ) (uint64, error) {
 	if err := errors.Join(types.ValidateRate(rate), types.ValidateKind(kind)); err != nil {
 		return 0, err
@@ -36,7 +50,10 @@ func (k *Keeper) OpenStream(
 	if account.Streams >= types.MaxStreams || account.StreamsOpened >= types.MaxStreamsOpened {
 		return 0, types.ErrTooManyStreams.Wrapf("account %d has %d open, opened %d", id, account.Streams, account.StreamsOpened)
 	}
-	books := booksOf(account).Settle(now)
+	books, err := unhold(account, booksOf(account).Settle(now), held)
+	if err != nil {
+		return 0, err
+	}
 	books.Outflow = books.Outflow.Start(rate, now)
 	if err := checkFree(account, books.Free(now), books.Outflow.Slope); err != nil {
 		return 0, err

@@ -109,11 +109,8 @@ func (k *Keeper) openLease(ctx context.Context, lease types.Lease) (types.Lease,
 
 // activate starts to pay a lease that its provider has acknowledged.
 func (k *Keeper) activate(ctx context.Context, provider sdk.AccAddress, lease types.Lease, now uint64) error {
-	if err := k.escrow.Release(ctx, lease.Account, lease.Held); err != nil {
-		return fmt.Errorf("release what is held for lease %d: %w", lease.Id, err)
-	}
-	stream, err := k.escrow.OpenStream(ctx, lease.Account, lease.Id, provider, lease.Rate,
-		escrowtypes.StreamKind_STREAM_KIND_SERVICE)
+	stream, err := k.escrow.OpenHeldStream(ctx, lease.Account, lease.Id, provider, lease.Rate,
+		escrowtypes.StreamKind_STREAM_KIND_SERVICE, lease.Held)
 	if err != nil {
 		return fmt.Errorf("open the stream of lease %d: %w", lease.Id, err)
 	}

@@ -27,8 +27,8 @@ type EscrowKeeper interface {
 	Release(ctx context.Context, account uint64, heldGrains math.Int) error
 	// PayHold pays once for capacity that was kept free, at most the free balance.
 	PayHold(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour, seconds uint64) error
-	// OpenStream pays from now on.
-	OpenStream(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour uint64, kind escrowtypes.StreamKind) (stream uint64, err error)
+	// OpenHeldStream gives back what Hold reserved and pays from now on.
+	OpenHeldStream(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour uint64, kind escrowtypes.StreamKind, held math.Int) (stream uint64, err error)
 	// Account returns an account as of its last touch.
 	Account(ctx context.Context, id uint64) (escrowtypes.Account, error)
 	// Stream returns a stream, open or closed.
