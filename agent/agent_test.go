@@ -50,7 +50,12 @@ func statusText(chain, height, catchingUp string) string {
 // newAgent has a journal, an ingress and a node's RPC, but nobody behind its gRPC.
 func newAgent(t *testing.T, status *string) *Agent {
 	t.Helper()
-	chain, err := client.Open(client.Config{NodeRPC: rpcOf(t, status), GRPC: "127.0.0.1:1", ChainID: "souk-test"})
+	return newAgentOf(t, rpcOf(t, status), "127.0.0.1:1")
+}
+
+func newAgentOf(t *testing.T, rpc, grpc string) *Agent {
+	t.Helper()
+	chain, err := client.Open(client.Config{NodeRPC: rpc, GRPC: grpc, ChainID: "souk-test"})
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, chain.Close()) })
 	journal, err := store.Open(t.TempDir())
@@ -58,7 +63,7 @@ func newAgent(t *testing.T, status *string) *Agent {
 	t.Cleanup(func() { require.NoError(t, journal.Close()) })
 	cfg := config.Config{Client: chain.Config, StateDir: "/somewhere"}
 	a, err := New(Parts{
-		Config: cfg, Log: silent, Chain: chain, Store: journal, Ingress: ingress.New("p.example", silent),
+		Config: cfg, Log: silent, Chain: chain, Store: journal, Runtime: idle{}, Ingress: ingress.New("p.example", silent),
 		Health: NewHealth(), Provider: "souk1operator",
 	})
 	require.NoError(t, err)

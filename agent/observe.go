@@ -35,6 +35,11 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 		return in, fmt.Errorf("read the service clock: %w", err)
 	}
 	in.Now = clock.Now
+	// Before the leases: a manifest that comes in between belongs to a lease that they may not have yet.
+	stored, err := a.store.ManifestLeases()
+	if err != nil {
+		return in, err
+	}
 	leases, err := a.readWork(ctx)
 	if err != nil {
 		return in, err
@@ -46,9 +51,7 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 	if err := a.observeHost(ctx, &in); err != nil {
 		return in, err
 	}
-	if in.Manifests, err = a.observeManifests(ctx, leases, in.Workloads); err != nil {
-		return in, err
-	}
+	in.Manifests = a.observeManifests(ctx, stored, leases, in.Workloads)
 	in.Answering = a.answeringNow()
 	return in, nil
 }
@@ -166,13 +169,11 @@ func (a *Agent) observeHost(ctx context.Context, in *reconcile.Input) error {
 	return nil
 }
 
-// observeManifests opens the manifests of live leases and tells of the others only that they are there. Images are looked for
-// only while the runtime does not have the revision.
-func (a *Agent) observeManifests(ctx context.Context, leases []workload.Lease, applied []reconcile.Workload) ([]reconcile.Manifest, error) {
-	stored, err := a.store.ManifestLeases()
-	if err != nil {
-		return nil, err
-	}
+// observeManifests opens the stored manifests of live leases and tells of the others only that they are there. Images are
+// looked for only while the runtime does not have the revision.
+func (a *Agent) observeManifests(
+	ctx context.Context, stored []uint64, leases []workload.Lease, applied []reconcile.Workload,
+) []reconcile.Manifest {
 	live := map[uint64]workload.Lease{}
 	for _, l := range leases {
 		live[l.ID] = l
@@ -205,7 +206,7 @@ func (a *Agent) observeManifests(ctx context.Context, leases []workload.Lease, a
 	a.mu.Lock()
 	a.groups = known
 	a.mu.Unlock()
-	return out, nil
+	return out
 }
 
 // openManifest verifies the stored manifest of a lease once for each revision.
