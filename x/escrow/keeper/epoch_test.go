@@ -83,6 +83,22 @@ func TestLessThanAMicroDenomStaysInThePot(t *testing.T) {
 	b.AssertInvariants()
 }
 
+func TestManyPoorEpochsDoNotKeepARichOneFromItsTurn(t *testing.T) {
+	params := quick()
+	params.EpochSeconds, params.HoldbackEpochs = 1, 0
+	b := start(t, params)
+	id := b.open("alice", 1_000_000)
+	b.pay(id, "bob", 10, service) // 10 grains an epoch: 200 of them are less than a micro-denom
+	b.Run(200*second, second)
+	b.pay(id, "bob", 10*unit, service)
+	b.Run(50*second, second)
+	net, fee := b.withdraw("bob")
+	require.Zero(t, net+fee, "the oldest 200 come to nothing")
+	net, fee = b.withdraw("bob")
+	require.GreaterOrEqual(t, net+fee, int64(490), "but what comes after them is paid")
+	b.AssertInvariants()
+}
+
 func TestANewEpochLengthTakesEffectWithTheNextEpoch(t *testing.T) {
 	b := start(t, quick())
 	params := quick()

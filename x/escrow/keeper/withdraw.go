@@ -33,16 +33,22 @@ func (k *Keeper) WithdrawEarnings(
 	if err != nil {
 		return sdk.Coin{}, sdk.Coin{}, err
 	}
-	if pot.Available, err = k.mergeMatured(ctx, payee, pot, now); err != nil {
+	merged, err := k.mergeMatured(ctx, payee, &pot, now)
+	if err != nil {
 		return sdk.Coin{}, sdk.Coin{}, err
 	}
 	amount, rest := ledger.SplitMicro(pot.Available)
-	if amount.IsZero() {
+	if amount.IsZero() && merged < types.MaxMerge {
 		return sdk.Coin{}, sdk.Coin{}, types.ErrNothingToWithdraw.Wrapf("%s earned no matured %s", pot.Payee, denom)
 	}
 	pot.Available = rest
 	if err := k.writePot(ctx, payee, pot); err != nil {
 		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	if amount.IsZero() {
+		// A full batch stays merged, so that many poor epochs never keep a rich one from its turn.
+		nothing := sdk.NewCoin(denom, math.ZeroInt())
+		return nothing, nothing, nil
 	}
 	return k.payOut(ctx, pot, recipient, amount)
 }
@@ -70,26 +76,27 @@ func (k *Keeper) payOut(
 	return net, fee, emit(ctx, types.NewEventWithdrawn(pot.Payee, recipientText, net, fee))
 }
 
-// mergeMatured adds the payable part of matured epochs to what is available, oldest first, and drops their pots. What
-// nobody claimed of them goes to the community pool. It stops at an epoch that is not credited or not matured.
-func (k *Keeper) mergeMatured(ctx context.Context, payee sdk.AccAddress, pot types.Pot, now uint64) (math.Int, error) {
+// mergeMatured adds the payable part of matured epochs to what is available in a pot, oldest first, drops their pots, and
+// tells how many. What nobody claimed of them goes to the community pool. It stops at an epoch that is not credited or not
+// matured.
+func (k *Keeper) mergeMatured(ctx context.Context, payee sdk.AccAddress, pot *types.Pot, now uint64) (int, error) {
 	matured, err := k.maturedPots(ctx, payee, pot.Denom, now)
 	if err != nil {
-		return math.Int{}, err
+		return 0, err
 	}
-	available, unclaimed := pot.Available, math.ZeroInt()
+	unclaimed := math.ZeroInt()
 	for _, m := range matured {
-		available = available.Add(m.Payable)
+		pot.Available = pot.Available.Add(m.Payable)
 		unclaimed = unclaimed.Add(m.Refundable)
 		if err := k.epochPots.Remove(ctx, collections.Join3(payee, pot.Denom, m.Epoch)); err != nil {
-			return math.Int{}, fmt.Errorf("drop epoch pot %d of %s: %w", m.Epoch, pot.Payee, err)
+			return 0, fmt.Errorf("drop epoch pot %d of %s: %w", m.Epoch, pot.Payee, err)
 		}
 	}
 	micro, dust := ledger.SplitMicro(unclaimed)
 	if err := k.addDust(ctx, pot.Denom, dust); err != nil {
-		return math.Int{}, err
+		return 0, err
 	}
-	return available, k.fundCommunity(ctx, sdk.NewCoin(pot.Denom, micro))
+	return len(matured), k.fundCommunity(ctx, sdk.NewCoin(pot.Denom, micro))
 }
 
 // maturedPots returns the oldest epoch pots that may be merged, at most MaxMerge.

@@ -1,6 +1,8 @@
 package types
 
 import (
+	"strings"
+
 	"cosmossdk.io/core/address"
 	"cosmossdk.io/math"
 
@@ -80,9 +82,13 @@ func isAmount(amount math.Int) bool {
 	return !amount.IsNil() && !amount.IsNegative() && amount.BigInt().BitLen() <= amountBits
 }
 
+// validateAddress wants the one text that state holds of an address: bech32 allows upper case too.
 func validateAddress(addresses address.Codec, role, text string) error {
 	if _, err := addresses.StringToBytes(text); err != nil {
 		return ErrInvalidAddress.Wrapf("%s: %v", role, err)
+	}
+	if text != strings.ToLower(text) {
+		return ErrInvalidAddress.Wrapf("%s: %q is not in lower case", role, text)
 	}
 	return nil
 }

@@ -149,11 +149,7 @@ func (k *Keeper) writeProvider(ctx context.Context, operator sdk.AccAddress, pro
 }
 
 func (k *Keeper) address(text string) (sdk.AccAddress, error) {
-	addr, err := k.addresses.StringToBytes(text)
-	if err != nil {
-		return nil, types.ErrInvalidAddress.Wrap(err.Error())
-	}
-	return addr, nil
+	return types.ParseAddress(k.addresses, text)
 }
 
 // receiver is address for accounts that coins will be sent to.

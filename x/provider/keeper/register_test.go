@@ -103,6 +103,8 @@ func TestARegistrationThatMakesNoSenseIsRefused(t *testing.T) {
 	}{
 		"no operator":             {func(m *types.MsgRegister) { m.Operator = "" }, types.ErrInvalidAddress},
 		"a module as operator":    {func(m *types.MsgRegister) { m.Operator = escrow }, types.ErrInvalidAddress},
+		"an operator in capitals": {func(m *types.MsgRegister) { m.Operator = strings.ToUpper(m.Operator) }, types.ErrInvalidAddress},
+		"an agent in capitals":    {func(m *types.MsgRegister) { m.Agent = strings.ToUpper(m.Agent) }, types.ErrInvalidAddress},
 		"no agent":                {func(m *types.MsgRegister) { m.Agent = "" }, types.ErrInvalidAddress},
 		"an agent of another net": {func(m *types.MsgRegister) { m.Agent = "cosmos1qypqxpq9qcrsszg2pvxq6rs0zqg3yyc5lzv7xu" }, types.ErrInvalidAddress},
 		"a purse that is none":    {func(m *types.MsgRegister) { m.Payout = "purse" }, types.ErrInvalidAddress},

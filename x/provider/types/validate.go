@@ -3,6 +3,7 @@ package types
 import (
 	"bytes"
 	"net/url"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 
@@ -104,11 +105,23 @@ func ValidateBond(coins sdk.Coins) error {
 	return nil
 }
 
+// ParseAddress reads the one text that state holds of an address: bech32 allows upper case too.
+func ParseAddress(addresses address.Codec, text string) (sdk.AccAddress, error) {
+	raw, err := addresses.StringToBytes(text)
+	if err != nil {
+		return nil, ErrInvalidAddress.Wrap(err.Error())
+	}
+	if text != strings.ToLower(text) {
+		return nil, ErrInvalidAddress.Wrapf("%q is not in lower case", text)
+	}
+	return raw, nil
+}
+
 // Validate checks a stored provider.
 func (p Provider) Validate(addresses address.Codec) error {
 	for _, a := range []string{p.Operator, p.Agent, p.Payout} {
-		if _, err := addresses.StringToBytes(a); err != nil {
-			return ErrInvalidAddress.Wrap(err.Error())
+		if _, err := ParseAddress(addresses, a); err != nil {
+			return err
 		}
 	}
 	if err := ValidateGateway(p.GatewayUri); err != nil {
