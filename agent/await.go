@@ -78,6 +78,8 @@ func findProvider(ctx context.Context, c *client.Client, id Identity) (providert
 	switch {
 	case err == nil:
 		return p, nil
+	case errors.Is(err, client.ErrOtherNetwork):
+		return providertypes.Provider{}, err
 	case client.IsNotFound(err):
 		return providertypes.Provider{}, waitError{"the provider to be registered", nil, registerCommand(id)}
 	default:
@@ -86,6 +88,9 @@ func findProvider(ctx context.Context, c *client.Client, id Identity) (providert
 }
 
 func askProvider(ctx context.Context, c *client.Client, id Identity) (providertypes.Provider, error) {
+	if err := c.CheckGRPC(ctx); err != nil {
+		return providertypes.Provider{}, err
+	}
 	if id.Operator != "" {
 		res, err := c.Provider.Provider(ctx, &providertypes.QueryProviderRequest{Operator: id.Operator})
 		if err != nil {

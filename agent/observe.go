@@ -5,8 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/cosmos/cosmos-sdk/types/query"
-
 	"github.com/souk-network/souk/agent/gateway"
 	"github.com/souk-network/souk/agent/offer"
 	"github.com/souk-network/souk/agent/reconcile"
@@ -17,16 +15,13 @@ import (
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
-const (
-	workPage = 200
-	// ackMarginSeconds before the end of the window, waiting for room ends.
-	ackMarginSeconds = 5
-)
+// ackMarginSeconds before the end of the window, waiting for room ends.
+const ackMarginSeconds = 5
 
 // observe reads the whole world that a decision needs.
 func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 	in := reconcile.Input{AckMargin: ackMarginSeconds}
-	height, err := a.settledHeight(ctx)
+	settled, err := a.settledHeight(ctx)
 	if err != nil {
 		return in, err
 	}
@@ -40,11 +35,11 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 	if err != nil {
 		return in, err
 	}
-	leases, err := a.readWork(ctx)
+	leases, height, err := a.readWork(ctx)
 	if err != nil {
 		return in, err
 	}
-	a.remember(leases, height)
+	a.remember(leases, min(height, settled))
 	for _, l := range leases {
 		in.Leases = append(in.Leases, desired(l))
 	}
@@ -56,7 +51,7 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 	return in, nil
 }
 
-// settledHeight asks the node where it stands. A node that knows less than this agent has seen must not be believed: it would
+// settledHeight asks the node's RPC where it stands; readWork asks its gRPC, which may be another node. A node that knows less than this agent has seen must not be believed: it would
 // seem as if leases had ended.
 func (a *Agent) settledHeight(ctx context.Context) (int64, error) {
 	status, err := a.chain.Status(ctx)
@@ -75,25 +70,6 @@ func (a *Agent) settledHeight(ctx context.Context) (int64, error) {
 			"it is at height %d, block %d was acted on", status.Height, a.Height())
 	}
 	return status.Height, nil
-}
-
-// readWork reads all live leases of the provider.
-func (a *Agent) readWork(ctx context.Context) ([]workload.Lease, error) {
-	var leases []workload.Lease
-	page := &query.PageRequest{Limit: workPage}
-	for {
-		res, err := a.chain.Market.Work(ctx, &markettypes.QueryWorkRequest{Provider: a.provider, Pagination: page})
-		if err != nil {
-			return nil, fmt.Errorf("read the provider's leases: %w", err)
-		}
-		for _, w := range res.Work {
-			leases = append(leases, workload.FromChain(w))
-		}
-		if res.Pagination == nil || len(res.Pagination.NextKey) == 0 {
-			return leases, nil
-		}
-		page = &query.PageRequest{Limit: workPage, Key: res.Pagination.NextKey}
-	}
 }
 
 // remember keeps the leases for the gateway, and the height now and then for the next process.

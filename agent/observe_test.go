@@ -5,10 +5,12 @@ import (
 	"net"
 	"testing"
 
+	"github.com/cometbft/cometbft/proto/tendermint/p2p"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/cosmos/cosmos-sdk/client/grpc/cmtservice"
 	"github.com/cosmos/cosmos-sdk/codec"
 	grpctypes "github.com/cosmos/cosmos-sdk/types/grpc"
 
@@ -29,6 +31,7 @@ func (idle) List(context.Context) ([]runtime.Observed, error)     { return nil, 
 type chainSide struct {
 	escrowtypes.UnimplementedQueryServer
 	market
+	network string
 }
 
 type market struct {
@@ -53,6 +56,16 @@ func (m *market) Work(ctx context.Context, _ *markettypes.QueryWorkRequest) (*ma
 	return &markettypes.QueryWorkResponse{}, nil
 }
 
+// comet is the node behind the chain.
+type comet struct {
+	cmtservice.UnimplementedServiceServer
+	network string
+}
+
+func (c *comet) GetNodeInfo(context.Context, *cmtservice.GetNodeInfoRequest) (*cmtservice.GetNodeInfoResponse, error) {
+	return &cmtservice.GetNodeInfoResponse{DefaultNodeInfo: &p2p.DefaultNodeInfo{Network: c.network}}, nil
+}
+
 // serve opens a gRPC port as a node does and gives its address.
 func serve(t *testing.T, c *chainSide) string {
 	t.Helper()
@@ -61,6 +74,7 @@ func serve(t *testing.T, c *chainSide) string {
 	server := grpc.NewServer(grpc.ForceServerCodec(codec.NewProtoCodec(encoding.Registry).GRPCCodec()))
 	escrowtypes.RegisterQueryServer(server, c)
 	markettypes.RegisterQueryServer(server, &c.market)
+	cmtservice.RegisterServiceServer(server, &comet{network: c.network})
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	done := make(chan error, 1)
@@ -83,4 +97,39 @@ func TestAManifestThatComesWhileLeasesAreReadIsKept(t *testing.T) {
 	in, err = a.observe(t.Context())
 	require.NoError(t, err)
 	require.Len(t, in.Manifests, 1, "now the chain was asked after it came")
+}
+
+func TestAGRPCThatKnowsLessThanTheAgentIsNotBelieved(t *testing.T) {
+	status := statusText("souk-test", "100", "false")
+	c := &chainSide{market: market{height: "100"}}
+	a := newAgentOf(t, rpcOf(t, &status), serve(t, c))
+	_, err := a.observe(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 100, a.Height())
+	for _, tt := range []struct{ name, height, want string }{
+		{"it is behind", "99", "block 100 was acted on"},
+		{"it does not say", "", "sent 0 block heights"},
+		{"it says nonsense", "many", `"many"`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			c.height = tt.height
+			_, err := a.observe(t.Context())
+			require.ErrorContains(t, err, tt.want)
+		})
+	}
+	c.height = "102"
+	_, err = a.observe(t.Context())
+	require.NoError(t, err)
+	require.EqualValues(t, 100, a.Height(), "no more than the RPC vouches for")
+}
+
+func TestAGRPCOfAnotherNetworkIsNotWaitedFor(t *testing.T) {
+	status := statusText("souk-test", "100", "false")
+	c, err := client.Open(client.Config{
+		NodeRPC: rpcOf(t, &status), GRPC: serve(t, &chainSide{network: "souk-other"}), ChainID: "souk-test",
+	})
+	require.NoError(t, err)
+	defer c.Close()
+	_, err = AwaitProvider(t.Context(), c, Identity{Agent: "souk1agent"}, NewHealth(), silent)
+	require.ErrorContains(t, err, "serves souk-other, not souk-test")
 }

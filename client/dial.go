@@ -14,6 +14,7 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/cosmos/cosmos-sdk/client/grpc/cmtservice"
 	txtypes "github.com/cosmos/cosmos-sdk/types/tx"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
@@ -44,8 +45,9 @@ type Client struct {
 	Provider providertypes.QueryClient
 	Market   markettypes.QueryClient
 
-	conn *grpc.ClientConn
-	rpc  *rpc
+	comet cmtservice.ServiceClient
+	conn  *grpc.ClientConn
+	rpc   *rpc
 }
 
 // Open prepares a client without asking the network anything; a program that must wait for its node uses this.
@@ -75,6 +77,7 @@ func Open(cfg Config) (*Client, error) {
 		Escrow:   escrowtypes.NewQueryClient(conn),
 		Provider: providertypes.NewQueryClient(conn),
 		Market:   markettypes.NewQueryClient(conn),
+		comet:    cmtservice.NewServiceClient(conn),
 		conn:     conn,
 		rpc:      &rpc{url: rpcURL, http: &http.Client{Timeout: rpcTimeout}},
 	}, nil
@@ -98,15 +101,39 @@ func (c *Client) Check(ctx context.Context) error {
 	if err != nil {
 		return unreachable(c.Config.NodeRPC, err)
 	}
-	if status.ChainID != c.Config.ChainID {
-		return fault.Newf("the node belongs to another network",
-			"give the address of a node of "+c.Config.ChainID+", or its chain id",
-			"%s serves %s, not %s", c.Config.NodeRPC, status.ChainID, c.Config.ChainID)
+	if err := c.meant(c.Config.NodeRPC, status.ChainID); err != nil {
+		return err
+	}
+	if err := c.CheckGRPC(ctx); err != nil {
+		return err
 	}
 	if _, err := c.Escrow.Params(ctx, &escrowtypes.QueryParamsRequest{}); err != nil {
 		return unreachable(c.Config.GRPC, err)
 	}
 	return nil
+}
+
+// CheckGRPC asks the gRPC address, which may lead to another node than the RPC's, whether it is there and of the right
+// network; ErrOtherNetwork says that it is of another one.
+func (c *Client) CheckGRPC(ctx context.Context) error {
+	res, err := c.comet.GetNodeInfo(ctx, &cmtservice.GetNodeInfoRequest{})
+	if err == nil && res.DefaultNodeInfo == nil {
+		err = errors.New("it does not say which network it serves")
+	}
+	if err != nil {
+		return unreachable(c.Config.GRPC, err)
+	}
+	return c.meant(c.Config.GRPC, res.DefaultNodeInfo.Network)
+}
+
+// meant refuses a network that was not asked for.
+func (c *Client) meant(address, network string) error {
+	if network == c.Config.ChainID {
+		return nil
+	}
+	return fault.New("the node belongs to another network",
+		fmt.Errorf("%w: %s serves %s, not %s", ErrOtherNetwork, address, network, c.Config.ChainID),
+		"give the address of a node of "+c.Config.ChainID+", or its chain id")
 }
 
 // Close ends the connection.

@@ -21,6 +21,8 @@ var (
 	ErrOutcomeUnknown = errors.New("it is not known yet whether the transaction took place")
 	// ErrFeeBudget: the transaction would cost more than the queue may spend.
 	ErrFeeBudget = errors.New("fee budget is used up")
+	// ErrOtherNetwork says that a node belongs to a network that was not asked for.
+	ErrOtherNetwork = errors.New("not the network that is meant")
 	// ErrQueueClosed: the queue was closed before the transaction was sent.
 	ErrQueueClosed = errors.New("transaction queue is closed")
 	// errTxNotFound: the node knows no included transaction of that hash.
