@@ -19,10 +19,11 @@ import (
 func main() {
 	scope.Set()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second interrupt ends the program at once
 	err := newRootCommand().ExecuteContext(ctx)
 	stop()
 	if err != nil {
-		if errors.Is(err, context.Canceled) {
+		if errors.Is(err, context.Canceled) && session.ExitCode(err) == session.ExitFailed {
 			err = fault.New("interrupted", nil, "run the same command again: it goes on where it stopped")
 		}
 		fault.Print(os.Stderr, err)

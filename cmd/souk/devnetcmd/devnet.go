@@ -164,7 +164,7 @@ func resetCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withNetwork(cmd, func(s *session.Session, n *devnet.Network) error {
-				if err := s.Confirm(yes, "Remove "+home(s)+" with its chain and keys?"); err != nil {
+				if err := s.Confirm(cmd.Context(), yes, "Remove "+home(s)+" with its chain and keys?"); err != nil {
 					return err
 				}
 				if err := n.Reset(cmd.Context(), func(step string) { s.Notef("%s", step) }); err != nil {

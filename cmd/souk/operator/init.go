@@ -96,7 +96,7 @@ func (op *operator) register(ctx context.Context, o initOptions, keys [][]byte) 
 		}
 		bond = sdk.NewCoins(coin)
 	}
-	if err := op.Confirm(o.yes, fmt.Sprintf("Register %s with a bond of %s?", op.address, coinsText(bond))); err != nil {
+	if err := op.Confirm(ctx, o.yes, fmt.Sprintf("Register %s with a bond of %s?", op.address, coinsText(bond))); err != nil {
 		return err
 	}
 	msg := &providertypes.MsgRegister{
@@ -122,7 +122,7 @@ func (op *operator) update(ctx context.Context, o initOptions, keys [][]byte, p 
 		op.Notef("unchanged")
 		return nil
 	}
-	if err := op.Confirm(o.yes, "Change the registration of "+op.address+"?"); err != nil {
+	if err := op.Confirm(ctx, o.yes, "Change the registration of "+op.address+"?"); err != nil {
 		return err
 	}
 	_, err := op.send(ctx, "update the provider", &providertypes.MsgUpdate{

@@ -31,10 +31,10 @@ func bondCommand() *cobra.Command {
 			if _, err := op.mustFind(cmd.Context(), op.address); err != nil {
 				return err
 			}
-			if err := op.Confirm(yes, "Bond "+output.Money(amount.Amount, amount.Denom)+"?"); err != nil {
+			if err := op.Confirm(cmd.Context(), yes, "Bond "+output.Money(amount.Amount, amount.Denom)+"?"); err != nil {
 				return err
 			}
-			receipt, err := op.send(cmd.Context(), "bond", &providertypes.MsgBond{Operator: op.address, Amount: amount})
+			receipt, err := op.send(cmd.Context(), "bond "+amount.String(), &providertypes.MsgBond{Operator: op.address, Amount: amount})
 			if err != nil {
 				return err
 			}
@@ -72,7 +72,7 @@ func withdrawCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := op.Confirm(yes, "Withdraw to "+p.Provider.Payout+"?"); err != nil {
+			if err := op.Confirm(cmd.Context(), yes, "Withdraw to "+p.Provider.Payout+"?"); err != nil {
 				return err
 			}
 			receipt, err := op.send(cmd.Context(), "withdraw", &providertypes.MsgWithdraw{Signer: op.address, Provider: provider, Denom: denom})

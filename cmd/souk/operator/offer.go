@@ -54,7 +54,7 @@ func offerPostCommand() *cobra.Command {
 				return err
 			}
 			defer op.Close()
-			if err := op.Confirm(yes, "Post this offer?"); err != nil {
+			if err := op.Confirm(cmd.Context(), yes, "Post this offer?"); err != nil {
 				return err
 			}
 			return op.post(cmd.Context(), pool, id, ask, labels)
@@ -114,7 +114,7 @@ func offerWithdrawCommand() *cobra.Command {
 			if _, err := op.Market.Offer(cmd.Context(), &markettypes.QueryOfferRequest{Id: id}); err != nil {
 				return client.Explain(fmt.Sprintf("look for offer %d", id), err)
 			}
-			if err := op.Confirm(yes, fmt.Sprintf("Withdraw offer %d?", id)); err != nil {
+			if err := op.Confirm(cmd.Context(), yes, fmt.Sprintf("Withdraw offer %d?", id)); err != nil {
 				return err
 			}
 			_, err = op.send(cmd.Context(), "withdraw the offer", &markettypes.MsgWithdrawOffer{Signer: op.address, Offer: id})

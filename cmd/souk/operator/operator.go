@@ -4,6 +4,7 @@ package operator
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -52,20 +53,37 @@ func openOperator(cmd *cobra.Command) (*operator, error) {
 	return &operator{Session: s, Client: c, address: address}, nil
 }
 
-// send signs messages with the session's key and waits until they took effect.
+// send signs messages with the session's key and waits until they took effect. What an earlier run of the same command left
+// on its way is looked up first: if it took place nothing is sent again. what names the command, amounts included.
 func (op *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (client.Receipt, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	intents, err := op.Intents(op.Client.Config.ChainID, op.address)
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	const again = "run the same command again"
+	took, err := intents.Settle(ctx, op.Client, again)
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	if receipt, done := took[what]; done {
+		op.Notef("the earlier run took effect in block %d, transaction %s; nothing was sent again", receipt.Height, receipt.Hash)
+		return receipt, nil
+	}
 	ring, err := op.Keyring()
 	if err != nil {
 		return client.Receipt{}, err
 	}
-	queue, err := client.NewQueue(op.Client, client.QueueConfig{Keyring: ring, Key: op.Context.From})
+	queue, err := client.NewQueue(op.Client, client.QueueConfig{Keyring: ring, Key: op.Context.From, Journal: intents})
 	if err != nil {
 		return client.Receipt{}, err
 	}
 	defer queue.Close()
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
 	receipt, err := queue.Do(ctx, client.Request{Msgs: msgs, Note: what, Alone: true})
+	if errors.Is(err, client.ErrOutcomeUnknown) {
+		return client.Receipt{}, session.NotConfirmed("", err, again)
+	}
 	return receipt, client.Explain(what, err)
 }
 

@@ -230,8 +230,9 @@ func (s *Session) Notef(format string, args ...any) {
 // ErrNotConfirmed is returned when a person said no.
 var ErrNotConfirmed = errors.New("not confirmed, nothing was done")
 
-// Confirm asks a question and wants a yes. Without a terminal it does not ask but says which flag to give.
-func (s *Session) Confirm(yes bool, question string) error {
+// Confirm asks a question and wants a yes. Without a terminal it does not ask but says which flag to give. It ends with ctx,
+// which an interrupt does.
+func (s *Session) Confirm(ctx context.Context, yes bool, question string) error {
 	if yes {
 		return nil
 	}
@@ -240,14 +241,24 @@ func (s *Session) Confirm(yes bool, question string) error {
 		return Usage(fault.New("there is no terminal to ask on", nil, "add -y to proceed without being asked"))
 	}
 	fmt.Fprintf(s.Notes, "%s [Y/n] ", question)
-	answer, err := bufio.NewReader(s.In).ReadString('\n')
-	if err != nil && answer == "" {
+	answered := make(chan string, 1)
+	go func() {
+		answer, err := bufio.NewReader(s.In).ReadString('\n')
+		if err != nil && answer == "" {
+			answer = "no"
+		}
+		answered <- answer
+	}()
+	select {
+	case <-ctx.Done():
+		fmt.Fprintln(s.Notes)
 		return ErrNotConfirmed
-	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "", "y", "yes":
-		return nil
-	default:
-		return ErrNotConfirmed
+	case answer := <-answered:
+		switch strings.ToLower(strings.TrimSpace(answer)) {
+		case "", "y", "yes":
+			return nil
+		default:
+			return ErrNotConfirmed
+		}
 	}
 }

@@ -83,8 +83,8 @@ func TestAContextOfFlagsNeedsNoFile(t *testing.T) {
 
 func TestWithoutATerminalNothingIsAsked(t *testing.T) {
 	s := &Session{In: bytes.NewBufferString("y\n"), Notes: &bytes.Buffer{}}
-	require.NoError(t, s.Confirm(true, "Proceed?"))
-	err := s.Confirm(false, "Proceed?")
+	require.NoError(t, s.Confirm(t.Context(), true, "Proceed?"))
+	err := s.Confirm(t.Context(), false, "Proceed?")
 	require.ErrorContains(t, err, "no terminal")
 	require.Equal(t, ExitUsage, ExitCode(err))
 }

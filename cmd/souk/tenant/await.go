@@ -215,21 +215,27 @@ func (u *upRun) awaitReady(ctx context.Context, g *gateway, l markettypes.Lease)
 	return addresses, err
 }
 
-// fetchGroup asks a provider for the manifest group that its owner once sent.
-func (u *upRun) fetchGroup(ctx context.Context, l markettypes.Lease) (*manifestpb.Group, error) {
-	g, err := u.gatewayOf(ctx, l)
-	if err != nil {
-		return nil, err
+// fetchGroup asks the provider of a bid's lease for the manifest group that its owner once sent.
+func (u *upRun) fetchGroup(ctx context.Context, bid uint64, leases []markettypes.Lease) (*manifestpb.Group, error) {
+	for _, l := range leases {
+		if l.Bid != bid || l.State != markettypes.LeaseState_LEASE_STATE_ACTIVE {
+			continue
+		}
+		g, err := u.gatewayOf(ctx, l)
+		if err != nil {
+			return nil, err
+		}
+		res, err := g.GetManifest(ctx, connect.NewRequest(&api.GetManifestRequest{Lease: l.Id}))
+		if err != nil {
+			return nil, fmt.Errorf("lease %d does not give its manifest back: %w", l.Id, err)
+		}
+		verified, err := manifest.Verify(res.Msg.GetEnvelope(), u.deployment.ManifestHash)
+		if err != nil {
+			return nil, err
+		}
+		return verified.Group, nil
 	}
-	res, err := g.GetManifest(ctx, connect.NewRequest(&api.GetManifestRequest{Lease: l.Id}))
-	if err != nil {
-		return nil, err
-	}
-	verified, err := manifest.Verify(res.Msg.GetEnvelope(), u.deployment.ManifestHash)
-	if err != nil {
-		return nil, err
-	}
-	return verified.Group, nil
+	return nil, errors.New("no provider holds its manifest yet, and this machine has another one")
 }
 
 // errTransient marks an error that waiting may mend.
@@ -264,7 +270,7 @@ func (u *upRun) wait(ctx context.Context, overdue string, step func() (bool, err
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return u.notReady(fault.New("interrupted", ctx.Err(), u.again))
 		case <-time.After(pollEvery):
 		}
 	}

@@ -13,7 +13,6 @@ import (
 	"cosmossdk.io/math"
 
 	"github.com/souk-network/souk/client"
-	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/cmd/souk/output"
 	"github.com/souk-network/souk/cmd/souk/session"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
@@ -55,15 +54,18 @@ func downCommand() *cobra.Command {
 }
 
 func (t *tenant) down(ctx context.Context, name string, yes bool) error {
+	j, err := openJournal(t.Home, t.Client.Config.ChainID, t.owner, name)
+	if err != nil {
+		return err
+	}
+	if err := t.settle(ctx, j, "souk down "+name); err != nil {
+		return err
+	}
 	d, err := t.mustFind(ctx, name)
 	if err != nil {
 		return err
 	}
-	if err := t.Confirm(yes, fmt.Sprintf("Close %s and end what it runs?", name)); err != nil {
-		return err
-	}
-	j, err := openJournal(t.Home, t.Client.Config.ChainID, t.owner, name)
-	if err != nil {
+	if err := t.Confirm(ctx, yes, fmt.Sprintf("Close %s and end what it runs?", name)); err != nil {
 		return err
 	}
 	end, err := t.closeDeployment(ctx, d, j)
@@ -87,7 +89,7 @@ func (t *tenant) closeDeployment(ctx context.Context, d *open, j *journal) (clos
 		Msgs: msgs(&markettypes.MsgCloseDeployment{Owner: t.owner, Deployment: d.Id}), Note: "close " + d.Name, Alone: true,
 	})
 	if errors.Is(err, client.ErrOutcomeUnknown) {
-		return closed{}, session.WithExit(session.ExitNotConfirmed, fault.New("the transaction is not confirmed yet", err, "souk down "+d.Name))
+		return closed{}, session.NotConfirmed("", err, "souk down "+d.Name)
 	}
 	if err != nil {
 		return closed{}, client.Explain("close deployment "+d.Name, err)

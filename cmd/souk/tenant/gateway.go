@@ -36,7 +36,7 @@ type gateway struct {
 	uri       *url.URL
 	transport http.RoundTripper
 	lease     uint64
-	token     func() (string, error)
+	token     func(...token.Scope) (string, error)
 }
 
 // openGateway prepares calls to a provider about one lease. The TLS key must be one that the provider pinned on the chain;
@@ -54,14 +54,14 @@ func openGateway(provider providertypes.Provider, signer token.Signer, chainID s
 			ForceAttemptHTTP2:   true,
 			Proxy:               http.ProxyFromEnvironment,
 		},
-		token: func() (string, error) {
+		token: func(scopes ...token.Scope) (string, error) {
 			return token.Issue(signer, token.Grant{
-				ChainID: chainID, Provider: provider.Operator, Lease: lease, Scopes: token.AllScopes,
+				ChainID: chainID, Provider: provider.Operator, Lease: lease, Scopes: scopes,
 			}, time.Now())
 		},
 	}
 	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(
-		&http.Client{Transport: g.transport}, uri.String(), connect.WithInterceptors(bearer{g.token}))
+		&http.Client{Transport: g.transport}, uri.String(), connect.WithInterceptors(bearer{func() (string, error) { return g.token(token.AllScopes...) }}))
 	return g, nil
 }
 
@@ -94,7 +94,7 @@ func (g *gateway) push(ctx context.Context, reference string, image v1.Image, pr
 	if err != nil {
 		return fmt.Errorf("name image %q at the provider: %w", reference, err)
 	}
-	secret, err := g.token()
+	secret, err := g.token(token.ScopePush)
 	if err != nil {
 		return err
 	}
@@ -108,13 +108,28 @@ func (g *gateway) push(ctx context.Context, reference string, image v1.Image, pr
 			}
 		}
 	}()
-	err = remote.Write(ref, image, remote.WithContext(ctx), remote.WithTransport(g.transport),
+	err = remote.Write(ref, image, remote.WithContext(ctx), remote.WithTransport(pinnedOnly{g.transport, g.uri.Host}),
 		remote.WithAuth(authn.FromConfig(authn.AuthConfig{RegistryToken: secret})), remote.WithProgress(updates))
 	<-reported
 	if err != nil {
 		return fault.New(fmt.Sprintf("push image %s to %s", reference, g.uri.Host), err, "run the same command again: it goes on where it stopped")
 	}
 	return nil
+}
+
+// pinnedOnly lets nothing out but to the pinned gateway: the registry client would also try plain HTTP with hosts that look
+// local, and follow redirects, with the token.
+type pinnedOnly struct {
+	next http.RoundTripper
+	host string
+}
+
+// RoundTrip implements http.RoundTripper.
+func (p pinnedOnly) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.URL.Scheme != "https" || r.URL.Host != p.host {
+		return nil, fmt.Errorf("%s://%s is not the provider's gateway", r.URL.Scheme, r.URL.Host)
+	}
+	return p.next.RoundTrip(r)
 }
 
 // repositoryOf takes the registry's host off an image reference: docker.io/library/web:1 is library/web, 1.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"google.golang.org/grpc/codes"
@@ -20,6 +21,9 @@ import (
 	markettypes "github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
+
+// settleTimeout is how long the outcome of an earlier transaction is looked for.
+const settleTimeout = 2 * time.Minute
 
 // Commands returns the commands of tenants.
 func Commands() []*cobra.Command {
@@ -67,6 +71,14 @@ func (t *tenant) queue(journal client.Journal) (*client.Queue, error) {
 		return nil, err
 	}
 	return client.NewQueue(t.Client, client.QueueConfig{Keyring: ring, Key: t.Context.From, Journal: journal})
+}
+
+// settle learns what became of what an earlier command left on its way, before anything is looked for or sent.
+func (t *tenant) settle(ctx context.Context, j *journal, again string) error {
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout)
+	defer cancel()
+	_, err := j.Settle(ctx, t.Client, again)
+	return err
 }
 
 // open is an open deployment with its bids.

@@ -116,7 +116,7 @@ func TestTheJournalRemembersIntentsOverACrash(t *testing.T) {
 	require.Nil(t, m, "nothing was kept yet")
 	require.NoError(t, j.Begin(client.Intent{Hash: "AB", Sequence: 7}))
 	// A write that the crash interrupted.
-	require.NoError(t, os.WriteFile(filepath.Join(j.intents(), "CD.json.next"), []byte("{"), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(j.dir, "intents", "CD.json.next"), []byte("{"), 0o600))
 
 	again, err := openJournal(home, "chain", "souk1owner", "web")
 	require.NoError(t, err)
@@ -153,3 +153,31 @@ func TestRepositoriesAreNamedWithoutTheirRegistry(t *testing.T) {
 		require.Equal(t, want, [2]string{repository, tag})
 	}
 }
+
+func TestAnImagePushTalksToThePinnedGatewayOnly(t *testing.T) {
+	reached := 0
+	next := roundTrip(func(*http.Request) (*http.Response, error) {
+		reached++
+		return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+	})
+	transport := pinnedOnly{next, "192.168.1.9:8443"}
+	for address, allowed := range map[string]bool{
+		"https://192.168.1.9:8443/v2/": true,
+		"http://192.168.1.9:8443/v2/":  false, // what a registry client tries with private addresses
+		"https://192.168.1.9/v2/":      false,
+		"https://elsewhere.example/":   false, // where a redirect may lead
+	} {
+		request, err := http.NewRequest(http.MethodGet, address, http.NoBody)
+		require.NoError(t, err)
+		res, err := transport.RoundTrip(request)
+		require.Equal(t, allowed, err == nil, address)
+		if err == nil {
+			require.NoError(t, res.Body.Close())
+		}
+	}
+	require.Equal(t, 1, reached)
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

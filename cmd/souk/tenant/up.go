@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -95,6 +96,9 @@ func (u *upRun) run(ctx context.Context) error {
 	if u.journal, err = openJournal(u.Home, u.Client.Config.ChainID, u.owner, u.project.Name); err != nil {
 		return err
 	}
+	if err := u.settle(ctx, u.journal, u.again); err != nil {
+		return err
+	}
 	if u.deployment, err = u.find(ctx, u.project.Name); err != nil {
 		return err
 	}
@@ -137,32 +141,45 @@ func (u *upRun) makeManifest(ctx context.Context) error {
 	return err
 }
 
-// previousManifest is what this machine or a provider remembers of the open deployment; nil if nobody does.
+// previousManifest is the manifest of the open deployment, from this machine or else from its providers; of a deployment
+// that is not open, what this machine still has; nil if there is none.
 func (u *upRun) previousManifest(ctx context.Context) (*manifestpb.Manifest, error) {
 	kept, err := u.journal.manifest()
 	if err != nil {
 		return nil, fmt.Errorf("read the journal of %s: %w", u.project.Name, err)
 	}
-	if kept != nil || u.deployment == nil {
+	if u.deployment == nil {
 		return kept, nil
 	}
+	if kept != nil {
+		hash, err := manifest.Hash(kept)
+		if err != nil {
+			return nil, err
+		}
+		if string(hash) == string(u.deployment.ManifestHash) {
+			return kept, nil
+		}
+	}
+	return u.fetchManifest(ctx) // another machine has made the deployment
+}
+
+// fetchManifest asks the providers for all groups of the open deployment.
+func (u *upRun) fetchManifest(ctx context.Context) (*manifestpb.Manifest, error) {
 	leases, err := u.leases(ctx, u.deployment.Id)
 	if err != nil {
 		return nil, err
 	}
-	restored := &manifestpb.Manifest{Name: u.project.Name}
-	for _, lease := range leases {
-		if lease.State != markettypes.LeaseState_LEASE_STATE_ACTIVE {
-			continue
-		}
-		group, err := u.fetchGroup(ctx, lease)
+	fetched := &manifestpb.Manifest{Name: u.project.Name}
+	for _, bid := range u.deployment.bids {
+		group, err := u.fetchGroup(ctx, bid.Id, leases)
 		if err != nil {
-			u.Notef("warning: lease %d does not give its manifest back: %v", lease.Id, err)
-			continue
+			return nil, fault.New(fmt.Sprintf("can not tell whether %s differs from what is open", u.project.Name), err,
+				u.again+"   (from the machine that made it, or once its provider answers)")
 		}
-		restored.Groups = append(restored.Groups, group)
+		fetched.Groups = append(fetched.Groups, group)
 	}
-	return restored, nil
+	slices.SortFunc(fetched.Groups, func(a, b *manifestpb.Group) int { return strings.Compare(a.GetName(), b.GetName()) })
+	return fetched, nil
 }
 
 // settleDifference refuses another file for an open deployment, or closes that one if it was told to.
@@ -174,16 +191,13 @@ func (u *upRun) settleDifference(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	changes := "its manifest is not known on this machine"
-	if kept != nil {
-		changes = strings.Join(manifest.Diff(kept, u.manifest), "\n")
-	}
+	changes := strings.Join(manifest.Diff(kept, u.manifest), "\n")
 	if !u.options.recreate {
 		return session.Usage(fault.New(fmt.Sprintf("deployment %s is open with another manifest", u.project.Name),
 			errors.New(changes), u.again+" --recreate   (closes it and makes it anew, with new leases)"))
 	}
 	u.Notef("%s", changes)
-	if err := u.Confirm(u.options.yes, "Close the open deployment and make it anew?"); err != nil {
+	if err := u.Confirm(ctx, u.options.yes, "Close the open deployment and make it anew?"); err != nil {
 		return err
 	}
 	if _, err := u.closeDeployment(ctx, u.deployment, u.journal); err != nil {
@@ -204,7 +218,7 @@ func (u *upRun) create(ctx context.Context) error {
 	if err := u.checkFunds(ctx, plan); err != nil {
 		return err
 	}
-	if err := u.Confirm(u.options.yes, "Proceed?"); err != nil {
+	if err := u.Confirm(ctx, u.options.yes, "Proceed?"); err != nil {
 		return err
 	}
 	if err := u.journal.keep(u.manifest); err != nil {
@@ -225,7 +239,7 @@ func (u *upRun) create(ctx context.Context) error {
 	defer cancel()
 	receipt, err := queue.Do(wait, client.Request{Msgs: msgs(msg), Note: "create " + u.project.Name, Alone: true})
 	if errors.Is(err, client.ErrOutcomeUnknown) {
-		return session.WithExit(session.ExitNotConfirmed, fault.New("the transaction is not confirmed yet", err, u.again+"   (it is not paid twice)"))
+		return session.NotConfirmed("", err, u.again)
 	}
 	if err != nil {
 		return client.Explain("create deployment "+u.project.Name, err)
