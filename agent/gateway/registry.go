@@ -187,6 +187,8 @@ func (c *registryCall) fail(err error, unknown string) {
 	switch {
 	case errors.As(err, &tooLarge), errors.Is(err, runtime.ErrTooLarge):
 		refuse(c.w, http.StatusRequestEntityTooLarge, "SIZE_INVALID", err)
+	case errors.Is(err, runtime.ErrTooManyUploads):
+		refuse(c.w, http.StatusTooManyRequests, "TOOMANYREQUESTS", err)
 	case errors.Is(err, runtime.ErrNotFound):
 		refuse(c.w, http.StatusNotFound, unknown, err)
 	case errors.Is(err, runtime.ErrDigestMismatch):

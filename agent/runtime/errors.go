@@ -19,6 +19,8 @@ var (
 	ErrUploadOffset = errors.New("upload offset mismatch")
 	// ErrTooLarge: a body, blob or scope would exceed its limit.
 	ErrTooLarge = errors.New("too large")
+	// ErrTooManyUploads: a scope has as many unfinished uploads as it may have.
+	ErrTooManyUploads = errors.New("too many unfinished uploads")
 	// ErrIncomplete: a manifest names blobs that its scope does not hold.
 	ErrIncomplete = errors.New("manifest names missing blobs")
 )

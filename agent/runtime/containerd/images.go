@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sort"
 	"strings"
+	"sync"
 
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/core/content"
@@ -34,6 +35,7 @@ type imageStore struct {
 	http    *http.Client
 	plain   map[string]bool // registries that may be reached by plain HTTP at private addresses
 
+	growing sync.Mutex // held from measuring what a scope has until what it may have more of is written
 	pulls   singleflight.Group
 	unpacks singleflight.Group
 	onImage func(runtime.Scope) // called when an image came: workloads may be waiting for it
@@ -134,7 +136,10 @@ func (s *imageStore) target(ctx context.Context, r reference) (ocispec.Descripto
 // storeError says what was asked for and turns containerd's "not found" into the runtime's.
 func storeError(err error, format string, args ...any) error {
 	what := fmt.Sprintf(format, args...)
+	var classified *runtime.ClassifiedError
 	switch {
+	case errors.As(err, &classified): // says already what to do
+		return fmt.Errorf("%s: %w", what, err)
 	case errdefs.IsNotFound(err):
 		return fmt.Errorf("%s: %w", what, runtime.ErrNotFound)
 	case errors.Is(err, unix.ENOSPC):
@@ -347,22 +352,22 @@ func (s *imageStore) DeleteScope(ctx context.Context, scope runtime.Scope) error
 	return nil
 }
 
-// usedBytes is what a scope holds.
+// usedBytes is what a scope holds. Uploads come first: one that is finished meanwhile counts twice rather than not at all.
 func (s *imageStore) usedBytes(ctx context.Context) (int64, error) {
+	statuses, err := s.client.ContentStore().ListStatuses(ctx)
+	if err != nil {
+		return 0, storeError(err, "measure the scope's uploads")
+	}
 	var total int64
-	err := s.client.ContentStore().Walk(ctx, func(i content.Info) error {
+	for _, st := range statuses {
+		total += st.Offset
+	}
+	err = s.client.ContentStore().Walk(ctx, func(i content.Info) error {
 		total += i.Size
 		return nil
 	})
 	if err != nil {
 		return 0, storeError(err, "measure the scope")
-	}
-	statuses, err := s.client.ContentStore().ListStatuses(ctx)
-	if err != nil {
-		return 0, storeError(err, "measure the scope's uploads")
-	}
-	for _, st := range statuses {
-		total += st.Offset
 	}
 	return total, nil
 }

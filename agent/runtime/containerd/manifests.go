@@ -134,6 +134,15 @@ func (s *imageStore) writeManifest(ctx context.Context, target ocispec.Descripto
 	if err != nil {
 		return err
 	}
+	s.growing.Lock()
+	defer s.growing.Unlock()
+	size := target.Size
+	if _, err := s.client.ContentStore().Info(ctx, target.Digest); err == nil {
+		size = 0 // there already: it only gets another name
+	}
+	if err := s.checkRoom(ctx, 0, size); err != nil {
+		return fmt.Errorf("store manifest %s: %w", target.Digest, err)
+	}
 	err = content.WriteBlob(held, s.client.ContentStore(), "manifest-"+target.Digest.String(), bytes.NewReader(body), target,
 		content.WithLabels(map[string]string{mediaTypeLabel: target.MediaType}))
 	if err != nil {
@@ -280,8 +289,12 @@ func (s *imageStore) Import(ctx context.Context, scope runtime.Scope, repository
 	if err != nil {
 		return runtime.Descriptor{}, err
 	}
-	limited := &io.LimitedReader{R: layout, N: room}
+	stepped := &steppedReader{r: layout, check: func(size int64) error { return s.checkRoom(ctx, 0, size) }}
+	limited := &io.LimitedReader{R: stepped, N: room}
 	index, err := archive.ImportIndex(held, s.client.ContentStore(), limited)
+	if stepped.refused != nil {
+		return runtime.Descriptor{}, fmt.Errorf("import %s:%s: %w", repository, tag, stepped.refused)
+	}
 	if limited.N == 0 {
 		return runtime.Descriptor{}, runtime.Classify(runtime.ClassTenant, fmt.Errorf("import %s:%s: %w", repository, tag, runtime.ErrTooLarge))
 	}
@@ -299,6 +312,26 @@ func (s *imageStore) Import(ctx context.Context, scope runtime.Scope, repository
 		return runtime.Descriptor{}, err
 	}
 	return plain(target), nil
+}
+
+// steppedReader asks before every step whether its bytes may still be written, for others grow the scope meanwhile.
+type steppedReader struct {
+	r       io.Reader
+	check   func(size int64) error
+	left    int // of the step
+	refused error
+}
+
+func (s *steppedReader) Read(b []byte) (int, error) {
+	if s.left == 0 {
+		if s.refused = s.check(1); s.refused != nil {
+			return 0, s.refused
+		}
+		s.left = uploadStep
+	}
+	n, err := s.r.Read(b[:min(len(b), s.left)])
+	s.left -= n
+	return n, err
 }
 
 // onlyImage takes the one entry of a layout's index.

@@ -6,15 +6,20 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/name"
 	"github.com/google/go-containerregistry/pkg/registry"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/mutate"
 	"github.com/google/go-containerregistry/pkg/v1/remote"
+	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/runtime/conformance"
@@ -189,4 +194,157 @@ func TestUploadsAreBounded(t *testing.T) {
 	require.ErrorIs(t, err, runtime.ErrNotFound, "discarded")
 	_, err = store.StartUpload(t.Context(), "souk1other")
 	require.NoError(t, err)
+}
+
+func TestUploadsAtTheSameTimeShareOneLimit(t *testing.T) {
+	needRoot(t)
+	c := config(t, "souk1one", stateDir(t))
+	c.Limits = containerd.ImageLimits{BlobBytes: 3 << 20, ScopeBytes: 4 << 20}
+	store := open(t, c).Images()
+	type upload struct {
+		id  string
+		in  *io.PipeWriter
+		end chan error
+	}
+	uploads := make([]upload, 2)
+	for i := range uploads {
+		id, err := store.StartUpload(t.Context(), owner)
+		require.NoError(t, err)
+		out, in := io.Pipe()
+		end := make(chan error, 1)
+		uploads[i] = upload{id: id, in: in, end: end}
+		go func() {
+			_, err := store.AppendUpload(t.Context(), owner, id, 0, out)
+			_ = out.Close() // a pipe's reader cannot fail to close
+			end <- err
+		}()
+		_, err = in.Write([]byte("x")) // both were let in before either grows
+		require.NoError(t, err)
+	}
+	for _, u := range uploads {
+		go func() {
+			_, err := u.in.Write(make([]byte, 3<<20-1))
+			_ = u.in.CloseWithError(err)
+		}()
+	}
+	var total int64
+	refused := 0
+	for _, u := range uploads {
+		if err := <-u.end; err != nil {
+			require.ErrorIs(t, err, runtime.ErrTooLarge)
+			require.Equal(t, runtime.ClassTenant, runtime.ClassOf(err))
+			refused++
+			continue
+		}
+		size, err := store.UploadSize(t.Context(), owner, u.id)
+		require.NoError(t, err)
+		total += size
+	}
+	require.Positive(t, refused)
+	require.LessOrEqual(t, total, c.Limits.ScopeBytes)
+}
+
+func TestACancelledUploadTakesNoMoreBytes(t *testing.T) {
+	needRoot(t)
+	store := open(t, config(t, "souk1one", stateDir(t))).Images()
+	id, err := store.StartUpload(t.Context(), owner)
+	require.NoError(t, err)
+	out, in := io.Pipe()
+	end := make(chan error, 1)
+	go func() {
+		_, err := store.AppendUpload(t.Context(), owner, id, 0, out)
+		_ = out.Close() // a pipe's reader cannot fail to close
+		end <- err
+	}()
+	_, err = in.Write([]byte("x"))
+	require.NoError(t, err)
+	require.NoError(t, store.CancelUpload(t.Context(), owner, id))
+	require.NoError(t, in.Close())
+	require.ErrorIs(t, <-end, runtime.ErrNotFound)
+}
+
+func TestOpenUploadsAreCounted(t *testing.T) {
+	needRoot(t)
+	store := open(t, config(t, "souk1one", stateDir(t))).Images()
+	var id string
+	for range 16 {
+		var err error
+		id, err = store.StartUpload(t.Context(), owner)
+		require.NoError(t, err)
+	}
+	_, err := store.StartUpload(t.Context(), owner)
+	require.ErrorIs(t, err, runtime.ErrTooManyUploads)
+	require.Equal(t, runtime.ClassTenant, runtime.ClassOf(err))
+	_, err = store.StartUpload(t.Context(), "souk1other")
+	require.NoError(t, err, "each account has its own")
+	require.NoError(t, store.CancelUpload(t.Context(), owner, id))
+	_, err = store.StartUpload(t.Context(), owner)
+	require.NoError(t, err)
+}
+
+func TestUploadsLeftBehindMakeRoom(t *testing.T) {
+	needRoot(t)
+	state := stateDir(t)
+	store := open(t, config(t, "souk1one", state)).Images()
+	var ids []string
+	for range 16 {
+		id, err := store.StartUpload(t.Context(), owner)
+		require.NoError(t, err)
+		ids = append(ids, id)
+	}
+	before := time.Now().Add(-2 * time.Hour)
+	stamp, err := before.MarshalText()
+	require.NoError(t, err)
+	require.NoError(t, filepath.WalkDir(state, func(path string, _ os.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case filepath.Base(path) == "updatedat":
+			return os.WriteFile(path, stamp, 0o600)
+		case filepath.Base(path) == "data" && strings.Contains(path, "/ingest/"):
+			return os.Chtimes(path, before, before)
+		}
+		return nil
+	}))
+	_, err = store.AppendUpload(t.Context(), owner, ids[0], 0, strings.NewReader("x"))
+	require.NoError(t, err)
+	_, err = store.StartUpload(t.Context(), owner)
+	require.NoError(t, err)
+	_, err = store.UploadSize(t.Context(), owner, ids[0])
+	require.NoError(t, err, "still in use")
+	_, err = store.UploadSize(t.Context(), owner, ids[1])
+	require.ErrorIs(t, err, runtime.ErrNotFound)
+}
+
+func TestManifestsCountTowardsTheLimits(t *testing.T) {
+	needRoot(t)
+	index := []byte(`{"schemaVersion":2,"manifests":[]}`)
+	other := []byte(`{"schemaVersion":2, "manifests":[]}`)
+	c := config(t, "souk1one", stateDir(t))
+	c.Limits = containerd.ImageLimits{ScopeBytes: int64(len(index) + 1)}
+	store := open(t, c).Images()
+	put := func(store runtime.ImageStore, tag string, body []byte) error {
+		_, err := store.PutManifest(t.Context(), owner, "x", tag, ocispec.MediaTypeImageIndex, body)
+		return err
+	}
+	require.NoError(t, put(store, "1", index))
+	require.ErrorIs(t, put(store, "2", other), runtime.ErrTooLarge)
+	require.NoError(t, put(store, "2", index), "another name needs no room")
+
+	full := config(t, "souk1two", stateDir(t))
+	full.Limits.MinimumFreeMiB = 1 << 40
+	require.ErrorIs(t, put(open(t, full).Images(), "1", index), unix.ENOSPC)
+}
+
+func TestAnOpenUploadStopsWhenTheDiskIsFull(t *testing.T) {
+	needRoot(t)
+	c := config(t, "souk1one", stateDir(t))
+	r := open(t, c)
+	id, err := r.Images().StartUpload(t.Context(), owner)
+	require.NoError(t, err)
+	require.NoError(t, r.Close())
+	c.Limits.MinimumFreeMiB = 1 << 40
+	_, err = open(t, c).Images().AppendUpload(t.Context(), owner, id, 0, strings.NewReader("x"))
+	require.ErrorIs(t, err, unix.ENOSPC)
+	require.Equal(t, runtime.ClassProvider, runtime.ClassOf(err))
 }

@@ -7,7 +7,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/errdefs"
@@ -17,15 +19,26 @@ import (
 	"github.com/souk-network/souk/agent/runtime"
 )
 
-const uploadPrefix = "upload-"
+const (
+	uploadPrefix = "upload-"
+	uploadStep   = 1 << 20 // bytes written between two looks at the limits
+	openUploads  = 16      // of a scope at a time
+	uploadIdle   = time.Hour
+)
 
-// StartUpload implements runtime.ImageStore. An upload that is not finished is forgotten after a day.
+// StartUpload implements runtime.ImageStore. An upload that is not finished is forgotten after a day, or after an hour
+// without a byte when its scope has too many.
 func (s *imageStore) StartUpload(ctx context.Context, scope runtime.Scope) (string, error) {
 	ctx, err := s.into(ctx, scope)
 	if err != nil {
 		return "", err
 	}
+	s.growing.Lock() // two that start must not both be the last one allowed
+	defer s.growing.Unlock()
 	if err := s.checkFree(); err != nil {
+		return "", err
+	}
+	if err := s.checkOpenUploads(ctx); err != nil {
 		return "", err
 	}
 	var b [16]byte
@@ -54,21 +67,108 @@ func (s *imageStore) AppendUpload(ctx context.Context, scope runtime.Scope, id s
 	if offset >= 0 && offset != at {
 		return at, fmt.Errorf("upload %s stands at %d, chunk begins at %d: %w", id, at, offset, runtime.ErrUploadOffset)
 	}
-	room, err := s.room(ctx, at)
-	if err != nil {
-		return at, err
-	}
-	n, err := io.Copy(w, io.LimitReader(r, room+1))
-	if err != nil {
-		return at + n, storeError(err, "write upload %s", id)
-	}
-	if n > room {
+	end, err := s.copyUpload(ctx, w, at, r)
+	if errors.Is(err, runtime.ErrTooLarge) {
 		if err := errors.Join(w.Close(), s.client.ContentStore().Abort(ctx, uploadPrefix+id)); err != nil {
 			return at, storeError(err, "discard upload %s", id)
 		}
-		return at, runtime.Classify(runtime.ClassTenant, fmt.Errorf("upload %s: %w: a blob may have %d bytes, all of an account's images %d", id, runtime.ErrTooLarge, s.limits.BlobBytes, s.limits.ScopeBytes))
 	}
-	return at + n, nil
+	if err != nil {
+		return end, storeError(err, "write upload %s", id)
+	}
+	return end, nil
+}
+
+// copyUpload writes r to an upload that stands at offset, and gives where it stands then.
+func (s *imageStore) copyUpload(ctx context.Context, w content.Writer, offset int64, r io.Reader) (int64, error) {
+	step := make([]byte, uploadStep)
+	for {
+		n, readErr := fill(r, step)
+		if n > 0 {
+			if err := s.writeStep(ctx, w, offset, step[:n]); err != nil {
+				return offset, err
+			}
+			offset += int64(n)
+		}
+		if errors.Is(readErr, io.EOF) {
+			return offset, nil
+		}
+		if readErr != nil {
+			return offset, readErr
+		}
+	}
+}
+
+// fill reads until b is full or r fails. Unlike io.ReadFull it keeps apart the end of r and a body that was cut short.
+func fill(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var m int
+		m, err = r.Read(b[n:])
+		n += m
+	}
+	return n, err
+}
+
+// writeStep writes what is in memory already, so that the limits are measured and used up by one upload at a time
+// without any waiting for its sender.
+func (s *imageStore) writeStep(ctx context.Context, w content.Writer, offset int64, b []byte) error {
+	s.growing.Lock()
+	defer s.growing.Unlock()
+	st, err := w.Status()
+	if err != nil {
+		return err
+	}
+	// A cancelled upload's file could be written to unseen as long as it is open.
+	if _, err := s.client.ContentStore().Status(ctx, st.Ref); err != nil {
+		return err
+	}
+	if err := s.checkRoom(ctx, offset, int64(len(b))); err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
+}
+
+// checkRoom refuses size bytes for a blob that has offset already, when a limit forbids them. The caller holds growing
+// until they are written.
+func (s *imageStore) checkRoom(ctx context.Context, offset, size int64) error {
+	if err := s.checkFree(); err != nil {
+		return err
+	}
+	room, err := s.room(ctx, offset)
+	if err != nil {
+		return err
+	}
+	if size > room {
+		return runtime.Classify(runtime.ClassTenant, fmt.Errorf("%w: a blob may have %d bytes, all of an account's images %d", runtime.ErrTooLarge, s.limits.BlobBytes, s.limits.ScopeBytes))
+	}
+	return nil
+}
+
+// checkOpenUploads refuses one upload more than a scope may have. Those left behind by clients that died make room.
+func (s *imageStore) checkOpenUploads(ctx context.Context) error {
+	statuses, err := s.client.ContentStore().ListStatuses(ctx)
+	if err != nil {
+		return storeError(err, "count the scope's uploads")
+	}
+	open := slices.DeleteFunc(statuses, func(st content.Status) bool { return !strings.HasPrefix(st.Ref, uploadPrefix) })
+	if len(open) < openUploads {
+		return nil
+	}
+	left := len(open)
+	for _, st := range open {
+		if time.Since(st.UpdatedAt) < uploadIdle {
+			continue
+		}
+		if err := s.client.ContentStore().Abort(ctx, st.Ref); err != nil && !errdefs.IsNotFound(err) {
+			return storeError(err, "discard %s", st.Ref)
+		}
+		left--
+	}
+	if left >= openUploads {
+		return runtime.Classify(runtime.ClassTenant, fmt.Errorf("%w: an account may have %d; finish or cancel one, or wait until one had no byte for %v", runtime.ErrTooManyUploads, openUploads, uploadIdle))
+	}
+	return nil
 }
 
 // resumeUpload opens an upload that exists.
