@@ -175,21 +175,34 @@ func (t *logTail) linesToSkip(files []*os.File) (int, error) {
 	}
 	total := 0
 	for _, f := range files {
-		lines := bufio.NewReader(f)
-		for {
-			line, err := lines.ReadSlice('\n')
-			if err != nil {
-				break
-			}
-			if t.wants(line) {
-				total++
-			}
+		n, err := t.countLines(f)
+		if err != nil {
+			return 0, fmt.Errorf("read the log: %w", err)
 		}
+		total += n
 		if _, err := f.Seek(0, io.SeekStart); err != nil {
 			return 0, fmt.Errorf("read the log: %w", err)
 		}
 	}
 	return max(0, total-t.tail), nil
+}
+
+// countLines counts the whole lines of r that are wanted, however long they are.
+func (t *logTail) countLines(r io.Reader) (int, error) {
+	lines := bufio.NewReaderSize(r, 64<<10)
+	n := 0
+	for {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			return n, nil
+		}
+		if err != nil {
+			return n, err
+		}
+		if t.wants(line) {
+			n++
+		}
+	}
 }
 
 // wants tells whether a line is not older than asked for.

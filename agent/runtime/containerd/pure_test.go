@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
@@ -248,6 +250,25 @@ func TestLogsAreReadAcrossRotations(t *testing.T) {
 		}()
 		require.Equal(t, c.want, logNumbers(t, in), name)
 	}
+}
+
+func TestLongLinesCountOnceTowardsATail(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	var b []byte
+	for i, text := range []string{"0", strings.Repeat("long ", 20<<10), "2", "3"} {
+		line, err := json.Marshal(runtime.LogEntry{Time: noon.Add(time.Duration(i) * time.Second), Stream: "stdout", Log: text})
+		require.NoError(t, err)
+		b = append(append(b, line...), '\n')
+	}
+	require.NoError(t, os.WriteFile(path, b, 0o600))
+	in, out := io.Pipe()
+	go func() {
+		_ = out.CloseWithError((&logTail{path: path, tail: 2}).copy(t.Context(), out))
+	}()
+	require.Equal(t, []string{"2", "3"}, logNumbers(t, in))
+
+	_, err := (&logTail{tail: 1}).countLines(iotest.ErrReader(io.ErrClosedPipe))
+	require.ErrorIs(t, err, io.ErrClosedPipe, "a log that cannot be read is not an empty one")
 }
 
 func TestFollowingGoesOnAfterRotationAndEndsWithTheLease(t *testing.T) {
