@@ -2,6 +2,7 @@ package instance_test
 
 import (
 	"context"
+	"encoding/json"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -86,6 +87,29 @@ func TestARecordCutShortByACrashDoesNotStopAPurge(t *testing.T) {
 	require.False(t, find(t, held.ID).Ephemeral, "nobody knows: left alone by PurgeDead")
 	require.NoError(t, instance.Purge(t.Context(), held.ID))
 	require.ErrorIs(t, instance.Purge(t.Context(), held.ID), os.ErrNotExist)
+}
+
+func TestARecordWithTheEndOfALongerOneAfterItIsRead(t *testing.T) {
+	needRoot(t)
+	r := instance.Record{ChainID: "souk-test", Provider: "souk1end", StateDir: t.TempDir(), Ephemeral: true}
+	held, err := instance.Acquire(r)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = instance.Purge(context.Background(), held.ID) })
+	require.NoError(t, held.Release())
+	path := filepath.Join(instance.RunRoot, "instances", string(held.ID)+".json")
+	f, err := os.OpenFile(path, os.O_APPEND|os.O_WRONLY, 0)
+	require.NoError(t, err)
+	_, err = f.WriteString("false,\n}\n")
+	require.NoError(t, err)
+	require.NoError(t, f.Close())
+	require.Equal(t, r.StateDir, find(t, held.ID).StateDir)
+
+	held, err = instance.Acquire(r)
+	require.NoError(t, err)
+	require.NoError(t, held.Release())
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	require.True(t, json.Valid(b), "the end of the old one is cut off")
 }
 
 func TestAPurgeKillsWhatIsInTheInstancesCgroups(t *testing.T) {

@@ -1,6 +1,7 @@
 package instance
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -94,15 +95,18 @@ func (h *Held) Release() error {
 	return h.file.Close()
 }
 
+// write writes before it cuts off: death in between leaves the new record with some of the old one's end after it, which
+// decodeRecord does not look at, and never an empty one.
 func (h *Held) write() error {
 	b, err := json.MarshalIndent(h.Record, "", "  ")
 	if err != nil {
 		return fmt.Errorf("encode the record of instance %s: %w", h.ID, err)
 	}
-	if err := h.file.Truncate(0); err != nil {
+	b = append(b, '\n')
+	if _, err := h.file.WriteAt(b, 0); err != nil {
 		return fmt.Errorf("write the record of instance %s: %w", h.ID, err)
 	}
-	if _, err := h.file.WriteAt(append(b, '\n'), 0); err != nil {
+	if err := h.file.Truncate(int64(len(b))); err != nil {
 		return fmt.Errorf("write the record of instance %s: %w", h.ID, err)
 	}
 	return nil
@@ -184,9 +188,10 @@ func readRecord(id ID) (Record, error) {
 	return r, nil
 }
 
+// decodeRecord reads the first value of b alone: see write.
 func decodeRecord(b []byte) Record {
 	var r Record
-	if err := json.Unmarshal(b, &r); err != nil {
+	if err := json.NewDecoder(bytes.NewReader(b)).Decode(&r); err != nil {
 		return Record{}
 	}
 	return r

@@ -16,6 +16,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/internal/ports"
@@ -189,4 +190,22 @@ func TestPurgeOfNothingSucceeds(t *testing.T) {
 	require.Empty(t, words)
 	_, _, err = run(t, t.Context(), "purge", "--home", home, "--instance", "zz")
 	require.ErrorContains(t, err, "8 hex digits")
+}
+
+func TestPurgeFindsTheHomesInstanceWhenItsRecordCannotBeRead(t *testing.T) {
+	needRootHere(t)
+	home, _ := initialized(t)
+	held, err := instance.Acquire(instance.Record{ChainID: "souk-test", Provider: "souk1unread", StateDir: filepath.Join(home, "state"), Ephemeral: true})
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = instance.Purge(context.Background(), held.ID) })
+	require.NoError(t, held.Release())
+	record := filepath.Join(instance.RunRoot, "instances", string(held.ID)+".json")
+	require.NoError(t, os.Truncate(record, 0))
+	_, words, err := run(t, t.Context(), "purge", "--home", home, "--provider", "souk1another")
+	require.NoError(t, err)
+	require.Empty(t, words)
+	_, words, err = run(t, t.Context(), "purge", "--home", home, "--provider", "souk1unread")
+	require.NoError(t, err)
+	require.Equal(t, "purged "+string(held.ID)+"\n", words)
+	require.NoFileExists(t, record)
 }

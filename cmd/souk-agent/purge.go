@@ -95,7 +95,7 @@ func purgeOwn(cmd *cobra.Command, keepData bool) error {
 		return err
 	}
 	for _, r := range records {
-		if r.StateDir != cfg.StateDir {
+		if !isOwn(r, cfg) {
 			continue
 		}
 		if err := purgeOne(cmd, r.ID, keepData); err != nil {
@@ -103,6 +103,13 @@ func purgeOwn(cmd *cobra.Command, keepData bool) error {
 		}
 	}
 	return nil
+}
+
+// isOwn tells whether a record is of this home folder's agent. One that cannot be read has nothing but its id, which is
+// known when the settings name the provider.
+func isOwn(r instance.Record, cfg config.Config) bool {
+	return r.StateDir == cfg.StateDir ||
+		cfg.Provider != "" && r.ID == instance.IDOf(cfg.Client.ChainID, cfg.Provider, cfg.StateDir)
 }
 
 func purgeOne(cmd *cobra.Command, id instance.ID, keepData bool) error {
