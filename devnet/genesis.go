@@ -22,6 +22,7 @@ func devnetSettings() []setting {
 		{[]string{"app_state", "escrow", "params", "epoch_seconds"}, epochSeconds},
 		{[]string{"app_state", "escrow", "clock", "epoch_end"}, fmt.Sprint(epochSeconds)}, // of the first epoch
 		{[]string{"app_state", "escrow", "params", "holdback_epochs"}, 5},
+		{[]string{"app_state", "escrow", "params", "max_tick_seconds"}, 5}, // a third of the ack window below
 		{[]string{"app_state", "escrow", "params", "min_runway_seconds"}, 120},
 		{[]string{"app_state", "market", "params", "ack_window_seconds"}, 15},
 		{[]string{"app_state", "gov", "params", "voting_period"}, "30s"},

@@ -22,7 +22,7 @@ const DefaultDenom = "usouk"
 // DefaultParams returns the parameters of a public network.
 func DefaultParams() Params {
 	return Params{
-		MaxTickSeconds:       60,
+		MaxTickSeconds:       20,
 		EpochSeconds:         3600,
 		HoldbackEpochs:       24,
 		MinRunwaySeconds:     7200,
