@@ -34,8 +34,15 @@ const (
 	stall = 30 * time.Second
 	// maxMessageBytes bounds a Connect message: the largest manifest group, its header and hashes.
 	maxMessageBytes = 1 << 20
-	// maxRequests are served at once; more are turned away.
-	maxRequests = 512
+	// callBodyTime is how long a Connect call may take to send its message, which is small.
+	callBodyTime = 10 * time.Second
+	// maxInfoBytes bounds the message of Info, which anybody may send and which says nothing.
+	maxInfoBytes = 4 << 10
+	// maxRequests are served at once, and so many of them to one address; more are turned away.
+	maxRequests         = 512
+	maxRequestsOfRemote = 64
+	// maxLogStreams are open at once to one owner.
+	maxLogStreams = 16
 )
 
 // ErrNoLease says that this provider has no live lease of that number.
@@ -83,20 +90,24 @@ type Server struct {
 	tokens    token.Verifier
 	log       *slog.Logger
 	handler   http.Handler
+	bodyTime  time.Duration // callBodyTime
 	slots     chan struct{}
+	remotes   *tally // requests
+	streams   *tally // of logs, by owner
 }
 
 // New makes a gateway.
 func New(cfg Config, agent Agent, manifests Manifests, rt runtime.Runtime, log *slog.Logger) *Server {
 	s := &Server{
 		cfg: cfg, agent: agent, manifests: manifests, runtime: rt, log: log,
-		tokens: token.Verifier{ChainID: cfg.ChainID, Provider: cfg.Provider},
-		slots:  make(chan struct{}, maxRequests),
+		tokens:   token.Verifier{ChainID: cfg.ChainID, Provider: cfg.Provider},
+		bodyTime: callBodyTime, slots: make(chan struct{}, maxRequests),
+		remotes: newTally(maxRequestsOfRemote), streams: newTally(maxLogStreams),
 	}
 	path, rpc := apiconnect.NewGatewayServiceHandler(&service{s}, connect.WithReadMaxBytes(maxMessageBytes))
 	mux := http.NewServeMux()
-	mux.Handle(path, s.authenticate(rpc))
-	mux.Handle("/v2/", s.registry())
+	mux.Handle(path, s.brief(s.authenticate(rpc)))
+	mux.Handle("/v2/", steady(s.registry()))
 	s.handler = s.bounded(mux)
 	return s
 }
@@ -133,21 +144,29 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	return nil
 }
 
-// bounded turns away what is too much at once and ends what stalls.
+// bounded turns away what is too much at once and ends answers that nobody takes.
 func (s *Server) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		from := remote(r)
+		if !s.remotes.take(from) {
+			turnAway(w)
+			return
+		}
+		defer s.remotes.giveBack(from)
 		select {
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()
 		default:
-			w.Header().Set("Retry-After", "1")
-			http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
+			turnAway(w)
 			return
 		}
-		control := http.NewResponseController(w)
-		r.Body = &steadyBody{r.Body, control}
-		next.ServeHTTP(&steadyWriter{w, control}, r)
+		next.ServeHTTP(&steadyWriter{w, http.NewResponseController(w)}, r)
 	})
+}
+
+func turnAway(w http.ResponseWriter) {
+	w.Header().Set("Retry-After", "1")
+	http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
 }
 
 type grantKey struct{}
@@ -156,6 +175,7 @@ type grantKey struct{}
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == apiconnect.GatewayServiceInfoProcedure {
+			r.Body = http.MaxBytesReader(w, r.Body, maxInfoBytes)
 			next.ServeHTTP(w, r)
 			return
 		}

@@ -30,6 +30,11 @@ func (s *service) Logs(ctx context.Context, req *connect.Request[api.LogsRequest
 	if err != nil {
 		return err
 	}
+	if !s.streams.take(l.Owner) {
+		return connect.NewError(connect.CodeResourceExhausted,
+			fmt.Errorf("%d log streams of this account are open: close one first", maxLogStreams))
+	}
+	defer s.streams.giveBack(l.Owner)
 	grant, _ := ctx.Value(grantKey{}).(token.Grant)
 	ctx, cancel := context.WithDeadline(ctx, grant.ExpiresAt)
 	defer cancel()

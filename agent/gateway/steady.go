@@ -6,21 +6,39 @@ import (
 	"time"
 )
 
-// steadyBody lets a body take as long as it needs but not stand still.
-type steadyBody struct {
+// timedBody is a body of which each read has a deadline.
+type timedBody struct {
 	io.ReadCloser
 	control *http.ResponseController
+	until   func() time.Time
 }
 
-// Read waits no longer than stall. The deadline goes away again: on an idle stream it would end the whole request.
+// Read waits no longer than its deadline. That goes away again: on an idle stream it would end the whole request.
 // Connections that know no deadlines, as in tests without a socket, go without.
-func (b *steadyBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(time.Now().Add(stall))
+func (b *timedBody) Read(p []byte) (int, error) {
+	_ = b.control.SetReadDeadline(b.until())
 	defer func() { _ = b.control.SetReadDeadline(time.Time{}) }()
 	return b.ReadCloser.Read(p)
 }
 
-// steadyWriter does the same for answers.
+// steady lets a body take as long as it needs but not stand still.
+func steady(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = &timedBody{r.Body, http.NewResponseController(w), func() time.Time { return time.Now().Add(stall) }}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// brief gives the whole body one deadline, however steadily it drips.
+func (s *Server) brief(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		end := time.Now().Add(s.bodyTime)
+		r.Body = &timedBody{r.Body, http.NewResponseController(w), func() time.Time { return end }}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// steadyWriter lets an answer take as long as it needs but not stand still.
 type steadyWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController

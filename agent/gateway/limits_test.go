@@ -1,0 +1,98 @@
+package gateway
+
+import (
+	"context"
+	"crypto/tls"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/souk-network/souk/agent/api/apiconnect"
+)
+
+func bare() *Server { return New(Config{}, nil, nil, nil, slog.New(slog.DiscardHandler)) }
+
+func TestOneAddressDoesNotTakeEveryPlace(t *testing.T) {
+	s := bare()
+	inside, leave := make(chan struct{}), make(chan struct{})
+	door := s.bounded(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/stay" {
+			inside <- struct{}{}
+			<-leave
+		}
+	}))
+	call := func(from, path string) int {
+		r := httptest.NewRequest(http.MethodPost, path, nil)
+		r.RemoteAddr = from
+		w := httptest.NewRecorder()
+		door.ServeHTTP(w, r)
+		return w.Code
+	}
+	var stay sync.WaitGroup
+	for range maxRequestsOfRemote {
+		stay.Go(func() { call("[2001:db8::1]:1", "/stay") })
+		<-inside
+	}
+	require.Equal(t, http.StatusServiceUnavailable, call("[2001:db8::1]:2", "/"), "one more")
+	require.Equal(t, http.StatusServiceUnavailable, call("[2001:db8::ffff]:1", "/"), "from the same /64")
+	require.Equal(t, http.StatusOK, call("[2001:db8:0:1::1]:1", "/"), "from elsewhere")
+	require.Equal(t, http.StatusOK, call("192.0.2.1:1", "/"))
+	close(leave)
+	stay.Wait()
+	require.Equal(t, http.StatusOK, call("[2001:db8::1]:2", "/"), "when the others have left")
+	require.Empty(t, s.remotes.held, "nothing is remembered of those who left")
+}
+
+func TestACallThatDripsEnds(t *testing.T) {
+	for _, version := range []string{"HTTP/1.1", "HTTP/2.0"} {
+		t.Run(version, func(t *testing.T) {
+			s := bare()
+			s.bodyTime = 200 * time.Millisecond
+			server := httptest.NewUnstartedServer(s.handler)
+			server.EnableHTTP2 = version == "HTTP/2.0"
+			server.TLS = &tls.Config{MinVersion: tls.VersionTLS13}
+			server.StartTLS()
+			defer server.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			defer cancel()
+			body, drip := io.Pipe()
+			go func() {
+				tick := time.NewTicker(20 * time.Millisecond)
+				defer tick.Stop()
+				for range tick.C {
+					if _, err := io.WriteString(drip, " "); err != nil {
+						return
+					}
+				}
+			}()
+			defer func() { require.NoError(t, body.Close()) }() // ends the dripping
+			r, err := http.NewRequestWithContext(ctx, http.MethodPost, server.URL+apiconnect.GatewayServiceInfoProcedure, body)
+			require.NoError(t, err)
+			r.Header.Set("Content-Type", "application/json")
+			resp, err := server.Client().Do(r)
+			require.NoError(t, ctx.Err(), "the gateway went on reading")
+			if err == nil { // HTTP/2 may reset instead of answering
+				defer resp.Body.Close()
+				require.Equal(t, version, resp.Proto)
+				require.GreaterOrEqual(t, resp.StatusCode, 400)
+			}
+			require.Eventually(t, func() bool { return len(s.slots) == 0 }, 10*time.Second, time.Millisecond)
+		})
+	}
+}
+
+func TestInfoTakesNoLargeMessage(t *testing.T) {
+	s := bare()
+	r := httptest.NewRequest(http.MethodPost, apiconnect.GatewayServiceInfoProcedure, strings.NewReader("{"+strings.Repeat(" ", maxInfoBytes)+"}"))
+	r.Header.Set("Content-Type", "application/json")
+	w := httptest.NewRecorder()
+	s.handler.ServeHTTP(w, r)
+	require.Contains(t, w.Body.String(), "resource_exhausted")
+}
