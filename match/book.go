@@ -6,6 +6,15 @@ type Input struct {
 	Seed []byte
 	Bids []Bid
 	Book Book
+	// Accounts pay for the bids. With none, money bounds no bid.
+	Accounts []Account
+}
+
+// Account pays for the leases of some bids.
+type Account struct {
+	// RateRoom is the further lease rate that the account's free balance can
+	// hold, in micro-denom per hour. It counts as MaxRate when it is above.
+	RateRoom uint64
 }
 
 // Book is what can be had: offers sell pools, pools belong to providers.
@@ -43,10 +52,13 @@ type Offer struct {
 
 // Bid asks for replicas of one unit.
 type Bid struct {
-	ID     uint64 // unique among the bids
-	Unit   Vector // one replica
-	Min    uint32 // fewer replicas than this are not taken
-	Wanted uint32 // at least 1 and at least Min
+	ID uint64 // unique among the bids
+	// Account is an index in Input.Accounts; where there are some, a bid of one
+	// that does not exist is left out of the market.
+	Account uint32
+	Unit    Vector // one replica
+	Min     uint32 // fewer replicas than this are not taken
+	Wanted  uint32 // at least 1 and at least Min
 	// CapPerHour is the most that one replica may cost, in micro-denom per hour.
 	CapPerHour uint64
 	// Classes are the offer classes that the bid may use.
@@ -71,6 +83,9 @@ type Output struct {
 	// Assignments in the order in which they were made: bids by rank, offers as
 	// taken, so that those of one bid stand together.
 	Assignments []Assignment
+	// Short are the bids (Bid.ID) by rank that took nothing although there was a
+	// further replica for them, which their account could not hold.
+	Short []uint64
 }
 
 // Assignment is a lease to be opened.

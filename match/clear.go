@@ -2,25 +2,25 @@ package match
 
 // Clear matches a batch. Bids are served by rank (see [Key] and Input.Seed);
 // each takes the cheapest offers that it may use, at their ask, until it has
-// what it wants; one that cannot have its minimum takes nothing. A bid that
-// [Explain] would call bad is passed over.
+// what it wants or its account can hold no more; one that cannot have its
+// minimum takes nothing. A bid that [Explain] would call bad is passed over.
 //
 // The result depends on what the input holds and not on the order of its
 // slices, as long as ids are unique. It does not modify the input and does not
 // fail on any.
 func Clear(in Input) Output {
-	turns, demands := prepare(in.Bids)
+	turns, demands := prepare(&in)
 	rank(turns, in.Seed)
-	return serveAll(turns, demands, &in.Book)
+	return serveAll(turns, demands, &in)
 }
 
 // prepare leaves out bids that can never clear; turn.bid is a position in the
 // demands.
-func prepare(bids []Bid) ([]turn, []demand) {
-	turns, demands := make([]turn, 0, len(bids)), make([]demand, 0, len(bids))
-	for i := range bids {
-		d, err := demandOf(&bids[i])
-		if err != nil {
+func prepare(in *Input) ([]turn, []demand) {
+	turns, demands := make([]turn, 0, len(in.Bids)), make([]demand, 0, len(in.Bids))
+	for i := range in.Bids {
+		d, err := demandOf(&in.Bids[i])
+		if err != nil || len(in.Accounts) > 0 && int64(d.bid.Account) >= int64(len(in.Accounts)) {
 			continue
 		}
 		turns = append(turns, turn{key: d.key(d.bid.CapPerHour), id: d.bid.ID, bid: uint32(len(demands))})
@@ -29,14 +29,21 @@ func prepare(bids []Bid) ([]turn, []demand) {
 	return turns, demands
 }
 
-func serveAll(turns []turn, demands []demand, book *Book) Output {
+func serveAll(turns []turn, demands []demand, in *Input) Output {
 	var out Output
-	m := newMarket(book)
+	m := newMarket(&in.Book)
+	for _, a := range in.Accounts {
+		m.funds = append(m.funds, min(a.RateRoom, MaxRate))
+	}
 	for _, t := range turns {
-		for _, got := range m.serve(&demands[t.bid]) {
+		taken, short := m.serve(&demands[t.bid])
+		if short {
+			out.Short = append(out.Short, t.id)
+		}
+		for _, got := range taken {
 			out.Assignments = append(out.Assignments, Assignment{
 				Bid:         t.id,
-				Offer:       book.Offers[got.entry.offer].ID,
+				Offer:       in.Book.Offers[got.entry.offer].ID,
 				Replicas:    got.replicas,
 				RatePerHour: uint64(got.replicas) * got.rate,
 			})
@@ -47,7 +54,7 @@ func serveAll(turns []turn, demands []demand, book *Book) Output {
 
 // Candidates returns the offers of the book that could serve the bid, in the
 // order in which [Clear] would take them. Each stands alone: offers of one pool
-// or provider share what is left of it.
+// or provider share what is left of it. Money does not bound them.
 func Candidates(bid Bid, book Book) []Candidate {
 	d, err := demandOf(&bid)
 	if err != nil {

@@ -1,6 +1,6 @@
 /*
 Package match clears the market: it decides which bid gets which offer, in pure
-integer arithmetic. It knows nothing of the chain, of accounts, labels or time;
+integer arithmetic. It knows nothing of the chain, of coins, labels or time;
 the market module turns its state into an [Input] and opens the leases of the
 [Output]. The tenant's client uses the same code to say beforehand who could
 serve a bid and, if nobody can, why, so that the two cannot disagree.
@@ -25,6 +25,12 @@ requirements once per class and sets its bits in Bid.Classes. Allow and deny
 lists of providers go into Bid.Excluded. A bid that has replicas already names
 them in Bid.Placed, so that its spread holds over its whole life, and asks only
 for the rest.
+
+Input.Accounts say how much further rate the money of each account can hold, and
+Bid.Account whose money a bid spends; all bids of one account share it. With no
+accounts money bounds nothing, which is how [Explain] and [Candidates], who see
+the book alone, take it; with some, a bid whose account is not among them is left
+out.
 
 Everything in one input is in one denom. A market of several denoms clears one
 input each, and takes the capacity that the first took off the second's pools.
@@ -57,11 +63,14 @@ An offer can take a replica when
   - its class is in Bid.Classes,
   - its provider is not excluded and has fewer than MaxPerProvider of the bid,
   - the unit fits both the pool's free capacity and its largest unit,
-  - the rate is at most the bid's cap, and
-  - the rate is at most what the provider's bond can still carry.
+  - the rate is at most the bid's cap,
+  - the rate is at most what the provider's bond can still carry, and
+  - the rate is at most what the bid's account can still hold.
 
-If all together are fewer than Bid.Min, the bid takes nothing. The lease pays the
-ask: no bid that loses sets anybody's price.
+If all together are fewer than Bid.Min, the bid takes nothing, and neither
+capacity nor bond nor money is used: a bid without money keeps nothing from
+others. The lease pays the ask: no bid that loses sets anybody's price. Output.Short
+names the bids that took nothing and lacked money for one more replica.
 
 What is left at the end is final in this sense: capacity only shrinks while a
 batch runs, so a bid that was left empty could not be served from what remains.

@@ -118,5 +118,11 @@ func (k market) input(t *rapid.T) match.Input {
 	for i := range rapid.IntRange(0, 8).Draw(t, "bids") {
 		in.Bids = append(in.Bids, k.bid(t, uint64(i), in.Book))
 	}
+	for range rapid.IntRange(0, 4).Draw(t, "accounts") {
+		in.Accounts = append(in.Accounts, match.Account{RateRoom: k.have(60).Draw(t, "money")})
+	}
+	for i := range in.Bids {
+		in.Bids[i].Account = k.index(max(1, len(in.Accounts))).Draw(t, "account of bid")
+	}
 	return in
 }

@@ -42,8 +42,8 @@ type Reason struct {
 	Offer uint64
 }
 
-// Explain says what would become of a bid that had the book to itself: it
-// Clears exactly when [Clear] would give it something. Each check looks only at
+// Explain says what would become of a bid that had the book to itself and money
+// enough: it Clears exactly when [Clear] would give it something. Each check looks only at
 // the offers that passed the ones before it: class, provider, each resource,
 // price, bond.
 func Explain(bid Bid, book Book) Reason {

@@ -24,8 +24,9 @@ func FuzzClear(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		in := (&source{data: data}).input()
 		out := match.Clear(in)
-		want, _ := refClear(in)
+		want, rest := refClear(in)
 		require.Equal(t, want, out.Assignments)
+		require.Equal(t, rest.short, out.Short)
 		requireLimits(t, in, out)
 		for _, b := range in.Bids {
 			alone := match.Clear(match.Input{Bids: []match.Bid{b}, Book: in.Book})
@@ -99,6 +100,12 @@ func (s *source) input() match.Input {
 	}
 	for i := range s.count(8) {
 		in.Bids = append(in.Bids, s.bid(uint64(i)))
+	}
+	for range s.count(4) {
+		in.Accounts = append(in.Accounts, match.Account{RateRoom: s.number(4)})
+	}
+	for i := range in.Bids {
+		in.Bids[i].Account = s.index()
 	}
 	return in
 }

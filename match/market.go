@@ -12,6 +12,7 @@ type market struct {
 	index    index
 	pools    []pool
 	rateRoom []uint64 // by provider, micro-denom per hour, at most MaxRate
+	funds    []uint64 // by account, the same; none where money bounds nothing
 	spread   spread
 
 	quotes []quote // reused by every bid
@@ -89,13 +90,38 @@ func demandOf(b *Bid) (demand, error) {
 }
 
 // serve gives a bid the cheapest offers that it may use and returns them; with
-// fewer than the bid's minimum it takes nothing. The result is valid until the
-// next call.
-func (m *market) serve(d *demand) []take {
-	if m.collect(d) < d.bid.Min {
-		m.giveBack(d)
+// fewer than the bid's minimum it takes nothing. It tells whether nothing is for
+// want of money. The result is valid until the next call.
+func (m *market) serve(d *demand) (taken []take, short bool) {
+	got := m.collect(d)
+	if got > 0 && got >= d.bid.Min {
+		return m.taken, false
 	}
-	return m.taken
+	short = m.short(d)
+	m.giveBack(d)
+	return m.taken, short
+}
+
+// room is the further rate that the bid's account can hold.
+func (m *market) room(d *demand) uint64 {
+	if len(m.funds) == 0 {
+		return MaxRate
+	}
+	return m.funds[d.bid.Account]
+}
+
+// short reports whether the bid, which has not all that it wants, could take one
+// more replica if its account had money for it.
+func (m *market) short(d *demand) bool {
+	if m.room(d) >= d.limit {
+		return false
+	}
+	found := false
+	m.scan(d, d.limit, true, func(quote) uint64 {
+		found = true
+		return 0
+	})
+	return found
 }
 
 // collect takes what the bid wants, as far as it can be had, and returns how
@@ -140,7 +166,7 @@ func (m *market) before(a, b quote) int {
 // cheapest returns the offer that is to be taken first.
 func (m *market) cheapest(d *demand) (quote, bool) {
 	var best quote
-	m.scan(d, true, func(q quote) uint64 {
+	m.scan(d, min(d.limit, m.room(d)), true, func(q quote) uint64 {
 		if best.entry == nil || m.before(q, best) < 0 {
 			best = q
 		}
@@ -153,19 +179,20 @@ func (m *market) cheapest(d *demand) (quote, bool) {
 // they are to be taken. The result is valid until the next call.
 func (m *market) quoteAll(d *demand) []quote {
 	m.quotes = m.quotes[:0]
-	m.scan(d, false, func(q quote) uint64 {
+	limit := min(d.limit, m.room(d))
+	m.scan(d, limit, false, func(q quote) uint64 {
 		m.quotes = append(m.quotes, q)
-		return d.limit
+		return limit
 	})
 	slices.SortFunc(m.quotes, m.before)
 	return m.quotes
 }
 
 // scan calls visit for the offers that can take a replica at a rate of at most
-// limit: d.limit at first, then what visit returned last, which never rises. Of
-// offers with the same ask it may show only the first when firstOnly is set.
-func (m *market) scan(d *demand, firstOnly bool, visit func(quote) uint64) {
-	limit := d.limit
+// limit: the given one at first, then what visit returned last, which never
+// rises. Of offers with the same ask it may show only the first when firstOnly
+// is set.
+func (m *market) scan(d *demand, limit uint64, firstOnly bool, visit func(quote) uint64) {
 	for i := range m.index.classes {
 		c := &m.index.classes[i]
 		if d.bid.Classes.Has(c.id) && d.fits(&c.largest) {
@@ -208,7 +235,7 @@ func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, vi
 func (m *market) fill(d *demand, q quote, limit uint32) uint32 {
 	n := uint64(min(limit, m.spread.left(q.entry.provider)))
 	if q.rate > 0 {
-		n = min(n, m.rateRoom[q.entry.provider]/q.rate)
+		n = min(n, m.rateRoom[q.entry.provider]/q.rate, m.room(d)/q.rate)
 	}
 	return uint32(d.times(&m.pools[q.entry.pool].free, n))
 }
@@ -225,6 +252,9 @@ func (m *market) take(d *demand, q quote, limit uint32) uint32 {
 	}
 	p.measure()
 	m.rateRoom[q.entry.provider] -= uint64(n) * q.rate
+	if len(m.funds) > 0 {
+		m.funds[d.bid.Account] -= uint64(n) * q.rate
+	}
 	m.spread.use(q.entry.provider, n)
 	m.taken = append(m.taken, take{quote: q, replicas: n})
 	return n
@@ -239,6 +269,9 @@ func (m *market) giveBack(d *demand) {
 		}
 		p.measure()
 		m.rateRoom[t.entry.provider] += uint64(t.replicas) * t.rate
+		if len(m.funds) > 0 {
+			m.funds[d.bid.Account] += uint64(t.replicas) * t.rate
+		}
 	}
 	m.taken = m.taken[:0]
 }

@@ -24,8 +24,10 @@ func forBoth(t *testing.T, property func(*rapid.T, market)) {
 func TestClearDoesWhatTheReferenceDoes(t *testing.T) {
 	forBoth(t, func(t *rapid.T, k market) {
 		in := k.input(t)
-		want, _ := refClear(in)
-		require.Equal(t, want, match.Clear(in).Assignments)
+		want, rest := refClear(in)
+		out := match.Clear(in)
+		require.Equal(t, want, out.Assignments)
+		require.Equal(t, rest.short, out.Short)
 	})
 }
 
@@ -50,9 +52,18 @@ func TestBidLeftEmptyCouldNotBeServedFromWhatRemains(t *testing.T) {
 		for _, room := range rest.room {
 			remains.Providers = append(remains.Providers, match.Provider{RateRoom: room.Uint64()})
 		}
+		var money []match.Account
+		for _, room := range rest.funds {
+			money = append(money, match.Account{RateRoom: room.Uint64()})
+		}
 		for _, b := range in.Bids {
 			served := slices.ContainsFunc(out.Assignments, func(a match.Assignment) bool { return a.Bid == b.ID })
-			if !served {
+			if served {
+				continue
+			}
+			alone := match.Clear(match.Input{Bids: []match.Bid{b}, Book: remains, Accounts: money})
+			require.Empty(t, alone.Assignments, "bid %d", b.ID)
+			if len(money) == 0 {
 				require.NotEqual(t, match.Clears, match.Explain(b, remains).Block, "bid %d", b.ID)
 			}
 		}
@@ -167,6 +178,7 @@ func requireLimits(t require.TestingT, in match.Input, out match.Output) {
 	}
 	used := make([][match.Dims]big.Int, len(in.Book.Pools))
 	spent := make([]big.Int, len(in.Book.Providers))
+	paid := make([]big.Int, len(in.Accounts))
 	replicas := map[uint64]uint32{}
 	type place struct {
 		bid      uint64
@@ -191,6 +203,9 @@ func requireLimits(t require.TestingT, in match.Input, out match.Output) {
 			u.Add(u, new(big.Int).Mul(bigOf(b.Unit[r]), bigOf(uint64(a.Replicas))))
 		}
 		spent[pool.Provider].Add(&spent[pool.Provider], bigOf(a.RatePerHour))
+		if len(paid) > 0 {
+			paid[b.Account].Add(&paid[b.Account], bigOf(a.RatePerHour))
+		}
 		replicas[a.Bid] += a.Replicas
 		spread[place{a.Bid, pool.Provider}] += a.Replicas
 	}
@@ -213,6 +228,9 @@ func requireLimits(t require.TestingT, in match.Input, out match.Output) {
 	}
 	for i, p := range in.Book.Providers {
 		require.True(t, spent[i].Cmp(bigOf(p.RateRoom)) <= 0, "provider %d has leases beyond its bond", i)
+	}
+	for i, a := range in.Accounts {
+		require.True(t, paid[i].Cmp(bigOf(a.RateRoom)) <= 0, "account %d has leases beyond its money", i)
 	}
 }
 
@@ -240,7 +258,7 @@ func permutedBy(in match.Input, bids, providers, pools, offers []int) match.Inpu
 		}
 		return index
 	}
-	out := match.Input{Seed: slices.Clone(in.Seed)}
+	out := match.Input{Seed: slices.Clone(in.Seed), Accounts: slices.Clone(in.Accounts)}
 	for _, i := range providers {
 		out.Book.Providers = append(out.Book.Providers, in.Book.Providers[i])
 	}

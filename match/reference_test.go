@@ -43,13 +43,19 @@ func bigOf(n uint64) *big.Int { return new(big.Int).SetUint64(n) }
 
 // refMarket is the book as it is used up.
 type refMarket struct {
-	book match.Book
-	free []match.Vector
-	room []*big.Int
+	book  match.Book
+	free  []match.Vector
+	room  []*big.Int
+	funds []*big.Int // nil without accounts
+	short []uint64
 }
 
-func newRefMarket(book match.Book) *refMarket {
+func newRefMarket(in match.Input) *refMarket {
+	book := in.Book
 	m := &refMarket{book: book}
+	for _, a := range in.Accounts {
+		m.funds = append(m.funds, bigOf(min(a.RateRoom, match.MaxRate)))
+	}
 	for _, p := range book.Pools {
 		m.free = append(m.free, p.Free)
 	}
@@ -95,7 +101,7 @@ func (m *refMarket) can(b match.Bid, offer int, placed uint64) bool {
 // serve places a bid and keeps the capacity; the result is empty when the
 // minimum is missed.
 func (m *refMarket) serve(b match.Bid) []match.Assignment {
-	if !refGood(b) {
+	if !refGood(b) || m.funds != nil && int64(b.Account) >= int64(len(m.funds)) {
 		return nil
 	}
 	placed := map[uint32]uint64{}
@@ -105,7 +111,7 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 	var offers []int // in the order of first use
 	here := map[int]uint64{}
 	for range b.Wanted {
-		best := m.best(b, placed)
+		best := m.best(b, placed, true)
 		if best < 0 {
 			break
 		}
@@ -125,8 +131,11 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 		})
 		got += here[i]
 	}
-	if got >= uint64(b.Min) {
+	if got > 0 && got >= uint64(b.Min) {
 		return out
+	}
+	if m.best(b, placed, false) >= 0 {
+		m.short = append(m.short, b.ID)
 	}
 	for _, i := range offers {
 		m.move(b, i, here[i], true)
@@ -134,15 +143,20 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 	return nil
 }
 
-// best is the offer for the next replica, or -1.
-func (m *refMarket) best(b match.Bid, placed map[uint32]uint64) int {
+// pays reports whether the account of the bid can hold one more replica at an offer.
+func (m *refMarket) pays(b match.Bid, o match.Offer) bool {
+	return m.funds == nil || refRate(b.Unit, o.Ask).Cmp(m.funds[b.Account]) <= 0
+}
+
+// best is the offer for the next replica, or -1. Money counts unless paid is false.
+func (m *refMarket) best(b match.Bid, placed map[uint32]uint64, paid bool) int {
 	best := -1
 	for i, o := range m.book.Offers {
 		var at uint64
 		if int64(o.Pool) < int64(len(m.book.Pools)) {
 			at = placed[m.book.Pools[o.Pool].Provider]
 		}
-		if m.can(b, i, at) && (best < 0 || refBefore(b, o, m.book.Offers[best])) {
+		if m.can(b, i, at) && (!paid || m.pays(b, o)) && (best < 0 || refBefore(b, o, m.book.Offers[best])) {
 			best = i
 		}
 	}
@@ -171,9 +185,11 @@ func (m *refMarket) move(b match.Bid, offer int, replicas uint64, back bool) {
 		}
 	}
 	if back {
-		room.Add(room, rate)
-	} else {
-		room.Sub(room, rate)
+		rate.Neg(rate)
+	}
+	room.Sub(room, rate)
+	if m.funds != nil {
+		m.funds[b.Account].Sub(m.funds[b.Account], rate)
 	}
 }
 
@@ -201,7 +217,7 @@ func refOrder(in match.Input) []match.Bid {
 }
 
 func refClear(in match.Input) ([]match.Assignment, *refMarket) {
-	m := newRefMarket(in.Book)
+	m := newRefMarket(in)
 	var out []match.Assignment
 	for _, b := range refOrder(in) {
 		out = append(out, m.serve(b)...)

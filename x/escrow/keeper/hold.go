@@ -21,34 +21,84 @@ func (k *Keeper) Hold(ctx context.Context, id, rate, ackWindowSeconds uint64) (m
 	if err := types.ValidateRate(rate); err != nil {
 		return math.Int{}, err
 	}
-	if ackWindowSeconds > maxSpanSeconds {
-		return math.Int{}, types.ErrInvalidSecond.Wrapf("ack window of %d s", ackWindowSeconds)
-	}
-	now, err := k.Now(ctx)
+	p, err := k.purse(ctx, id, ackWindowSeconds)
 	if err != nil {
 		return math.Int{}, err
 	}
-	account, err := k.liveAccount(ctx, id, now)
-	if err != nil {
+	held, need := p.need(rate)
+	if err := checkFree(p.account, p.free, need); err != nil {
 		return math.Int{}, err
 	}
-	params, err := k.Params(ctx)
-	if err != nil {
-		return math.Int{}, err
-	}
-
-	seconds := ackWindowSeconds + uint64(params.MinRunwaySeconds)
-	books := booksOf(account).Settle(now)
-	held := ledger.Need(math.NewIntFromUint64(rate), seconds)
-	need := held.Add(ledger.Need(books.Outflow.Slope, seconds))
-	if err := checkFree(account, books.Free(now), need); err != nil {
-		return math.Int{}, err
-	}
+	books := booksOf(p.account).Settle(p.now)
 	books.Held = books.Held.Add(held)
-	if _, err := k.saveAccount(ctx, account, books); err != nil {
+	if _, err := k.saveAccount(ctx, p.account, books); err != nil {
 		return math.Int{}, err
 	}
 	return held, nil
+}
+
+// RateRoom returns the highest rate that Hold would reserve now, in micro-denom an hour; 0 when there is none. Each Hold
+// takes its rate off it, so that it bounds the sum of several.
+func (k *Keeper) RateRoom(ctx context.Context, id, ackWindowSeconds uint64) (uint64, error) {
+	p, err := k.purse(ctx, id, ackWindowSeconds)
+	if err != nil {
+		return 0, err
+	}
+	return p.room(), nil
+}
+
+// purse is what a live account can hold money out of, in grains.
+type purse struct {
+	account types.Account
+	now     uint64
+	free    math.Int
+	slope   math.Int // drawn each second
+	seconds uint64   // that a hold must last, at least 1
+}
+
+func (k *Keeper) purse(ctx context.Context, id, ackWindowSeconds uint64) (purse, error) {
+	if ackWindowSeconds > maxSpanSeconds {
+		return purse{}, types.ErrInvalidSecond.Wrapf("ack window of %d s", ackWindowSeconds)
+	}
+	now, err := k.Now(ctx)
+	if err != nil {
+		return purse{}, err
+	}
+	account, err := k.liveAccount(ctx, id, now)
+	if err != nil {
+		return purse{}, err
+	}
+	params, err := k.Params(ctx)
+	if err != nil {
+		return purse{}, err
+	}
+	books := booksOf(account)
+	return purse{
+		account: account, now: now, free: books.Free(now), slope: books.Outflow.Slope,
+		seconds: ackWindowSeconds + uint64(params.MinRunwaySeconds),
+	}, nil
+}
+
+// need returns what is held for a rate, and what must be free for that.
+func (p purse) need(rate uint64) (held, need math.Int) {
+	held = ledger.Need(math.NewIntFromUint64(rate), p.seconds)
+	return held, held.Add(ledger.Need(p.slope, p.seconds))
+}
+
+// room is the highest rate whose need is free: need solved for the rate, rounded down.
+func (p purse) room() uint64 {
+	if !p.free.IsPositive() {
+		return 0
+	}
+	room := p.free.Quo(math.NewIntFromUint64(p.seconds)).Sub(p.slope)
+	switch {
+	case !room.IsPositive():
+		return 0
+	case !room.IsUint64():
+		return types.MaxRate - 1
+	default:
+		return min(room.Uint64(), types.MaxRate-1)
+	}
 }
 
 // Release gives back grains that Hold reserved. It works on an exhausted account too, so that what is pending can end.

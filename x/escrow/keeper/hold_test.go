@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"cosmossdk.io/math"
 
@@ -137,4 +138,90 @@ func TestFundsOfAModuleGoToTheAccountOrToTheOwnerOfAClosedOne(t *testing.T) {
 	b.fails(types.ErrInvalidAmount, add(sdk.Coin{Denom: "usouk", Amount: math.NewInt(-1)}))
 	b.fails(types.ErrInvalidAmount, add(sdk.Coin{Denom: "usouk"}))
 	b.fails(types.ErrDenom, add(sdk.NewInt64Coin("uother", 1)))
+}
+
+func TestRateRoomIsTheHighestRateThatCanBeHeld(t *testing.T) {
+	for name, c := range map[string]struct {
+		micro  int64
+		drawn  uint64
+		held   uint64
+		window uint64
+		room   uint64
+	}{
+		"a fresh account":                       {1_000, 0, 0, 15, 40 * unit},
+		"the rate is rounded down":              {1_001, 0, 0, 16, 1_001 * unit / 26},
+		"what is drawn needs its runway too":    {1_000, 5 * unit, 0, 15, 35 * unit},
+		"what is held is not free":              {1_000, 0, 30 * unit, 15, 10 * unit},
+		"nothing is left":                       {1_000, 20 * unit, 20 * unit, 15, 0},
+		"more is drawn than lasts for the span": {1_000, 40 * unit, 0, 100, 0},
+		"a rate has an upper bound":             {1 << 62, 0, 0, 0, 1<<63 - 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, quick())
+			id := b.open("alice", c.micro)
+			if c.drawn > 0 {
+				b.pay(id, "bob", c.drawn, service)
+			}
+			if c.held > 0 {
+				_, err := b.Escrow.Hold(b.Ctx(), id, c.held, c.window)
+				require.NoError(t, err)
+			}
+			room, err := b.Escrow.RateRoom(b.Ctx(), id, c.window)
+			require.NoError(t, err)
+			require.Equal(t, c.room, room)
+			requireRoom(t, b, id, c.window)
+		})
+	}
+}
+
+func TestRateRoomAndHoldAgreeOnAnyAccount(t *testing.T) {
+	b := start(t, quick())
+	rapid.Check(t, func(rt *rapid.T) {
+		id := b.open("alice", rapid.Int64Range(100, 1<<50).Draw(rt, "deposit"))
+		window := rapid.Uint64Range(0, 3600).Draw(rt, "window")
+		for range rapid.IntRange(0, 3).Draw(rt, "holds") {
+			before, err := b.Escrow.RateRoom(b.Ctx(), id, window)
+			require.NoError(rt, err)
+			if before == 0 {
+				break
+			}
+			rate := rapid.Uint64Range(1, before).Draw(rt, "rate")
+			_, err = b.Escrow.Hold(b.Ctx(), id, rate, window)
+			require.NoError(rt, err)
+			after, err := b.Escrow.RateRoom(b.Ctx(), id, window)
+			require.NoError(rt, err)
+			if before < 1<<63-1 {
+				require.Equal(rt, before-rate, after, "a hold takes its rate off the room")
+			}
+		}
+		requireRoom(rt, b, id, window)
+	})
+}
+
+// requireRoom holds what RateRoom says, and nothing above it.
+func requireRoom(t require.TestingT, b *bench, id, window uint64) {
+	room, err := b.Escrow.RateRoom(b.Ctx(), id, window)
+	require.NoError(t, err)
+	hold := func(rate uint64) error {
+		ctx, _ := b.Ctx().CacheContext()
+		_, err := b.Escrow.Hold(ctx, id, rate, window)
+		return err
+	}
+	require.Error(t, hold(room+1))
+	if room > 0 {
+		require.NoError(t, hold(room))
+	}
+}
+
+func TestRateRoomOfWhatCannotHoldIsRefused(t *testing.T) {
+	b := start(t, quick())
+	id := b.open("alice", 1_000)
+	_, err := b.Escrow.RateRoom(b.Ctx(), id+1, 1)
+	require.ErrorIs(t, err, types.ErrAccountNotFound)
+	_, err = b.Escrow.RateRoom(b.Ctx(), id, 1<<33)
+	require.ErrorIs(t, err, types.ErrInvalidSecond)
+	_, err = b.Escrow.CloseAccount(b.Ctx(), id)
+	require.NoError(t, err)
+	_, err = b.Escrow.RateRoom(b.Ctx(), id, 1)
+	require.ErrorIs(t, err, types.ErrAccountClosed)
 }

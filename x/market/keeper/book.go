@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 
 	"cosmossdk.io/collections"
 
@@ -27,10 +26,6 @@ type book struct {
 	offerAt    map[uint64]uint32 // offer id to position
 	poolAt     map[string]uint32 // provider and pool id to position
 	providerAt map[string]uint32 // provider to position
-
-	// last is the last offer of the window; more tells that there are offers behind it.
-	last uint64
-	more bool
 }
 
 type bookOffer struct {
@@ -48,23 +43,18 @@ type bookProvider struct {
 	operator sdk.AccAddress
 }
 
-// readBook reads at most limit active offers with ids above after. One that cannot be read is left out.
-func (k *Keeper) readBook(ctx context.Context, after uint64, limit int) (*book, error) {
+// readBook reads a window of the active offers. One that cannot be read is left out.
+func (k *Keeper) readBook(ctx context.Context, ids []uint64) (*book, error) {
 	params, err := k.provider.GetParams(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read provider parameters: %w", err)
 	}
-	ids, more, err := idsBetween(ctx, k.activeOffers, after, math.MaxUint64, limit)
-	if err != nil {
-		return nil, fmt.Errorf("walk active offers: %w", err)
-	}
 	b := &book{
-		classes: newClasses(), bondHours: params.BondHours, more: more,
+		classes: newClasses(), bondHours: params.BondHours,
 		offerAt: map[uint64]uint32{}, poolAt: map[string]uint32{}, providerAt: map[string]uint32{},
 	}
 	for _, id := range ids {
-		b.last = id
-		if err := k.readInto(ctx, b, id); err != nil {
+		if err := guard(func() error { return k.readInto(ctx, b, id) }); err != nil {
 			k.logger(ctx).Error("offer left out of clearing", "offer", id, "err", err)
 		}
 	}
@@ -118,7 +108,8 @@ func (k *Keeper) readProviderInto(ctx context.Context, b *book, operator sdk.Acc
 }
 
 // view is a book as package match sees it in one denom. Positions of pools and providers are the same in all denoms.
-func (k *Keeper) view(ctx context.Context, b *book, denom string) (match.Book, error) {
+// A provider whose exposure cannot be read gets no lease.
+func (k *Keeper) view(ctx context.Context, b *book, denom string) match.Book {
 	view := match.Book{
 		Providers: make([]match.Provider, len(b.providers)),
 		Pools:     make([]match.Pool, len(b.pools)),
@@ -126,7 +117,8 @@ func (k *Keeper) view(ctx context.Context, b *book, denom string) (match.Book, e
 	for i, p := range b.providers {
 		exposure, err := k.exposure(ctx, p.operator, denom)
 		if err != nil {
-			return match.Book{}, err
+			k.logger(ctx).Error("provider left out of clearing", "provider", p.Operator, "err", err)
+			continue
 		}
 		view.Providers[i].RateRoom = rateRoom(p.Bond.AmountOf(denom), exposure, b.bondHours)
 	}
@@ -141,7 +133,7 @@ func (k *Keeper) view(ctx context.Context, b *book, denom string) (match.Book, e
 			})
 		}
 	}
-	return view, nil
+	return view
 }
 
 // demand is a bid as package match sees it beside this book.

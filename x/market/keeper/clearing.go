@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 
 	"cosmossdk.io/collections"
@@ -11,6 +12,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/match"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
 )
 
@@ -70,7 +72,9 @@ func (k *Keeper) clear(ctx sdk.Context, changed bool) error {
 	return nil
 }
 
-// takeTurn clears once if there are new bids, or resting bids to be tried again, and moves the cursors.
+// takeTurn clears once if there are new bids, or resting bids to be tried again, and moves the cursors. A clearing that
+// fails is undone and the cursors move all the same: what made it fail cannot hold up the bids and offers behind it. Its
+// bids are tried again after an ack window, as those that were skipped.
 func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, now uint64) error {
 	next, err := k.nextBid.Peek(ctx)
 	if err != nil {
@@ -92,27 +96,49 @@ func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, now uint64) err
 		return err
 	}
 	bids = slices.DeleteFunc(bids, func(bid types.Bid) bool { return bid.ExpiresAt <= now }) // due, not processed yet
-	if len(bids) == 0 {
-		turn.EndWindow(false, swept, 0, false)
+	if len(bids) == 0 && turn.BidCursor == 0 {
+		turn.EndWindow(false, swept, 0, false) // no bid rests: the other windows would find none either
 		return nil
 	}
-	book, err := k.readBook(ctx, turn.OfferCursor, int(params.OffersPerBlock))
+	offers, more, err := idsBetween(ctx, k.activeOffers, turn.OfferCursor, math.MaxUint64, int(params.OffersPerBlock))
 	if err != nil {
-		return err
+		return fmt.Errorf("walk active offers: %w", err)
 	}
-	seed, err := k.getSeed(ctx)
-	if err != nil {
-		return err
+	if len(bids) > 0 {
+		skipped, err := k.clearWindow(ctx, offers, bids, uint64(params.AckWindowSeconds))
+		if err != nil {
+			k.logger(ctx).Error("clearing failed", "bids", len(bids), "first_bid", bids[0].Id, "offers", len(offers), "err", err)
+			fresh, skipped = false, true
+		}
+		if skipped && turn.RetryAt == 0 {
+			turn.RetryAt = now + uint64(params.AckWindowSeconds)
+		}
 	}
-	skipped, err := k.match(ctx, book, bids, seed)
-	if err != nil {
-		return err
+	var last uint64
+	if len(offers) > 0 {
+		last = offers[len(offers)-1]
 	}
-	if skipped && turn.RetryAt == 0 {
-		turn.RetryAt = now + uint64(params.AckWindowSeconds)
-	}
-	turn.EndWindow(fresh, swept, book.last, book.more)
+	turn.EndWindow(fresh && len(bids) > 0, swept, last, more)
 	return nil
+}
+
+// clearWindow clears bids beside some offers, or leaves everything as it was. It tells whether a bid had to be skipped.
+func (k *Keeper) clearWindow(
+	ctx sdk.Context, offers []uint64, bids []types.Bid, ackWindow uint64,
+) (skipped bool, err error) {
+	err = isolate(ctx, func(ctx sdk.Context) error {
+		book, err := k.readBook(ctx, offers)
+		if err != nil {
+			return err
+		}
+		seed, err := k.getSeed(ctx)
+		if err != nil {
+			return err
+		}
+		skipped = k.match(ctx, book, bids, seed, ackWindow)
+		return nil
+	})
+	return skipped, err
 }
 
 // readBids reads new bids, at most half of the limit while a sweep is under way, and the next resting bids of the sweep.
@@ -147,65 +173,104 @@ func (k *Keeper) readBids(ctx context.Context, turn *types.Clearing, next uint64
 
 	bids := make([]types.Bid, 0, len(ids))
 	for _, id := range ids {
-		bid, err := k.getBid(ctx, id)
+		err := guard(func() error {
+			bid, err := k.getBid(ctx, id)
+			if err == nil {
+				bids = append(bids, bid)
+			}
+			return err
+		})
 		if err != nil {
 			k.logger(ctx).Error("bid left out of clearing", "bid", id, "err", err)
-			continue
 		}
-		bids = append(bids, bid)
 	}
 	return bids, swept, nil
 }
 
 // match matches the bids of each denom and opens their leases. Denoms take turns in being first. It tells whether a bid
 // had to be skipped.
-func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byte) (skipped bool, err error) {
+func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byte, ackWindow uint64) (skipped bool) {
 	byID := make(map[uint64]types.Bid, len(bids))
 	for _, bid := range bids {
 		byID[bid.Id] = bid
 	}
 	for _, denom := range denomsOf(bids, seed) {
-		in := match.Input{Seed: seed}
-		if in.Book, err = k.view(ctx, book, denom); err != nil {
-			return false, err
+		in := match.Input{Seed: seed, Book: k.view(ctx, book, denom)}
+		in.Bids, in.Accounts = k.demands(ctx, book, bids, denom, ackWindow)
+		out := match.Clear(in)
+		for _, id := range out.Short {
+			k.skip(ctx, byID[id], escrowtypes.ErrInsufficientFunds.Wrapf("account %d", byID[id].Deployment))
+			skipped = true
 		}
-		for _, bid := range bids {
-			if bid.Denom == denom {
-				in.Bids = append(in.Bids, book.demand(bid))
-			}
-		}
-		served := byBid(match.Clear(in).Assignments)
-		room, err := k.leaseRoom(ctx, served, byID)
-		if err != nil {
-			return false, err
-		}
+		served := byBid(out.Assignments)
+		room := k.leaseRoom(ctx, served, byID)
 		for _, taken := range served {
 			if !k.serve(ctx, book, byID[taken[0].Bid], taken, room) {
 				skipped = true
 			}
 		}
 	}
-	return skipped, nil
+	return skipped
+}
+
+// demands returns the bids in a denom as package match sees them, with the accounts that pay for them: one a deployment.
+// An account that can hold nothing now, whatever the reason, has no room.
+func (k *Keeper) demands(
+	ctx context.Context, book *book, bids []types.Bid, denom string, ackWindow uint64,
+) (demands []match.Bid, accounts []match.Account) {
+	accountAt := map[uint64]uint32{} // deployment to position
+	for _, bid := range bids {
+		if bid.Denom != denom {
+			continue
+		}
+		at, known := accountAt[bid.Deployment]
+		if !known {
+			at = uint32(len(accounts))
+			accountAt[bid.Deployment] = at
+			accounts = append(accounts, match.Account{RateRoom: k.accountRoom(ctx, bid.Deployment, ackWindow)})
+		}
+		demand := book.demand(bid)
+		demand.Account = at
+		demands = append(demands, demand)
+	}
+	return demands, accounts
+}
+
+// accountRoom is the further lease rate that a deployment's account can hold money for.
+func (k *Keeper) accountRoom(ctx context.Context, deployment, ackWindow uint64) (room uint64) {
+	err := guard(func() (err error) {
+		room, err = k.escrow.RateRoom(ctx, deployment, ackWindow)
+		return err
+	})
+	if err != nil {
+		k.logger(ctx).Info("account holds nothing", "account", deployment, "err", err)
+		return 0
+	}
+	return room
 }
 
 // leaseRoom tells how many leases more each deployment that was matched may have. It is read before anything is written:
-// walking a set that is being written to is slow.
+// walking a set that is being written to is slow. One whose leases cannot be read has none.
 func (k *Keeper) leaseRoom(
 	ctx context.Context, served [][]match.Assignment, bids map[uint64]types.Bid,
-) (map[uint64]int, error) {
+) map[uint64]int {
 	room := map[uint64]int{}
 	for _, taken := range served {
 		deployment := bids[taken[0].Bid].Deployment
 		if _, known := room[deployment]; known {
 			continue
 		}
-		live, err := idsUnder(ctx, k.liveLeases, deployment)
+		err := guard(func() error {
+			live, err := idsUnder(ctx, k.liveLeases, deployment)
+			room[deployment] = types.MaxLiveLeases - len(live)
+			return err
+		})
 		if err != nil {
-			return nil, fmt.Errorf("walk leases of deployment %d: %w", deployment, err)
+			k.logger(ctx).Error("leases can not be read", "deployment", deployment, "err", err)
+			room[deployment] = 0
 		}
-		room[deployment] = types.MaxLiveLeases - len(live)
 	}
-	return room, nil
+	return room
 }
 
 // denomsOf returns the denoms of the bids, sorted, from a start that the seed gives.
@@ -237,8 +302,8 @@ func byBid(assignments []match.Assignment) [][]match.Assignment {
 	return out
 }
 
-// serve opens the leases of one bid, all or nothing as to its minimum: a bid whose account can hold money for enough
-// replicas only gets those. A bid that cannot be served stays in the book, and the reason is told.
+// serve opens the leases of one bid, all or nothing as to its minimum: a bid whose deployment can have a part of them only
+// gets that. A bid that cannot be served stays in the book, and the reason is told.
 func (k *Keeper) serve(
 	ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment, room map[uint64]int,
 ) bool {
@@ -248,10 +313,7 @@ func (k *Keeper) serve(
 		return err
 	})
 	if err != nil {
-		k.logger(ctx).Info("bid skipped", "bid", bid.Id, "err", err)
-		if err := emit(ctx, types.NewEventBidSkipped(bid, err)); err != nil {
-			k.logger(ctx).Error("event lost", "err", err)
-		}
+		k.skip(ctx, bid, err)
 		return false
 	}
 	room[bid.Deployment] -= len(opened)
@@ -259,6 +321,14 @@ func (k *Keeper) serve(
 		book.take(a.Offer, bid.Spec.Unit, a.Replicas)
 	}
 	return true
+}
+
+// skip tells why a bid could not be served.
+func (k *Keeper) skip(ctx context.Context, bid types.Bid, reason error) {
+	k.logger(ctx).Info("bid skipped", "bid", bid.Id, "err", reason)
+	if err := emit(ctx, types.NewEventBidSkipped(bid, reason)); err != nil {
+		k.logger(ctx).Error("event lost", "err", err)
+	}
 }
 
 // openLeases opens as many of the leases of a bid as can be opened, at most room, and returns those.

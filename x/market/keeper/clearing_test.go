@@ -1,10 +1,14 @@
 package keeper_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
+
+	corestore "cosmossdk.io/core/store"
 
 	storetypes "github.com/cosmos/cosmos-sdk/store/v2/types"
 
@@ -220,4 +224,87 @@ func TestOneHugeBidAndOneHugePoolDoNotOverflow(t *testing.T) {
 	require.Equal(t, uint32(1), b.lease(id).Replicas)
 	b.closes("alice", id)
 	b.tick(second)
+}
+
+func TestADeploymentWhoseLeasesCanNotBeReadHoldsUpNobodyElse(t *testing.T) {
+	b := start(t)
+	b.sells("p", 10, hourly)
+	bad := b.deploys("bad", "web", 1000, want("web", 1, 5001))
+	good := b.deploys("good", "web", 1000, want("web", 1, 5000))
+	key := append(binary.BigEndian.AppendUint64(types.LiveLeasesKey.Bytes(), bad), 1) // no lease id
+	store := func() corestore.KVStore { return b.StoreService(types.StoreKey).OpenKVStore(b.Ctx()) }
+	require.NoError(t, store().Set(key, []byte{}))
+	b.NextBlock(second)
+	require.Len(t, b.leases(good), 1)
+	require.Empty(t, b.leases(bad))
+
+	require.NoError(t, store().Delete(key))
+	b.acks("p", b.lease(good).Id)
+	b.tick(window * second)
+	b.tick(second)
+	require.Len(t, b.leases(bad), 1, "and is tried again")
+}
+
+func TestAClearingThatFailsMovesOnAndItsBidsAreTriedAgain(t *testing.T) {
+	b := narrow(t, 4, 2)
+	for i := range 3 {
+		b.sells(fmt.Sprintf("p-%d", i), 10, hourly)
+	}
+	id := b.deploys("alice", "web", 1000, want("web", 1, 5000))
+	before := b.clearing()
+	mend := b.Market.BreakProviders()
+	defer mend()
+	require.NoError(t, b.Market.EndBlock(b.Ctx()))
+	mend()
+	after := b.clearing()
+	require.Empty(t, b.leases(id))
+	require.Equal(t, b.Now(), after.Second)
+	require.Equal(t, before.NextBid+1, after.NextBid, "the next batch is another")
+	require.Equal(t, uint64(2), after.OfferCursor, "beside another window")
+	require.Equal(t, b.Now()+window, after.RetryAt)
+
+	next := b.deploys("bob", "web", 1000, want("web", 1, 5000))
+	b.tick(second)
+	b.tick(second)
+	require.Len(t, b.leases(next), 1)
+	for range window + 2 {
+		b.tick(second)
+	}
+	require.NotEmpty(t, b.leases(id))
+}
+
+func TestAWindowIsNotTheLastBecauseTheLastRestingBidsAreDue(t *testing.T) {
+	params := quickEscrow()
+	params.MaxDeadlinesPerBlock = 1
+	genesis := types.DefaultGenesis()
+	genesis.Params = quick()
+	genesis.Params.BidsPerBlock, genesis.Params.OffersPerBlock = 2, 1
+	genesis.Params.BidLifetimeSeconds = 100
+	b := startFrom(t, genesis, chain.WithEscrowParams(params))
+
+	// The bids that will be due rest behind the one that stays: it was replaced, and its time began anew.
+	b.sells("first", 1, hourly)
+	stays := b.deploys("alice", "web", 1000, want("web", 1, 5000))
+	b.tick(second)
+	lease := b.lease(stays)
+	for i := range 6 {
+		b.deploys(fmt.Sprintf("t-%d", i), "web", 1000, want("web", 1, 1))
+	}
+	due := b.Now() + 100
+	for range 10 {
+		b.tick(second)
+	}
+	require.Equal(t, types.LeaseState_LEASE_STATE_PENDING, b.lease(stays).State)
+	require.Equal(t, []string{""}, b.declines("first", lease.Id))
+	for range 5 {
+		b.tick(second)
+	}
+	require.False(t, b.clearing().Sweeping)
+
+	b.sells("second", 1, hourly)
+	b.tick(time.Duration(due-b.Now()) * second) // the six are due, and a block processes one of them
+	for range 5 {
+		b.tick(second)
+	}
+	require.Len(t, b.leases(stays), 2, "the second window was read")
 }

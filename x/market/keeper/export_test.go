@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 // BreakOffer takes an offer's record away, as no message can, so that what needs it fails; the result puts it back.
@@ -27,3 +28,14 @@ func (k *Keeper) LiveLeases(ctx context.Context, deployment uint64) ([]types.Lea
 
 // NextLease returns the id that the next lease will have.
 func (k *Keeper) NextLease(ctx context.Context) (uint64, error) { return k.nextLease.Peek(ctx) }
+
+// BreakProviders makes every read of x/provider's parameters panic, until the result is called.
+func (k *Keeper) BreakProviders() (mend func()) {
+	whole := k.provider
+	k.provider = brokenProviders{whole}
+	return func() { k.provider = whole }
+}
+
+type brokenProviders struct{ types.ProviderKeeper }
+
+func (brokenProviders) GetParams(context.Context) (providertypes.Params, error) { panic("poison") }

@@ -298,8 +298,46 @@ func TestABidWhoseAccountCannotHoldTheMoneyForAllTakesWhatItCanPay(t *testing.T)
 	spec.MinReplicas = 3
 	id := b.deploys("alice", "web", 149, spec)
 	b.tick(second)
-	require.Equal(t, uint32(3), b.lease(id).Replicas)
+	require.Equal(t, uint32(5), b.bids(id)[0].Placed, "149 hold five for 25 seconds")
 	require.Equal(t, types.BidState_BID_STATE_OPEN, b.bids(id)[0].State)
+}
+
+func TestABidWithMoneyForAllButOneReplicaGetsThoseOfOneOffer(t *testing.T) {
+	b := start(t)
+	b.sells("p", 1000, hourly)
+	spec := want("web", 1000, 5000)
+	spec.MinReplicas = 1
+	id := b.deploys("alice", "web", 999*(window+runway), spec)
+	b.tick(second)
+	require.Equal(t, uint32(999), b.lease(id).Replicas)
+}
+
+func TestBidsWithoutFundsKeepNothingFromOthers(t *testing.T) {
+	b := start(t)
+	b.joins("p", int64(10*30*hourly)) // bond for ten
+	b.sets("p", units(10))
+	b.posts("p", hourly)
+	sham := manyBids(types.MaxBids)
+	for i := range sham {
+		sham[i].Cap, sham[i].Replicas, sham[i].MinReplicas = types.MaxRate, 10, 10
+	}
+	greedy := b.deploys("sham", "web", 100, sham...)
+	honest := b.deploys("alice", "web", 10*(window+runway), want("web", 10, 5000))
+	b.tick(second)
+	require.Empty(t, b.leases(greedy))
+	require.Equal(t, uint32(10), b.lease(honest).Replicas, "served in the same clearing")
+}
+
+func TestBidsOfOneDeploymentShareItsMoney(t *testing.T) {
+	b := start(t)
+	b.sells("p", 10, hourly)
+	id := b.deploys("alice", "web", 4*(window+runway), want("a", 3, 5002), want("b", 2, 5001), want("c", 1, 5000))
+	b.tick(second)
+	var placed []uint32
+	for _, bid := range b.bids(id) {
+		placed = append(placed, bid.Placed)
+	}
+	require.Equal(t, []uint32{3, 0, 1}, placed)
 }
 
 func TestAPoolMayBeDeclaredSmallerThanWhatIsAllocated(t *testing.T) {

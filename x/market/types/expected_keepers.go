@@ -23,6 +23,8 @@ type EscrowKeeper interface {
 	EndAccount(ctx context.Context, account uint64) (refunded sdk.Coin, err error)
 	// Hold reserves what a lease of this rate needs until it is acknowledged, in grains.
 	Hold(ctx context.Context, account, ratePerHour, ackWindowSeconds uint64) (heldGrains math.Int, err error)
+	// RateRoom returns the highest rate that Hold would reserve now; each Hold takes its rate off it.
+	RateRoom(ctx context.Context, account, ackWindowSeconds uint64) (ratePerHour uint64, err error)
 	// Release gives back what Hold reserved.
 	Release(ctx context.Context, account uint64, heldGrains math.Int) error
 	// PayHold pays once for capacity that was kept free, at most the free balance.
