@@ -9,6 +9,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/runtime/conformance"
 	"github.com/souk-network/souk/agent/runtime/containerd"
@@ -51,8 +52,24 @@ func stateDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "souk-state-")
 	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	t.Cleanup(func() {
+		purgeInstancesOf(t, dir)
+		require.NoError(t, os.RemoveAll(dir))
+	})
 	return dir
+}
+
+// purgeInstancesOf purges what is registered for a state directory: also of runtimes that could not start, which a test
+// has no handle of.
+func purgeInstancesOf(t testing.TB, dir string) {
+	t.Helper()
+	records, err := instance.List()
+	require.NoError(t, err)
+	for _, r := range records {
+		if r.StateDir == dir {
+			require.NoError(t, instance.Purge(context.Background(), r.ID))
+		}
+	}
 }
 
 // open starts a runtime that is purged when the test ends.

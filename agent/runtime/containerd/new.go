@@ -87,10 +87,13 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err := r.libexec.first(); err != nil {
 		return err
 	}
-	if err := r.rescueExits(ctx); err != nil {
+	settle, err := r.rescueExits(ctx)
+	if err != nil {
 		return err
 	}
-	if r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), r.engineRunDir(), r.id.Namespace()); err != nil {
+	r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), r.engineRunDir(), r.id.Namespace())
+	settle()
+	if err != nil {
 		return err
 	}
 	records, err := r.readRecords()
