@@ -34,7 +34,7 @@ func bondCommand() *cobra.Command {
 			if err := op.Confirm(cmd.Context(), yes, "Bond "+output.Money(amount.Amount, amount.Denom)+"?"); err != nil {
 				return err
 			}
-			receipt, err := op.send(cmd.Context(), "bond "+amount.String(), &providertypes.MsgBond{Operator: op.address, Amount: amount})
+			receipt, err := op.send(cmd.Context(), "bond", &providertypes.MsgBond{Operator: op.address, Amount: amount})
 			if err != nil {
 				return err
 			}

@@ -4,9 +4,12 @@ package operator
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
+	"fmt"
 	"time"
 
+	"github.com/cosmos/gogoproto/proto"
 	"github.com/spf13/cobra"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -54,11 +57,15 @@ func openOperator(cmd *cobra.Command) (*operator, error) {
 }
 
 // send signs messages with the session's key and waits until they took effect. What an earlier run of the same command left
-// on its way is looked up first: if it took place nothing is sent again. what names the command, amounts included.
+// on its way is looked up first: if it took place nothing is sent again.
 func (op *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (client.Receipt, error) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	intents, err := op.Intents(op.Client.Config.ChainID, op.address)
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	note, err := noteOf(what, msgs)
 	if err != nil {
 		return client.Receipt{}, err
 	}
@@ -67,7 +74,7 @@ func (op *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (cli
 	if err != nil {
 		return client.Receipt{}, err
 	}
-	if receipt, done := took[what]; done {
+	if receipt, done := took[note]; done {
 		op.Notef("the earlier run took effect in block %d, transaction %s; nothing was sent again", receipt.Height, receipt.Hash)
 		return receipt, nil
 	}
@@ -80,11 +87,24 @@ func (op *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (cli
 		return client.Receipt{}, err
 	}
 	defer queue.Close()
-	receipt, err := queue.Do(ctx, client.Request{Msgs: msgs, Note: what, Alone: true})
+	receipt, err := queue.Do(ctx, client.Request{Msgs: msgs, Note: note, Alone: true})
 	if errors.Is(err, client.ErrOutcomeUnknown) {
 		return client.Receipt{}, session.NotConfirmed("", err, again)
 	}
 	return receipt, client.Explain(what, err)
+}
+
+// noteOf names a command with all that it asks for: the same command with another amount is another one.
+func noteOf(what string, msgs []sdk.Msg) (string, error) {
+	sum := sha256.New()
+	for _, msg := range msgs {
+		bz, err := proto.Marshal(msg)
+		if err != nil {
+			return "", fmt.Errorf("encode what to send: %w", err)
+		}
+		sum.Write(bz)
+	}
+	return fmt.Sprintf("%s %x", what, sum.Sum(nil)[:8]), nil
 }
 
 // find returns a provider and the bond it needs; nil if the address is none.
