@@ -15,6 +15,8 @@ import (
 	"github.com/cosmos/cosmos-sdk/server/api"
 	"github.com/cosmos/cosmos-sdk/server/config"
 	authtx "github.com/cosmos/cosmos-sdk/x/auth/tx"
+
+	"github.com/souk-network/souk/app/openapi"
 )
 
 // setServices registers the queries that describe the application itself: its command line and its protobuf files.
@@ -37,7 +39,10 @@ func (app *App) RegisterAPIRoutes(apiSvr *api.Server, apiConfig config.APIConfig
 	nodeservice.RegisterGRPCGatewayRoutes(clientCtx, router)
 	app.basics.RegisterGRPCGatewayRoutes(clientCtx, router)
 
-	if err := server.RegisterSwaggerAPI(clientCtx, apiSvr.Router, apiConfig.Swagger); err != nil {
+	if !apiConfig.Swagger {
+		return
+	}
+	if err := openapi.Register(apiSvr.Router); err != nil {
 		app.Logger().Error("the API serves no documentation", "err", err)
 	}
 }

@@ -59,7 +59,7 @@ func StartNode(t testing.TB, opts Options) *Node {
 	ports := freePorts(t, 2)
 	cfg := config.DefaultConfig()
 	cfg.GRPC.Address = fmt.Sprintf("127.0.0.1:%d", ports[0])
-	cfg.API.Enable = true
+	cfg.API.Enable, cfg.API.Swagger = true, true
 	cfg.API.Address = fmt.Sprintf("tcp://127.0.0.1:%d", ports[1])
 	started := &Node{
 		App: application, Accounts: chain.Accounts, RPC: local.New(comet), GRPCAddress: cfg.GRPC.Address,
