@@ -6,19 +6,13 @@ import (
 	"fmt"
 	"os"
 
-	svrcmd "github.com/cosmos/cosmos-sdk/server/cmd"
-
 	"github.com/souk-network/souk/app/scope"
+	"github.com/souk-network/souk/cmd/soukd/node"
 )
 
 func main() {
 	scope.Set()
-	home := defaultHome()
-	root, err := newRootCommand(home)
-	if err == nil {
-		err = svrcmd.Execute(root, envPrefix, home)
-	}
-	if err != nil {
+	if err := node.Execute(node.NewApp); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}

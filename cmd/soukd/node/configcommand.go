@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"fmt"
@@ -10,7 +10,7 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/client"
 
-	"github.com/souk-network/souk/cmd/soukd/settings"
+	"github.com/souk-network/souk/cmd/soukd/node/settings"
 )
 
 // configFiles are the files below a node's config directory that the config command knows.

@@ -1,4 +1,9 @@
-package main
+// Package node is the command line of a consensus node: it starts the node, serves its settings, keys, snapshots and
+// export, and gives every message and query of the chain a command.
+//
+// The application itself is given to it, so that tests can run a node of the next version or of a dishonest validator with
+// everything else as it is. It holds no rule of the chain.
+package node
 
 import (
 	"fmt"
@@ -18,7 +23,8 @@ type noOptions struct{}
 
 func (noOptions) Get(string) any { return nil }
 
-func newApp(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions) servertypes.Application {
+// NewApp builds the application over db with the settings of a node. It panics as app.New does.
+func NewApp(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions) servertypes.Application {
 	return app.New(logger, db, appOpts, server.DefaultBaseappOptions(appOpts)...)
 }
 

@@ -1,4 +1,4 @@
-package main
+package node
 
 import (
 	"errors"
@@ -22,7 +22,9 @@ import (
 	"github.com/cosmos/cosmos-sdk/client/rpc"
 	"github.com/cosmos/cosmos-sdk/client/snapshot"
 	"github.com/cosmos/cosmos-sdk/server"
+	svrcmd "github.com/cosmos/cosmos-sdk/server/cmd"
 	"github.com/cosmos/cosmos-sdk/server/config"
+	servertypes "github.com/cosmos/cosmos-sdk/server/types"
 	"github.com/cosmos/cosmos-sdk/version"
 	authcmd "github.com/cosmos/cosmos-sdk/x/auth/client/cli"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
@@ -30,6 +32,16 @@ import (
 	"github.com/souk-network/souk/app"
 	"github.com/souk-network/souk/app/scope"
 )
+
+// Execute runs the command that the arguments of this process name. Nodes run the application that newApp builds.
+func Execute(newApp servertypes.AppCreator) error {
+	home := defaultHome()
+	root, err := newRootCommand(home, newApp)
+	if err != nil {
+		return err
+	}
+	return svrcmd.Execute(root, envPrefix, home)
+}
 
 // envPrefix begins the environment variables that stand for flags and settings: SOUKD_HOME, SOUKD_API_ENABLE.
 const envPrefix = "SOUKD"
@@ -47,7 +59,7 @@ func defaultHome() string {
 
 // newRootCommand builds the command tree. The modules describe their commands themselves, so an application is built over
 // an empty database to ask them.
-func newRootCommand(home string) (*cobra.Command, error) {
+func newRootCommand(home string, newApp servertypes.AppCreator) (*cobra.Command, error) {
 	if version.Name == "" {
 		version.Name = scope.AppName
 	}
@@ -74,7 +86,7 @@ func newRootCommand(home string) (*cobra.Command, error) {
 		SilenceUsage:      true,
 		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error { return prepare(cmd, clientCtx) },
 	}
-	addCommands(root, asked, home)
+	addCommands(root, asked, home, newApp)
 
 	options := autocli.AppOptions{
 		Modules:               asked.AutoCLIModules(),
@@ -129,7 +141,7 @@ func setServerContext(cmd *cobra.Command) error {
 	return server.SetCmdServerContext(cmd, serverCtx)
 }
 
-func addCommands(root *cobra.Command, asked *app.App, home string) {
+func addCommands(root *cobra.Command, asked *app.App, home string, newApp servertypes.AppCreator) {
 	root.AddCommand(
 		initCommand(asked.Basics(), home),
 		genesisCommand(asked, home),

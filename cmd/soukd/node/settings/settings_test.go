@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"github.com/souk-network/souk/cmd/soukd/settings"
+	"github.com/souk-network/souk/cmd/soukd/node/settings"
 )
 
 const sample = `# first
