@@ -22,6 +22,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/module"
 	"github.com/cosmos/cosmos-sdk/version"
+	ibctm "github.com/cosmos/ibc-go/v11/modules/light-clients/07-tendermint"
 
 	"github.com/souk-network/souk/app/scope"
 )
@@ -41,13 +42,22 @@ type App struct {
 	modules      *module.Manager
 	basics       module.BasicManager
 	configurator module.Configurator
+	// lightClient is kept here because IBC's router holds a pointer to it.
+	lightClient ibctm.LightClientModule
 }
 
 // New builds the application over db and loads its last committed state. Options come from app.toml, the environment and
 // flags through appOpts. It panics when the wiring itself is wrong, which no operator can cause or cure, and when db holds
 // state that cannot be loaded.
 func New(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, options ...func(*baseapp.BaseApp)) *App {
-	app, err := build(logger, db, appOpts, options)
+	return NewWithUpgrades(logger, db, appOpts, Upgrades(), options...)
+}
+
+// NewWithUpgrades is New for software that can perform other upgrades than this one's.
+func NewWithUpgrades(
+	logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, upgrades []Upgrade, options ...func(*baseapp.BaseApp),
+) *App {
+	app, err := build(logger, db, appOpts, upgrades, options)
 	if err != nil {
 		panic(fmt.Errorf("build application: %w", err))
 	}
@@ -59,7 +69,7 @@ func New(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, options .
 
 // NewAtHeight builds the application and loads the state it had after the block at height.
 func NewAtHeight(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, height int64, options ...func(*baseapp.BaseApp)) (*App, error) {
-	app, err := build(logger, db, appOpts, options)
+	app, err := build(logger, db, appOpts, Upgrades(), options)
 	if err != nil {
 		return nil, fmt.Errorf("build application: %w", err)
 	}
@@ -69,7 +79,9 @@ func NewAtHeight(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, h
 	return app, nil
 }
 
-func build(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, options []func(*baseapp.BaseApp)) (*App, error) {
+func build(
+	logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, upgrades []Upgrade, options []func(*baseapp.BaseApp),
+) (*App, error) {
 	encoding, err := newEncoding()
 	if err != nil {
 		return nil, err
@@ -87,6 +99,9 @@ func build(logger log.Logger, db dbm.DB, appOpts servertypes.AppOptions, options
 	}
 	if err := app.setModules(); err != nil {
 		return nil, err
+	}
+	if err := app.setUpgrades(appOpts, upgrades); err != nil {
+		return nil, fmt.Errorf("install upgrades: %w", err)
 	}
 	if err := app.setServices(); err != nil {
 		return nil, err
