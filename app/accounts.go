@@ -6,6 +6,7 @@ import (
 	govtypes "github.com/cosmos/cosmos-sdk/x/gov/types"
 	minttypes "github.com/cosmos/cosmos-sdk/x/mint/types"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
+	transfertypes "github.com/cosmos/ibc-go/v11/modules/apps/transfer/types"
 
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
@@ -25,6 +26,7 @@ var moduleAccounts = []moduleAccount{
 	{stakingtypes.NotBondedPoolName, []string{authtypes.Burner, authtypes.Staking}},
 	{stakingtypes.KeyRotationFeePoolName, []string{authtypes.Burner}},
 	{govtypes.ModuleName, []string{authtypes.Burner}},
+	{transfertypes.ModuleName, []string{authtypes.Minter, authtypes.Burner}},
 	{escrowtypes.ModuleName, nil},
 	{providertypes.ModuleName, []string{authtypes.Burner}},
 }
@@ -39,7 +41,8 @@ func accountPermissions() map[string][]string {
 }
 
 // blockedAddresses returns the addresses that cannot be sent coins: all module accounts, because their books would no
-// longer match their balance. Governance is the exception, since it may be granted funds to spend.
+// longer match their balance. Governance is the exception, since it may be granted funds to spend. What another chain sends
+// to a blocked address is refused too, and goes back to its sender.
 func blockedAddresses() map[string]bool {
 	blocked := make(map[string]bool, len(moduleAccounts))
 	for _, account := range moduleAccounts {

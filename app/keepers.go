@@ -36,6 +36,10 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 	upgradekeeper "github.com/cosmos/cosmos-sdk/x/upgrade/keeper"
 	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
+	transferkeeper "github.com/cosmos/ibc-go/v11/modules/apps/transfer/keeper"
+	transfertypes "github.com/cosmos/ibc-go/v11/modules/apps/transfer/types"
+	ibcexported "github.com/cosmos/ibc-go/v11/modules/core/exported"
+	ibckeeper "github.com/cosmos/ibc-go/v11/modules/core/keeper"
 
 	"github.com/souk-network/souk/app/scope"
 	escrowkeeper "github.com/souk-network/souk/x/escrow/keeper"
@@ -61,6 +65,9 @@ type Keepers struct {
 	StakingKeeper      *stakingkeeper.Keeper
 	UpgradeKeeper      *upgradekeeper.Keeper
 
+	IBCKeeper      *ibckeeper.Keeper
+	TransferKeeper *transferkeeper.Keeper
+
 	EscrowKeeper   *escrowkeeper.Keeper
 	ProviderKeeper *providerkeeper.Keeper
 	MarketKeeper   *marketkeeper.Keeper
@@ -71,6 +78,7 @@ var storeNames = []string{
 	authtypes.StoreKey, authzkeeper.StoreKey, banktypes.StoreKey, consensustypes.StoreKey, distrtypes.StoreKey,
 	evidencetypes.StoreKey, feegrant.StoreKey, govtypes.StoreKey, minttypes.StoreKey, slashingtypes.StoreKey,
 	stakingtypes.StoreKey, upgradetypes.StoreKey,
+	ibcexported.StoreKey, transfertypes.StoreKey,
 	escrowtypes.StoreKey, providertypes.StoreKey, markettypes.StoreKey,
 }
 
@@ -103,6 +111,7 @@ func (app *App) setKeepers(appOpts servertypes.AppOptions) error {
 
 	app.setStakingKeepers(authority)
 	app.setGovernanceKeepers(appOpts, authority)
+	app.setInterchainKeepers(authority)
 	app.setMarketKeepers(authority)
 	return nil
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/cosmos/cosmos-sdk/types/module"
 	"github.com/cosmos/cosmos-sdk/x/auth"
@@ -32,6 +33,8 @@ import (
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 	"github.com/cosmos/cosmos-sdk/x/upgrade"
 	upgradetypes "github.com/cosmos/cosmos-sdk/x/upgrade/types"
+	transfertypes "github.com/cosmos/ibc-go/v11/modules/apps/transfer/types"
+	ibcexported "github.com/cosmos/ibc-go/v11/modules/core/exported"
 
 	"github.com/souk-network/souk/x/escrow"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
@@ -46,12 +49,13 @@ var (
 	preBlockOrder = []string{upgradetypes.ModuleName, authtypes.ModuleName}
 
 	// beginBlockOrder: new stake is minted before it is distributed, and rewards are distributed before slashing takes stake
-	// away, so that nothing is left in the fee pool of a slashed validator. Escrow ticks the service clock and does all that
-	// is due, also for the modules above it.
+	// away, so that nothing is left in the fee pool of a slashed validator. IBC leaves a consensus state for its clients
+	// elsewhere when the chain is about to upgrade. Escrow ticks the service clock and does all that is due, also for the
+	// modules above it.
 	beginBlockOrder = []string{
 		minttypes.ModuleName,
 		distrtypes.ModuleName, slashingtypes.ModuleName, evidencetypes.ModuleName, stakingtypes.ModuleName,
-		authz.ModuleName,
+		ibcexported.ModuleName, authz.ModuleName,
 		escrowtypes.ModuleName,
 	}
 
@@ -62,11 +66,12 @@ var (
 	}
 
 	// genesisOrder: accounts and balances come first. Genutil delivers the first validators' transactions, so it comes after
-	// the modules that these touch.
+	// the modules that these touch, and after IBC, which every transaction passes in the ante handler.
 	genesisOrder = []string{
 		authtypes.ModuleName, banktypes.ModuleName, distrtypes.ModuleName, stakingtypes.ModuleName, slashingtypes.ModuleName,
-		govtypes.ModuleName, minttypes.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName, authz.ModuleName,
-		feegrant.ModuleName, upgradetypes.ModuleName, vestingtypes.ModuleName, consensustypes.ModuleName,
+		govtypes.ModuleName, minttypes.ModuleName, ibcexported.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName,
+		authz.ModuleName, transfertypes.ModuleName, feegrant.ModuleName, upgradetypes.ModuleName, vestingtypes.ModuleName,
+		consensustypes.ModuleName,
 		escrowtypes.ModuleName, providertypes.ModuleName, markettypes.ModuleName,
 	}
 )
@@ -74,7 +79,7 @@ var (
 // setModules builds the module manager with its orders, registers every module's types and services, and keeps the parts
 // that need no state.
 func (app *App) setModules() error {
-	app.modules = module.NewManager(append(app.sdkModules(), app.soukModules()...)...)
+	app.modules = module.NewManager(slices.Concat(app.sdkModules(), app.interchainModules(), app.soukModules())...)
 	app.modules.SetOrderPreBlockers(preBlockOrder...)
 	app.modules.SetOrderBeginBlockers(beginBlockOrder...)
 	app.modules.SetOrderEndBlockers(endBlockOrder...)
