@@ -7,10 +7,13 @@ import (
 )
 
 // msgServer answers the module's messages.
-type msgServer struct{ *Keeper }
+type msgServer struct {
+	*types.UnimplementedMsgServer // until every message is answered
+	*Keeper
+}
 
 // NewMsgServer returns the transaction service of the module.
-func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{k} }
+func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{Keeper: k} }
 
 // checkAuthority refuses everybody but governance.
 func (m msgServer) checkAuthority(signer string) error {

@@ -1,6 +1,8 @@
 package keeper
 
 import (
+	"cosmossdk.io/math"
+
 	"github.com/souk-network/souk/x/escrow/ledger"
 	"github.com/souk-network/souk/x/escrow/types"
 )
@@ -10,6 +12,9 @@ import (
 
 func packAccount(a types.Account) types.Account {
 	a.Id = 0
+	if a.PausedRate.IsNil() {
+		a.PausedRate = math.ZeroInt()
+	}
 	deposits := make([]types.Deposit, len(a.Deposits))
 	for i, d := range a.Deposits {
 		if d.Depositor == a.Owner {
@@ -55,7 +60,7 @@ func packEpochPot(p types.EpochPot) types.EpochPot {
 func booksOf(a types.Account) ledger.Account {
 	books := ledger.Account{Outflow: ledger.Line(a.Outflow), Held: a.Held, Entries: make([]ledger.Entry, len(a.Deposits))}
 	for i, d := range a.Deposits {
-		books.Entries[i] = ledger.Entry(d)
+		books.Entries[i] = ledger.Entry{Depositor: d.Depositor, Remainder: d.Remainder, Spent: d.Spent}
 	}
 	return books
 }
@@ -65,7 +70,7 @@ func withBooks(a types.Account, books ledger.Account) types.Account {
 	a.Outflow, a.Held = types.Line(books.Outflow), books.Held
 	a.Deposits = make([]types.Deposit, len(books.Entries))
 	for i, e := range books.Entries {
-		a.Deposits[i] = types.Deposit(e)
+		a.Deposits[i] = types.Deposit{Depositor: e.Depositor, Remainder: e.Remainder, Spent: e.Spent}
 	}
 	return a
 }

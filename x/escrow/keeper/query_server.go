@@ -16,10 +16,13 @@ const (
 )
 
 // queryServer answers the module's queries.
-type queryServer struct{ *Keeper }
+type queryServer struct {
+	*types.UnimplementedQueryServer // until every query is answered
+	*Keeper
+}
 
 // NewQueryServer returns the query service of the module.
-func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
+func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{Keeper: k} }
 
 // page bounds a page request. Counting all items would walk all of them, so it is refused silently.
 func page(request *query.PageRequest, limit uint64) *query.PageRequest {

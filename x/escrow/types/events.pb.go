@@ -169,6 +169,312 @@ func (m *EventStreamOpened) GetSecond() uint64 {
 	return 0
 }
 
+// EventAccountLow is emitted when an account's service is paused for want of
+// money.
+type EventAccountLow struct {
+	// account that is low.
+	Account uint64 `protobuf:"varint,1,opt,name=account,proto3" json:"account,omitempty"`
+	// second at which its streams were paused.
+	Second uint64 `protobuf:"varint,2,opt,name=second,proto3" json:"second,omitempty"`
+}
+
+func (m *EventAccountLow) Reset()         { *m = EventAccountLow{} }
+func (m *EventAccountLow) String() string { return proto.CompactTextString(m) }
+func (*EventAccountLow) ProtoMessage()    {}
+func (*EventAccountLow) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{2}
+}
+func (m *EventAccountLow) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventAccountLow) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventAccountLow.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventAccountLow) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventAccountLow.Merge(m, src)
+}
+func (m *EventAccountLow) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventAccountLow) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventAccountLow.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventAccountLow proto.InternalMessageInfo
+
+func (m *EventAccountLow) GetAccount() uint64 {
+	if m != nil {
+		return m.Account
+	}
+	return 0
+}
+
+func (m *EventAccountLow) GetSecond() uint64 {
+	if m != nil {
+		return m.Second
+	}
+	return 0
+}
+
+// EventAccountResumed is emitted when a low account pays in full again.
+type EventAccountResumed struct {
+	// account that has enough again.
+	Account uint64 `protobuf:"varint,1,opt,name=account,proto3" json:"account,omitempty"`
+	// second at which its streams resumed.
+	Second uint64 `protobuf:"varint,2,opt,name=second,proto3" json:"second,omitempty"`
+}
+
+func (m *EventAccountResumed) Reset()         { *m = EventAccountResumed{} }
+func (m *EventAccountResumed) String() string { return proto.CompactTextString(m) }
+func (*EventAccountResumed) ProtoMessage()    {}
+func (*EventAccountResumed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{3}
+}
+func (m *EventAccountResumed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventAccountResumed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventAccountResumed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventAccountResumed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventAccountResumed.Merge(m, src)
+}
+func (m *EventAccountResumed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventAccountResumed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventAccountResumed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventAccountResumed proto.InternalMessageInfo
+
+func (m *EventAccountResumed) GetAccount() uint64 {
+	if m != nil {
+		return m.Account
+	}
+	return 0
+}
+
+func (m *EventAccountResumed) GetSecond() uint64 {
+	if m != nil {
+		return m.Second
+	}
+	return 0
+}
+
+// EventStreamPaused is emitted when a HOLD stream takes the place of a SERVICE
+// stream for want of money.
+type EventStreamPaused struct {
+	// stream that closed.
+	Stream uint64 `protobuf:"varint,1,opt,name=stream,proto3" json:"stream,omitempty"`
+	// hold stream that opened in its place.
+	Hold uint64 `protobuf:"varint,2,opt,name=hold,proto3" json:"hold,omitempty"`
+	// ref of both: the lease.
+	Ref uint64 `protobuf:"varint,3,opt,name=ref,proto3" json:"ref,omitempty"`
+}
+
+func (m *EventStreamPaused) Reset()         { *m = EventStreamPaused{} }
+func (m *EventStreamPaused) String() string { return proto.CompactTextString(m) }
+func (*EventStreamPaused) ProtoMessage()    {}
+func (*EventStreamPaused) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{4}
+}
+func (m *EventStreamPaused) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventStreamPaused) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventStreamPaused.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventStreamPaused) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventStreamPaused.Merge(m, src)
+}
+func (m *EventStreamPaused) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventStreamPaused) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventStreamPaused.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventStreamPaused proto.InternalMessageInfo
+
+func (m *EventStreamPaused) GetStream() uint64 {
+	if m != nil {
+		return m.Stream
+	}
+	return 0
+}
+
+func (m *EventStreamPaused) GetHold() uint64 {
+	if m != nil {
+		return m.Hold
+	}
+	return 0
+}
+
+func (m *EventStreamPaused) GetRef() uint64 {
+	if m != nil {
+		return m.Ref
+	}
+	return 0
+}
+
+// EventStreamResumed is emitted when a SERVICE stream takes the place of the HOLD
+// stream of a pause.
+type EventStreamResumed struct {
+	// hold stream that closed.
+	Hold uint64 `protobuf:"varint,1,opt,name=hold,proto3" json:"hold,omitempty"`
+	// stream that opened in its place.
+	Stream uint64 `protobuf:"varint,2,opt,name=stream,proto3" json:"stream,omitempty"`
+	// ref of both: the lease.
+	Ref uint64 `protobuf:"varint,3,opt,name=ref,proto3" json:"ref,omitempty"`
+}
+
+func (m *EventStreamResumed) Reset()         { *m = EventStreamResumed{} }
+func (m *EventStreamResumed) String() string { return proto.CompactTextString(m) }
+func (*EventStreamResumed) ProtoMessage()    {}
+func (*EventStreamResumed) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{5}
+}
+func (m *EventStreamResumed) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventStreamResumed) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventStreamResumed.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventStreamResumed) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventStreamResumed.Merge(m, src)
+}
+func (m *EventStreamResumed) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventStreamResumed) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventStreamResumed.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventStreamResumed proto.InternalMessageInfo
+
+func (m *EventStreamResumed) GetHold() uint64 {
+	if m != nil {
+		return m.Hold
+	}
+	return 0
+}
+
+func (m *EventStreamResumed) GetStream() uint64 {
+	if m != nil {
+		return m.Stream
+	}
+	return 0
+}
+
+func (m *EventStreamResumed) GetRef() uint64 {
+	if m != nil {
+		return m.Ref
+	}
+	return 0
+}
+
+// EventGrantRestored is emitted when a refund returns to the limit of the grant
+// that it was deposited under.
+type EventGrantRestored struct {
+	// granter that was refunded.
+	Granter string `protobuf:"bytes,1,opt,name=granter,proto3" json:"granter,omitempty"`
+	// grantee who may deposit it again.
+	Grantee string `protobuf:"bytes,2,opt,name=grantee,proto3" json:"grantee,omitempty"`
+	// amount as coin string.
+	Amount string `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount,omitempty"`
+}
+
+func (m *EventGrantRestored) Reset()         { *m = EventGrantRestored{} }
+func (m *EventGrantRestored) String() string { return proto.CompactTextString(m) }
+func (*EventGrantRestored) ProtoMessage()    {}
+func (*EventGrantRestored) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{6}
+}
+func (m *EventGrantRestored) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventGrantRestored) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventGrantRestored.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventGrantRestored) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventGrantRestored.Merge(m, src)
+}
+func (m *EventGrantRestored) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventGrantRestored) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventGrantRestored.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventGrantRestored proto.InternalMessageInfo
+
+func (m *EventGrantRestored) GetGranter() string {
+	if m != nil {
+		return m.Granter
+	}
+	return ""
+}
+
+func (m *EventGrantRestored) GetGrantee() string {
+	if m != nil {
+		return m.Grantee
+	}
+	return ""
+}
+
+func (m *EventGrantRestored) GetAmount() string {
+	if m != nil {
+		return m.Amount
+	}
+	return ""
+}
+
 // EventStreamClosed is emitted when a stream stops.
 type EventStreamClosed struct {
 	// stream that closed.
@@ -185,7 +491,7 @@ func (m *EventStreamClosed) Reset()         { *m = EventStreamClosed{} }
 func (m *EventStreamClosed) String() string { return proto.CompactTextString(m) }
 func (*EventStreamClosed) ProtoMessage()    {}
 func (*EventStreamClosed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{2}
+	return fileDescriptor_055f343961fc13cc, []int{7}
 }
 func (m *EventStreamClosed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -259,7 +565,7 @@ func (m *EventHoldPaid) Reset()         { *m = EventHoldPaid{} }
 func (m *EventHoldPaid) String() string { return proto.CompactTextString(m) }
 func (*EventHoldPaid) ProtoMessage()    {}
 func (*EventHoldPaid) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{3}
+	return fileDescriptor_055f343961fc13cc, []int{8}
 }
 func (m *EventHoldPaid) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -330,7 +636,7 @@ func (m *EventAccountClosed) Reset()         { *m = EventAccountClosed{} }
 func (m *EventAccountClosed) String() string { return proto.CompactTextString(m) }
 func (*EventAccountClosed) ProtoMessage()    {}
 func (*EventAccountClosed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{4}
+	return fileDescriptor_055f343961fc13cc, []int{9}
 }
 func (m *EventAccountClosed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -394,7 +700,7 @@ func (m *EventEpochClosed) Reset()         { *m = EventEpochClosed{} }
 func (m *EventEpochClosed) String() string { return proto.CompactTextString(m) }
 func (*EventEpochClosed) ProtoMessage()    {}
 func (*EventEpochClosed) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{5}
+	return fileDescriptor_055f343961fc13cc, []int{10}
 }
 func (m *EventEpochClosed) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -460,7 +766,7 @@ func (m *EventWithdrawn) Reset()         { *m = EventWithdrawn{} }
 func (m *EventWithdrawn) String() string { return proto.CompactTextString(m) }
 func (*EventWithdrawn) ProtoMessage()    {}
 func (*EventWithdrawn) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{6}
+	return fileDescriptor_055f343961fc13cc, []int{11}
 }
 func (m *EventWithdrawn) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -531,7 +837,7 @@ func (m *EventQuarantined) Reset()         { *m = EventQuarantined{} }
 func (m *EventQuarantined) String() string { return proto.CompactTextString(m) }
 func (*EventQuarantined) ProtoMessage()    {}
 func (*EventQuarantined) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{7}
+	return fileDescriptor_055f343961fc13cc, []int{12}
 }
 func (m *EventQuarantined) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -593,7 +899,7 @@ func (m *EventRetried) Reset()         { *m = EventRetried{} }
 func (m *EventRetried) String() string { return proto.CompactTextString(m) }
 func (*EventRetried) ProtoMessage()    {}
 func (*EventRetried) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{8}
+	return fileDescriptor_055f343961fc13cc, []int{13}
 }
 func (m *EventRetried) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -639,6 +945,11 @@ func (m *EventRetried) GetId() uint64 {
 func init() {
 	proto.RegisterType((*EventDeposited)(nil), "souk.escrow.v1.EventDeposited")
 	proto.RegisterType((*EventStreamOpened)(nil), "souk.escrow.v1.EventStreamOpened")
+	proto.RegisterType((*EventAccountLow)(nil), "souk.escrow.v1.EventAccountLow")
+	proto.RegisterType((*EventAccountResumed)(nil), "souk.escrow.v1.EventAccountResumed")
+	proto.RegisterType((*EventStreamPaused)(nil), "souk.escrow.v1.EventStreamPaused")
+	proto.RegisterType((*EventStreamResumed)(nil), "souk.escrow.v1.EventStreamResumed")
+	proto.RegisterType((*EventGrantRestored)(nil), "souk.escrow.v1.EventGrantRestored")
 	proto.RegisterType((*EventStreamClosed)(nil), "souk.escrow.v1.EventStreamClosed")
 	proto.RegisterType((*EventHoldPaid)(nil), "souk.escrow.v1.EventHoldPaid")
 	proto.RegisterType((*EventAccountClosed)(nil), "souk.escrow.v1.EventAccountClosed")
@@ -651,41 +962,48 @@ func init() {
 func init() { proto.RegisterFile("souk/escrow/v1/events.proto", fileDescriptor_055f343961fc13cc) }
 
 var fileDescriptor_055f343961fc13cc = []byte{
-	// 544 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0x4d, 0x6b, 0x13, 0x41,
-	0x18, 0xee, 0xe4, 0xcb, 0xee, 0xa0, 0xa1, 0x2e, 0x45, 0xd6, 0x2a, 0x4b, 0xd9, 0x83, 0x14, 0x24,
-	0x59, 0x8a, 0x90, 0x7b, 0xa3, 0x01, 0x3d, 0x59, 0xa7, 0x07, 0xc1, 0x8b, 0x4c, 0x77, 0xde, 0x24,
-	0x43, 0x9b, 0x99, 0x65, 0x66, 0x36, 0x69, 0xbd, 0xfa, 0x07, 0x04, 0xff, 0x81, 0xbf, 0xa1, 0x3f,
-	0xc2, 0x63, 0xe9, 0xc9, 0xa3, 0x24, 0x7f, 0x44, 0xe6, 0x23, 0x89, 0x01, 0x5b, 0x7a, 0xf0, 0xf6,
-	0x3e, 0xf3, 0xbe, 0xf3, 0x3c, 0xcf, 0x3e, 0xfb, 0x32, 0xf8, 0x99, 0x96, 0xd5, 0x59, 0x0e, 0xba,
-	0x50, 0x72, 0x96, 0x4f, 0x0f, 0x73, 0x98, 0x82, 0x30, 0xba, 0x5b, 0x2a, 0x69, 0x64, 0xdc, 0xb6,
-	0xcd, 0xae, 0x6f, 0x76, 0xa7, 0x87, 0x7b, 0x4f, 0x0b, 0xa9, 0x27, 0x52, 0x7f, 0x76, 0xdd, 0xdc,
-	0x03, 0x3f, 0x9a, 0x7d, 0xc1, 0xed, 0x81, 0xbd, 0xfa, 0x06, 0x4a, 0xa9, 0xb9, 0x01, 0x16, 0x27,
-	0xf8, 0x01, 0x2d, 0x0a, 0x59, 0x09, 0x93, 0xa0, 0x7d, 0x74, 0xd0, 0x20, 0x4b, 0x18, 0xf7, 0x70,
-	0xc4, 0xfc, 0x98, 0x54, 0x49, 0x6d, 0x1f, 0x1d, 0x44, 0xfd, 0xe4, 0xe6, 0xaa, 0xb3, 0x1b, 0x08,
-	0x8f, 0x18, 0x53, 0xa0, 0xf5, 0x89, 0x51, 0x5c, 0x8c, 0xc8, 0x7a, 0x34, 0x7e, 0x82, 0x5b, 0x74,
-	0xe2, 0x08, 0xeb, 0xf6, 0x12, 0x09, 0x28, 0xfb, 0x8a, 0xf0, 0x63, 0x27, 0x7e, 0x62, 0x14, 0xd0,
-	0xc9, 0xfb, 0x12, 0x04, 0x30, 0x3b, 0xad, 0x1d, 0x0e, 0xf2, 0x01, 0xc5, 0x3b, 0xb8, 0xae, 0x60,
-	0xe8, 0x74, 0x1b, 0xc4, 0x96, 0x7f, 0x3b, 0xad, 0x6f, 0x3a, 0x8d, 0x71, 0x43, 0x51, 0x03, 0x49,
-	0xc3, 0x1d, 0xbb, 0xda, 0xf1, 0x42, 0x21, 0x05, 0x4b, 0x9a, 0x81, 0xd7, 0xa1, 0x4c, 0x6e, 0x98,
-	0x78, 0x7d, 0x2e, 0xf5, 0x7f, 0x32, 0xb1, 0x16, 0x6c, 0x6c, 0x08, 0x7e, 0x47, 0xf8, 0x91, 0x53,
-	0x7c, 0x2b, 0xcf, 0xd9, 0x31, 0xe5, 0x6c, 0xc9, 0x8a, 0xfe, 0xc9, 0x5a, 0xdb, 0x64, 0xed, 0xe2,
-	0x66, 0x49, 0x2f, 0x01, 0x7c, 0x96, 0x77, 0xfc, 0x00, 0x3f, 0x16, 0xbf, 0xc0, 0xad, 0x91, 0xa2,
-	0x5c, 0x68, 0xe7, 0x22, 0xea, 0xb7, 0x6f, 0xae, 0x3a, 0x38, 0x5c, 0x78, 0x27, 0x0c, 0x09, 0xdd,
-	0x6c, 0x8c, 0x63, 0x67, 0xea, 0xc8, 0xeb, 0x84, 0x1c, 0x6e, 0x5f, 0x86, 0x3d, 0xbc, 0xad, 0x60,
-	0x58, 0x09, 0x06, 0xcc, 0xef, 0x02, 0x59, 0xe1, 0xf8, 0x39, 0x8e, 0xe0, 0x62, 0x4c, 0x2b, 0x6d,
-	0x80, 0x39, 0x9f, 0xdb, 0x64, 0x7d, 0x90, 0x1d, 0xe3, 0x1d, 0xa7, 0x34, 0x28, 0x65, 0x31, 0x0e,
-	0x3a, 0xbb, 0xb8, 0x09, 0x16, 0x06, 0x15, 0x0f, 0xec, 0xa9, 0x36, 0x54, 0x2d, 0x33, 0xf0, 0xc0,
-	0xa6, 0x05, 0x82, 0x85, 0xb4, 0x6d, 0x99, 0xfd, 0x40, 0x61, 0x8b, 0x3f, 0x72, 0x33, 0x66, 0x8a,
-	0xce, 0xc4, 0x3a, 0x26, 0x74, 0xbf, 0x98, 0x7a, 0x38, 0x52, 0x50, 0xf0, 0x92, 0x43, 0x88, 0xfc,
-	0xce, 0xdd, 0x5e, 0x8d, 0xde, 0xb6, 0xdb, 0xd6, 0xe4, 0x10, 0xfc, 0x02, 0x46, 0xc4, 0x96, 0xab,
-	0xcf, 0xfe, 0x50, 0x51, 0x45, 0x85, 0xe1, 0xcb, 0x5d, 0x97, 0x95, 0x2a, 0x82, 0x4d, 0x12, 0x50,
-	0xdc, 0xc6, 0x35, 0xce, 0xc2, 0x57, 0xd7, 0xb8, 0x8f, 0x47, 0x29, 0xa9, 0x82, 0x88, 0x07, 0x59,
-	0x0f, 0x3f, 0x74, 0x8c, 0x04, 0x8c, 0xe2, 0xf7, 0x67, 0xeb, 0x0f, 0x7e, 0xce, 0x53, 0x74, 0x3d,
-	0x4f, 0xd1, 0xef, 0x79, 0x8a, 0xbe, 0x2d, 0xd2, 0xad, 0xeb, 0x45, 0xba, 0xf5, 0x6b, 0x91, 0x6e,
-	0x7d, 0x7a, 0x39, 0xe2, 0x66, 0x5c, 0x9d, 0x76, 0x0b, 0x39, 0xc9, 0xed, 0x1b, 0xd2, 0x11, 0x60,
-	0x66, 0x52, 0x9d, 0x39, 0x90, 0x5f, 0x2c, 0xdf, 0x1b, 0x73, 0x59, 0x82, 0x3e, 0x6d, 0xb9, 0x17,
-	0xe4, 0xd5, 0x9f, 0x00, 0x00, 0x00, 0xff, 0xff, 0xc4, 0xd1, 0xba, 0x0b, 0x8b, 0x04, 0x00, 0x00,
+	// 654 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x55, 0xcd, 0x4e, 0x14, 0x4d,
+	0x14, 0xa5, 0x66, 0x86, 0x9f, 0xbe, 0xf9, 0xbe, 0x11, 0x5b, 0x62, 0x46, 0x34, 0x13, 0xd2, 0x0b,
+	0x43, 0x62, 0x98, 0x09, 0x9a, 0xb0, 0x07, 0x24, 0x68, 0x62, 0x22, 0x34, 0x0b, 0x13, 0x37, 0xa6,
+	0xe8, 0xba, 0xcc, 0x74, 0x60, 0xba, 0x3a, 0x55, 0xd5, 0x0c, 0xb8, 0xf5, 0x05, 0x4c, 0xf4, 0x09,
+	0x7c, 0x06, 0x1e, 0xc2, 0x25, 0x61, 0xe5, 0xd2, 0x30, 0x2f, 0x62, 0xea, 0x6f, 0x7a, 0x26, 0x61,
+	0x5a, 0x16, 0xee, 0xea, 0x54, 0xdd, 0x7b, 0xee, 0xad, 0xd3, 0xa7, 0x6f, 0xc1, 0x53, 0xc9, 0x8b,
+	0xd3, 0x2e, 0xca, 0x44, 0xf0, 0x61, 0xf7, 0x7c, 0xb3, 0x8b, 0xe7, 0x98, 0x29, 0xd9, 0xc9, 0x05,
+	0x57, 0x3c, 0x6c, 0xea, 0xc3, 0x8e, 0x3d, 0xec, 0x9c, 0x6f, 0xae, 0x3e, 0x49, 0xb8, 0x1c, 0x70,
+	0xf9, 0xc9, 0x9c, 0x76, 0x2d, 0xb0, 0xa1, 0xd1, 0x67, 0x68, 0xee, 0xe9, 0xd4, 0xd7, 0x98, 0x73,
+	0x99, 0x2a, 0x64, 0x61, 0x0b, 0x16, 0x69, 0x92, 0xf0, 0x22, 0x53, 0x2d, 0xb2, 0x46, 0xd6, 0x1b,
+	0xb1, 0x87, 0xe1, 0x16, 0x04, 0xcc, 0x86, 0x71, 0xd1, 0xaa, 0xad, 0x91, 0xf5, 0x60, 0xa7, 0x75,
+	0x73, 0xb5, 0xb1, 0xe2, 0x08, 0xb7, 0x19, 0x13, 0x28, 0xe5, 0x91, 0x12, 0x69, 0xd6, 0x8b, 0xcb,
+	0xd0, 0xf0, 0x31, 0x2c, 0xd0, 0x81, 0x21, 0xac, 0xeb, 0xa4, 0xd8, 0xa1, 0xe8, 0x0b, 0x81, 0x87,
+	0xa6, 0xf8, 0x91, 0x12, 0x48, 0x07, 0xef, 0x73, 0xcc, 0x90, 0xe9, 0x68, 0x69, 0xb0, 0x2b, 0xef,
+	0x50, 0xb8, 0x0c, 0x75, 0x81, 0x27, 0xa6, 0x6e, 0x23, 0xd6, 0xcb, 0xc9, 0x4e, 0xeb, 0xd3, 0x9d,
+	0x86, 0xd0, 0x10, 0x54, 0x61, 0xab, 0x61, 0xb6, 0xcd, 0xda, 0xf0, 0x62, 0xc2, 0x33, 0xd6, 0x9a,
+	0x77, 0xbc, 0x06, 0x45, 0xbb, 0xf0, 0xc0, 0x34, 0xb1, 0x6d, 0x73, 0xdf, 0xf1, 0x61, 0x85, 0x04,
+	0x25, 0x49, 0x6d, 0x8a, 0x64, 0x1f, 0x1e, 0x4d, 0x92, 0xc4, 0x28, 0x8b, 0x41, 0xa5, 0x96, 0xb3,
+	0x88, 0x0e, 0xa7, 0x24, 0x39, 0xa0, 0x85, 0xac, 0x90, 0x24, 0x84, 0x46, 0x9f, 0x9f, 0x79, 0x0a,
+	0xb3, 0xf6, 0x32, 0xd5, 0xc7, 0x32, 0x45, 0x31, 0x84, 0x13, 0x94, 0xbe, 0x35, 0x9f, 0x4b, 0x26,
+	0x72, 0xcb, 0x3a, 0xb5, 0xbb, 0xa4, 0x9f, 0xe0, 0xfc, 0x4e, 0x1c, 0xe9, 0xbe, 0xa0, 0xe6, 0xba,
+	0x8a, 0x0b, 0x64, 0xe1, 0x4b, 0x58, 0xec, 0xe9, 0x0d, 0x14, 0x86, 0xb7, 0xca, 0x1f, 0x3e, 0xb0,
+	0xcc, 0xc1, 0xbf, 0x7a, 0xca, 0x07, 0xce, 0x74, 0x14, 0x9f, 0x52, 0x6f, 0xf7, 0x8c, 0xcb, 0x7f,
+	0x64, 0xa8, 0xf2, 0x73, 0x35, 0xa6, 0x3e, 0xd7, 0x37, 0x02, 0xff, 0x9b, 0x8a, 0x6f, 0xf8, 0x19,
+	0x3b, 0xa0, 0xe9, 0x58, 0x7f, 0x72, 0x27, 0x6b, 0x6d, 0x9a, 0xb5, 0x03, 0xf3, 0x39, 0xbd, 0x44,
+	0xb4, 0xb7, 0xa8, 0xb8, 0xb8, 0x0d, 0x0b, 0x9f, 0xc3, 0x42, 0x4f, 0xd0, 0x34, 0x93, 0xa6, 0x8b,
+	0x60, 0xa7, 0x79, 0x73, 0xb5, 0x01, 0x2e, 0xe1, 0x6d, 0xa6, 0x62, 0x77, 0x1a, 0xf5, 0xdd, 0xc7,
+	0x71, 0x6e, 0x74, 0x3a, 0xcc, 0x36, 0xe3, 0x2a, 0x2c, 0x09, 0x3c, 0x29, 0x32, 0x86, 0xd6, 0x4b,
+	0x41, 0x3c, 0xc6, 0xe1, 0x33, 0x08, 0xf0, 0xa2, 0x4f, 0x0b, 0xa9, 0x90, 0x99, 0x3e, 0x97, 0xe2,
+	0x72, 0x23, 0x3a, 0x80, 0x65, 0x53, 0x69, 0x2f, 0xe7, 0x49, 0xdf, 0xd5, 0x59, 0x81, 0x79, 0xd4,
+	0xd0, 0x55, 0xb1, 0x40, 0xef, 0x4a, 0x45, 0x85, 0xd7, 0xc0, 0x02, 0xad, 0x16, 0x66, 0xcc, 0x3b,
+	0x0b, 0x33, 0x16, 0xfd, 0x20, 0x6e, 0x22, 0x7d, 0x48, 0x55, 0x9f, 0x09, 0x3a, 0xcc, 0x4a, 0x99,
+	0xc8, 0xfd, 0x64, 0xda, 0x82, 0x40, 0x60, 0x92, 0xe6, 0x29, 0x3a, 0xc9, 0x2b, 0xe7, 0xd4, 0x38,
+	0x74, 0x96, 0xab, 0x74, 0x93, 0x27, 0x68, 0x87, 0x49, 0x10, 0xeb, 0xe5, 0xf8, 0xda, 0x87, 0x05,
+	0xd5, 0x8e, 0x4c, 0xfd, 0xdc, 0xe2, 0x85, 0x48, 0x5c, 0x9b, 0xb1, 0x43, 0x61, 0x13, 0x6a, 0xa9,
+	0xff, 0x45, 0x6b, 0xa9, 0x95, 0x47, 0x08, 0x2e, 0x5c, 0x11, 0x0b, 0xa2, 0x2d, 0xf8, 0xcf, 0x30,
+	0xc6, 0xa8, 0x44, 0x7a, 0x7f, 0xb6, 0x9d, 0xbd, 0x9f, 0xb7, 0x6d, 0x72, 0x7d, 0xdb, 0x26, 0xbf,
+	0x6f, 0xdb, 0xe4, 0xeb, 0xa8, 0x3d, 0x77, 0x3d, 0x6a, 0xcf, 0xfd, 0x1a, 0xb5, 0xe7, 0x3e, 0xbe,
+	0xe8, 0xa5, 0xaa, 0x5f, 0x1c, 0x77, 0x12, 0x3e, 0xe8, 0xea, 0xf7, 0x60, 0x23, 0x43, 0x35, 0xe4,
+	0xe2, 0xd4, 0x80, 0xee, 0x85, 0x7f, 0x3b, 0xd4, 0x65, 0x8e, 0xf2, 0x78, 0xc1, 0xbc, 0x06, 0xaf,
+	0xfe, 0x04, 0x00, 0x00, 0xff, 0xff, 0x5e, 0x9f, 0xce, 0xdb, 0x57, 0x06, 0x00, 0x00,
 }
 
 func (m *EventDeposited) Marshal() (dAtA []byte, err error) {
@@ -774,6 +1092,192 @@ func (m *EventStreamOpened) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 		i = encodeVarintEvents(dAtA, i, uint64(m.Stream))
 		i--
 		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventAccountLow) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventAccountLow) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventAccountLow) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Second != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Second))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Account != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Account))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventAccountResumed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventAccountResumed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventAccountResumed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Second != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Second))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Account != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Account))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventStreamPaused) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventStreamPaused) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventStreamPaused) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Ref != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Ref))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Hold != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Hold))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Stream != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Stream))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventStreamResumed) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventStreamResumed) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventStreamResumed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Ref != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Ref))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Stream != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Stream))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Hold != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Hold))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventGrantRestored) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventGrantRestored) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventGrantRestored) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Amount) > 0 {
+		i -= len(m.Amount)
+		copy(dAtA[i:], m.Amount)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Amount)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Grantee) > 0 {
+		i -= len(m.Grantee)
+		copy(dAtA[i:], m.Grantee)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Grantee)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Granter) > 0 {
+		i -= len(m.Granter)
+		copy(dAtA[i:], m.Granter)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Granter)))
+		i--
+		dAtA[i] = 0xa
 	}
 	return len(dAtA) - i, nil
 }
@@ -1130,6 +1634,93 @@ func (m *EventStreamOpened) Size() (n int) {
 	}
 	if m.Second != 0 {
 		n += 1 + sovEvents(uint64(m.Second))
+	}
+	return n
+}
+
+func (m *EventAccountLow) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Account != 0 {
+		n += 1 + sovEvents(uint64(m.Account))
+	}
+	if m.Second != 0 {
+		n += 1 + sovEvents(uint64(m.Second))
+	}
+	return n
+}
+
+func (m *EventAccountResumed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Account != 0 {
+		n += 1 + sovEvents(uint64(m.Account))
+	}
+	if m.Second != 0 {
+		n += 1 + sovEvents(uint64(m.Second))
+	}
+	return n
+}
+
+func (m *EventStreamPaused) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Stream != 0 {
+		n += 1 + sovEvents(uint64(m.Stream))
+	}
+	if m.Hold != 0 {
+		n += 1 + sovEvents(uint64(m.Hold))
+	}
+	if m.Ref != 0 {
+		n += 1 + sovEvents(uint64(m.Ref))
+	}
+	return n
+}
+
+func (m *EventStreamResumed) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Hold != 0 {
+		n += 1 + sovEvents(uint64(m.Hold))
+	}
+	if m.Stream != 0 {
+		n += 1 + sovEvents(uint64(m.Stream))
+	}
+	if m.Ref != 0 {
+		n += 1 + sovEvents(uint64(m.Ref))
+	}
+	return n
+}
+
+func (m *EventGrantRestored) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Granter)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Grantee)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Amount)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
 	}
 	return n
 }
@@ -1539,6 +2130,542 @@ func (m *EventStreamOpened) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventAccountLow) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventAccountLow: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventAccountLow: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			m.Account = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Account |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			m.Second = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventAccountResumed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventAccountResumed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventAccountResumed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			m.Account = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Account |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			m.Second = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventStreamPaused) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventStreamPaused: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventStreamPaused: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stream", wireType)
+			}
+			m.Stream = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Stream |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hold", wireType)
+			}
+			m.Hold = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hold |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ref", wireType)
+			}
+			m.Ref = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Ref |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventStreamResumed) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventStreamResumed: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventStreamResumed: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Hold", wireType)
+			}
+			m.Hold = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Hold |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stream", wireType)
+			}
+			m.Stream = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Stream |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ref", wireType)
+			}
+			m.Ref = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Ref |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventGrantRestored) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventGrantRestored: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventGrantRestored: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Granter", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Granter = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Grantee", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Grantee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Amount = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

@@ -15,12 +15,15 @@ import (
 
 const maxPage = 200
 
-var _ types.QueryServer = queryServer{}
 
-type queryServer struct{ *Keeper }
+
+type queryServer struct {
+	*types.UnimplementedQueryServer // until every query is answered
+	*Keeper
+}
 
 // NewQueryServer returns the handlers of the module's queries.
-func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
+func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{Keeper: k} }
 
 var errEmptyRequest = status.Error(codes.InvalidArgument, "empty request")
 

@@ -7,12 +7,15 @@ import (
 	"github.com/souk-network/souk/x/market/types"
 )
 
-var _ types.MsgServer = msgServer{}
 
-type msgServer struct{ *Keeper }
+
+type msgServer struct {
+	*types.UnimplementedMsgServer // until every message is answered
+	*Keeper
+}
 
 // NewMsgServer returns the handlers of the module's messages.
-func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{k} }
+func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{Keeper: k} }
 
 // sameAccount refuses a signer that is not the owner.
 func (k *Keeper) sameAccount(signer, owner, of string) error {

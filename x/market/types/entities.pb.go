@@ -7,6 +7,8 @@ import (
 	cosmossdk_io_math "cosmossdk.io/math"
 	fmt "fmt"
 	_ "github.com/cosmos/cosmos-proto"
+	github_com_cosmos_cosmos_sdk_types "github.com/cosmos/cosmos-sdk/types"
+	types "github.com/cosmos/cosmos-sdk/types"
 	_ "github.com/cosmos/cosmos-sdk/types/tx/amino"
 	_ "github.com/cosmos/gogoproto/gogoproto"
 	proto "github.com/cosmos/gogoproto/proto"
@@ -38,6 +40,10 @@ const (
 	Operator_OPERATOR_NOT_IN Operator = 2
 	// OPERATOR_EXISTS wants the label to be there.
 	Operator_OPERATOR_EXISTS Operator = 3
+	// OPERATOR_AT_LEAST wants the label to be an integer of at least the one value.
+	Operator_OPERATOR_AT_LEAST Operator = 4
+	// OPERATOR_AT_MOST wants the label to be an integer of at most the one value.
+	Operator_OPERATOR_AT_MOST Operator = 5
 )
 
 var Operator_name = map[int32]string{
@@ -45,6 +51,8 @@ var Operator_name = map[int32]string{
 	1: "OPERATOR_IN",
 	2: "OPERATOR_NOT_IN",
 	3: "OPERATOR_EXISTS",
+	4: "OPERATOR_AT_LEAST",
+	5: "OPERATOR_AT_MOST",
 }
 
 var Operator_value = map[string]int32{
@@ -52,6 +60,8 @@ var Operator_value = map[string]int32{
 	"OPERATOR_IN":          1,
 	"OPERATOR_NOT_IN":      2,
 	"OPERATOR_EXISTS":      3,
+	"OPERATOR_AT_LEAST":    4,
+	"OPERATOR_AT_MOST":     5,
 }
 
 func (x Operator) String() string {
@@ -60,6 +70,38 @@ func (x Operator) String() string {
 
 func (Operator) EnumDescriptor() ([]byte, []int) {
 	return fileDescriptor_e3e35bf9777341d8, []int{0}
+}
+
+// LeaseClass says what a lease promises.
+type LeaseClass int32
+
+const (
+	// LEASE_CLASS_UNSPECIFIED counts as on demand.
+	LeaseClass_LEASE_CLASS_UNSPECIFIED LeaseClass = 0
+	// LEASE_CLASS_ON_DEMAND stays until its tenant ends it, or after long notice.
+	LeaseClass_LEASE_CLASS_ON_DEMAND LeaseClass = 1
+	// LEASE_CLASS_SPOT may be reclaimed at short notice.
+	LeaseClass_LEASE_CLASS_SPOT LeaseClass = 2
+)
+
+var LeaseClass_name = map[int32]string{
+	0: "LEASE_CLASS_UNSPECIFIED",
+	1: "LEASE_CLASS_ON_DEMAND",
+	2: "LEASE_CLASS_SPOT",
+}
+
+var LeaseClass_value = map[string]int32{
+	"LEASE_CLASS_UNSPECIFIED": 0,
+	"LEASE_CLASS_ON_DEMAND":   1,
+	"LEASE_CLASS_SPOT":        2,
+}
+
+func (x LeaseClass) String() string {
+	return proto.EnumName(LeaseClass_name, int32(x))
+}
+
+func (LeaseClass) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_e3e35bf9777341d8, []int{1}
 }
 
 // OfferState is the life of an offer.
@@ -95,7 +137,47 @@ func (x OfferState) String() string {
 }
 
 func (OfferState) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{1}
+	return fileDescriptor_e3e35bf9777341d8, []int{2}
+}
+
+// Scope is what an access key may do.
+type Scope int32
+
+const (
+	// SCOPE_UNSPECIFIED is refused.
+	Scope_SCOPE_UNSPECIFIED Scope = 0
+	// SCOPE_READ reads status, logs and events at the provider.
+	Scope_SCOPE_READ Scope = 1
+	// SCOPE_EXEC runs commands in the workload.
+	Scope_SCOPE_EXEC Scope = 2
+	// SCOPE_MANAGE updates the deployment and closes leases.
+	Scope_SCOPE_MANAGE Scope = 3
+	// SCOPE_WATCH challenges providers, fails over and claims refunds.
+	Scope_SCOPE_WATCH Scope = 4
+)
+
+var Scope_name = map[int32]string{
+	0: "SCOPE_UNSPECIFIED",
+	1: "SCOPE_READ",
+	2: "SCOPE_EXEC",
+	3: "SCOPE_MANAGE",
+	4: "SCOPE_WATCH",
+}
+
+var Scope_value = map[string]int32{
+	"SCOPE_UNSPECIFIED": 0,
+	"SCOPE_READ":        1,
+	"SCOPE_EXEC":        2,
+	"SCOPE_MANAGE":      3,
+	"SCOPE_WATCH":       4,
+}
+
+func (x Scope) String() string {
+	return proto.EnumName(Scope_name, int32(x))
+}
+
+func (Scope) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_e3e35bf9777341d8, []int{3}
 }
 
 // DeploymentState is the life of a deployment.
@@ -127,7 +209,7 @@ func (x DeploymentState) String() string {
 }
 
 func (DeploymentState) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{2}
+	return fileDescriptor_e3e35bf9777341d8, []int{4}
 }
 
 // BidState is the life of a bid.
@@ -167,7 +249,7 @@ func (x BidState) String() string {
 }
 
 func (BidState) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{3}
+	return fileDescriptor_e3e35bf9777341d8, []int{5}
 }
 
 // LeaseState is the life of a lease.
@@ -184,6 +266,11 @@ const (
 	LeaseState_LEASE_STATE_CLOSED LeaseState = 3
 	// LEASE_STATE_FAILED ended by the provider's fault.
 	LeaseState_LEASE_STATE_FAILED LeaseState = 4
+	// LEASE_STATE_PAUSED keeps its capacity for a share of the rate, for want of
+	// money.
+	LeaseState_LEASE_STATE_PAUSED LeaseState = 5
+	// LEASE_STATE_LEAVING is served until its notice is over.
+	LeaseState_LEASE_STATE_LEAVING LeaseState = 6
 )
 
 var LeaseState_name = map[int32]string{
@@ -192,6 +279,8 @@ var LeaseState_name = map[int32]string{
 	2: "LEASE_STATE_ACTIVE",
 	3: "LEASE_STATE_CLOSED",
 	4: "LEASE_STATE_FAILED",
+	5: "LEASE_STATE_PAUSED",
+	6: "LEASE_STATE_LEAVING",
 }
 
 var LeaseState_value = map[string]int32{
@@ -200,6 +289,8 @@ var LeaseState_value = map[string]int32{
 	"LEASE_STATE_ACTIVE":      2,
 	"LEASE_STATE_CLOSED":      3,
 	"LEASE_STATE_FAILED":      4,
+	"LEASE_STATE_PAUSED":      5,
+	"LEASE_STATE_LEAVING":     6,
 }
 
 func (x LeaseState) String() string {
@@ -207,7 +298,7 @@ func (x LeaseState) String() string {
 }
 
 func (LeaseState) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{4}
+	return fileDescriptor_e3e35bf9777341d8, []int{6}
 }
 
 // Reason says why a lease ended.
@@ -224,6 +315,16 @@ const (
 	Reason_REASON_NOT_ACKED Reason = 3
 	// REASON_DECLINED was declined by the provider.
 	Reason_REASON_DECLINED Reason = 4
+	// REASON_EXPIRED reached the end of its term.
+	Reason_REASON_EXPIRED Reason = 5
+	// REASON_JAILED lost its provider to jail.
+	Reason_REASON_JAILED Reason = 6
+	// REASON_PROVIDER_LEFT was resigned by its provider.
+	Reason_REASON_PROVIDER_LEFT Reason = 7
+	// REASON_POLICY was resigned by its provider for what the tenant runs.
+	Reason_REASON_POLICY Reason = 8
+	// REASON_RECLAIMED was a spot lease that its provider took back.
+	Reason_REASON_RECLAIMED Reason = 9
 )
 
 var Reason_name = map[int32]string{
@@ -232,6 +333,11 @@ var Reason_name = map[int32]string{
 	2: "REASON_INSUFFICIENT_FUNDS",
 	3: "REASON_NOT_ACKED",
 	4: "REASON_DECLINED",
+	5: "REASON_EXPIRED",
+	6: "REASON_JAILED",
+	7: "REASON_PROVIDER_LEFT",
+	8: "REASON_POLICY",
+	9: "REASON_RECLAIMED",
 }
 
 var Reason_value = map[string]int32{
@@ -240,6 +346,11 @@ var Reason_value = map[string]int32{
 	"REASON_INSUFFICIENT_FUNDS": 2,
 	"REASON_NOT_ACKED":          3,
 	"REASON_DECLINED":           4,
+	"REASON_EXPIRED":            5,
+	"REASON_JAILED":             6,
+	"REASON_PROVIDER_LEFT":      7,
+	"REASON_POLICY":             8,
+	"REASON_RECLAIMED":          9,
 }
 
 func (x Reason) String() string {
@@ -247,7 +358,39 @@ func (x Reason) String() string {
 }
 
 func (Reason) EnumDescriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{5}
+	return fileDescriptor_e3e35bf9777341d8, []int{7}
+}
+
+// SweepCause says why all leases of a provider are gone through.
+type SweepCause int32
+
+const (
+	// SWEEP_CAUSE_UNSPECIFIED is never stored.
+	SweepCause_SWEEP_CAUSE_UNSPECIFIED SweepCause = 0
+	// SWEEP_CAUSE_JAILED fails them.
+	SweepCause_SWEEP_CAUSE_JAILED SweepCause = 1
+	// SWEEP_CAUSE_LEAVING gives notice to them.
+	SweepCause_SWEEP_CAUSE_LEAVING SweepCause = 2
+)
+
+var SweepCause_name = map[int32]string{
+	0: "SWEEP_CAUSE_UNSPECIFIED",
+	1: "SWEEP_CAUSE_JAILED",
+	2: "SWEEP_CAUSE_LEAVING",
+}
+
+var SweepCause_value = map[string]int32{
+	"SWEEP_CAUSE_UNSPECIFIED": 0,
+	"SWEEP_CAUSE_JAILED":      1,
+	"SWEEP_CAUSE_LEAVING":     2,
+}
+
+func (x SweepCause) String() string {
+	return proto.EnumName(SweepCause_name, int32(x))
+}
+
+func (SweepCause) EnumDescriptor() ([]byte, []int) {
+	return fileDescriptor_e3e35bf9777341d8, []int{8}
 }
 
 // Params are set by governance.
@@ -264,6 +407,18 @@ type Params struct {
 	MissedAcks uint32 `protobuf:"varint,5,opt,name=missed_acks,json=missedAcks,proto3" json:"missed_acks,omitempty"`
 	// bid_lifetime_seconds is how long a bid may rest in the book.
 	BidLifetimeSeconds uint32 `protobuf:"varint,6,opt,name=bid_lifetime_seconds,json=bidLifetimeSeconds,proto3" json:"bid_lifetime_seconds,omitempty"`
+	// notice_seconds is how long a provider that resigns goes on to serve.
+	NoticeSeconds uint32 `protobuf:"varint,7,opt,name=notice_seconds,json=noticeSeconds,proto3" json:"notice_seconds,omitempty"`
+	// reclaim_notice_seconds is the same for a spot lease that it reclaims.
+	ReclaimNoticeSeconds uint32 `protobuf:"varint,8,opt,name=reclaim_notice_seconds,json=reclaimNoticeSeconds,proto3" json:"reclaim_notice_seconds,omitempty"`
+	// suspension_seconds is how long a suspended offer stays out of the book at
+	// least.
+	SuspensionSeconds uint32 `protobuf:"varint,9,opt,name=suspension_seconds,json=suspensionSeconds,proto3" json:"suspension_seconds,omitempty"`
+	// classes_per_block caps the different offers, as bids see them, that one
+	// clearing reads.
+	ClassesPerBlock uint32 `protobuf:"varint,10,opt,name=classes_per_block,json=classesPerBlock,proto3" json:"classes_per_block,omitempty"`
+	// halted is the emergency switch: no new leases. What lives goes on.
+	Halted bool `protobuf:"varint,11,opt,name=halted,proto3" json:"halted,omitempty"`
 }
 
 func (m *Params) Reset()         { *m = Params{} }
@@ -339,6 +494,41 @@ func (m *Params) GetBidLifetimeSeconds() uint32 {
 		return m.BidLifetimeSeconds
 	}
 	return 0
+}
+
+func (m *Params) GetNoticeSeconds() uint32 {
+	if m != nil {
+		return m.NoticeSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetReclaimNoticeSeconds() uint32 {
+	if m != nil {
+		return m.ReclaimNoticeSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetSuspensionSeconds() uint32 {
+	if m != nil {
+		return m.SuspensionSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetClassesPerBlock() uint32 {
+	if m != nil {
+		return m.ClassesPerBlock
+	}
+	return 0
+}
+
+func (m *Params) GetHalted() bool {
+	if m != nil {
+		return m.Halted
+	}
+	return false
 }
 
 // Resources is a vector of eight amounts.
@@ -702,6 +892,11 @@ type CapacityPool struct {
 	// highest_asks of the active offers that sell the pool, by denom and resource
 	// by resource: what its free capacity is bonded at.
 	HighestAsks []Ask `protobuf:"bytes,6,rep,name=highest_asks,json=highestAsks,proto3" json:"highest_asks"`
+	// next_total takes the place of total after the next clearing, when the agent
+	// declared less; unset without a change.
+	NextTotal *Resources `protobuf:"bytes,7,opt,name=next_total,json=nextTotal,proto3" json:"next_total,omitempty"`
+	// next_at is the number of the clearing after which next_total counts.
+	NextAt uint64 `protobuf:"varint,8,opt,name=next_at,json=nextAt,proto3" json:"next_at,omitempty"`
 }
 
 func (m *CapacityPool) Reset()         { *m = CapacityPool{} }
@@ -779,6 +974,120 @@ func (m *CapacityPool) GetHighestAsks() []Ask {
 	return nil
 }
 
+func (m *CapacityPool) GetNextTotal() *Resources {
+	if m != nil {
+		return m.NextTotal
+	}
+	return nil
+}
+
+func (m *CapacityPool) GetNextAt() uint64 {
+	if m != nil {
+		return m.NextAt
+	}
+	return 0
+}
+
+// OfferTerms is to whom and for how long an offer sells.
+type OfferTerms struct {
+	// class of the leases; a bid on demand takes no spot offer.
+	Class LeaseClass `protobuf:"varint,1,opt,name=class,proto3,enum=souk.market.v1.LeaseClass" json:"class,omitempty"`
+	// allow these tenants only, at most 16; empty for all.
+	Allow []string `protobuf:"bytes,2,rep,name=allow,proto3" json:"allow,omitempty"`
+	// deny these tenants, at most 16.
+	Deny []string `protobuf:"bytes,3,rep,name=deny,proto3" json:"deny,omitempty"`
+	// min_deposit by denom that a deployment's account must have received.
+	MinDeposit github_com_cosmos_cosmos_sdk_types.Coins `protobuf:"bytes,4,rep,name=min_deposit,json=minDeposit,proto3,castrepeated=github.com/cosmos/cosmos-sdk/types.Coins" json:"min_deposit"`
+	// min_lease_seconds of a lease with a term; 0 for no bound.
+	MinLeaseSeconds uint64 `protobuf:"varint,5,opt,name=min_lease_seconds,json=minLeaseSeconds,proto3" json:"min_lease_seconds,omitempty"`
+	// max_lease_seconds: only leases with a term of at most this; 0 for no bound.
+	MaxLeaseSeconds uint64 `protobuf:"varint,6,opt,name=max_lease_seconds,json=maxLeaseSeconds,proto3" json:"max_lease_seconds,omitempty"`
+	// expires_at is the service second at which it leaves the book; 0 for never.
+	ExpiresAt uint64 `protobuf:"varint,7,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+}
+
+func (m *OfferTerms) Reset()         { *m = OfferTerms{} }
+func (m *OfferTerms) String() string { return proto.CompactTextString(m) }
+func (*OfferTerms) ProtoMessage()    {}
+func (*OfferTerms) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3e35bf9777341d8, []int{6}
+}
+func (m *OfferTerms) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *OfferTerms) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_OfferTerms.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *OfferTerms) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_OfferTerms.Merge(m, src)
+}
+func (m *OfferTerms) XXX_Size() int {
+	return m.Size()
+}
+func (m *OfferTerms) XXX_DiscardUnknown() {
+	xxx_messageInfo_OfferTerms.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_OfferTerms proto.InternalMessageInfo
+
+func (m *OfferTerms) GetClass() LeaseClass {
+	if m != nil {
+		return m.Class
+	}
+	return LeaseClass_LEASE_CLASS_UNSPECIFIED
+}
+
+func (m *OfferTerms) GetAllow() []string {
+	if m != nil {
+		return m.Allow
+	}
+	return nil
+}
+
+func (m *OfferTerms) GetDeny() []string {
+	if m != nil {
+		return m.Deny
+	}
+	return nil
+}
+
+func (m *OfferTerms) GetMinDeposit() github_com_cosmos_cosmos_sdk_types.Coins {
+	if m != nil {
+		return m.MinDeposit
+	}
+	return nil
+}
+
+func (m *OfferTerms) GetMinLeaseSeconds() uint64 {
+	if m != nil {
+		return m.MinLeaseSeconds
+	}
+	return 0
+}
+
+func (m *OfferTerms) GetMaxLeaseSeconds() uint64 {
+	if m != nil {
+		return m.MaxLeaseSeconds
+	}
+	return 0
+}
+
+func (m *OfferTerms) GetExpiresAt() uint64 {
+	if m != nil {
+		return m.ExpiresAt
+	}
+	return 0
+}
+
 // Offer is a provider's standing ask on a pool; cold.
 type Offer struct {
 	// id is unique.
@@ -795,13 +1104,23 @@ type Offer struct {
 	State OfferState `protobuf:"varint,6,opt,name=state,proto3,enum=souk.market.v1.OfferState" json:"state,omitempty"`
 	// missed_acks are the service seconds of the last leases not acknowledged.
 	MissedAcks []uint64 `protobuf:"varint,7,rep,packed,name=missed_acks,json=missedAcks,proto3" json:"missed_acks,omitempty"`
+	// terms of its leases.
+	Terms OfferTerms `protobuf:"bytes,8,opt,name=terms,proto3" json:"terms"`
+	// next_asks take the place of asks after the next clearing, when the provider
+	// raised prices; empty without a change.
+	NextAsks []Ask `protobuf:"bytes,9,rep,name=next_asks,json=nextAsks,proto3" json:"next_asks"`
+	// next_at is the number of the clearing after which next_asks count.
+	NextAt uint64 `protobuf:"varint,10,opt,name=next_at,json=nextAt,proto3" json:"next_at,omitempty"`
+	// suspended_until is the service second before which a suspended offer can not
+	// return to the book.
+	SuspendedUntil uint64 `protobuf:"varint,11,opt,name=suspended_until,json=suspendedUntil,proto3" json:"suspended_until,omitempty"`
 }
 
 func (m *Offer) Reset()         { *m = Offer{} }
 func (m *Offer) String() string { return proto.CompactTextString(m) }
 func (*Offer) ProtoMessage()    {}
 func (*Offer) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{6}
+	return fileDescriptor_e3e35bf9777341d8, []int{7}
 }
 func (m *Offer) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -879,6 +1198,89 @@ func (m *Offer) GetMissedAcks() []uint64 {
 	return nil
 }
 
+func (m *Offer) GetTerms() OfferTerms {
+	if m != nil {
+		return m.Terms
+	}
+	return OfferTerms{}
+}
+
+func (m *Offer) GetNextAsks() []Ask {
+	if m != nil {
+		return m.NextAsks
+	}
+	return nil
+}
+
+func (m *Offer) GetNextAt() uint64 {
+	if m != nil {
+		return m.NextAt
+	}
+	return 0
+}
+
+func (m *Offer) GetSuspendedUntil() uint64 {
+	if m != nil {
+		return m.SuspendedUntil
+	}
+	return 0
+}
+
+// AccessKey is an account that may act for the owner of a deployment.
+type AccessKey struct {
+	// address of the key.
+	Address string `protobuf:"bytes,1,opt,name=address,proto3" json:"address,omitempty"`
+	// scopes, sorted, unique, at least one.
+	Scopes []Scope `protobuf:"varint,2,rep,packed,name=scopes,proto3,enum=souk.market.v1.Scope" json:"scopes,omitempty"`
+}
+
+func (m *AccessKey) Reset()         { *m = AccessKey{} }
+func (m *AccessKey) String() string { return proto.CompactTextString(m) }
+func (*AccessKey) ProtoMessage()    {}
+func (*AccessKey) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3e35bf9777341d8, []int{8}
+}
+func (m *AccessKey) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *AccessKey) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_AccessKey.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *AccessKey) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_AccessKey.Merge(m, src)
+}
+func (m *AccessKey) XXX_Size() int {
+	return m.Size()
+}
+func (m *AccessKey) XXX_DiscardUnknown() {
+	xxx_messageInfo_AccessKey.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_AccessKey proto.InternalMessageInfo
+
+func (m *AccessKey) GetAddress() string {
+	if m != nil {
+		return m.Address
+	}
+	return ""
+}
+
+func (m *AccessKey) GetScopes() []Scope {
+	if m != nil {
+		return m.Scopes
+	}
+	return nil
+}
+
 // Deployment is a tenant's workload.
 type Deployment struct {
 	// id is unique: that of its account.
@@ -903,13 +1305,20 @@ type Deployment struct {
 	ClosedAt uint64 `protobuf:"varint,10,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
 	// reason of its end.
 	Reason Reason `protobuf:"varint,11,opt,name=reason,proto3,enum=souk.market.v1.Reason" json:"reason,omitempty"`
+	// access_keys by address, sorted, at most 8.
+	AccessKeys []AccessKey `protobuf:"bytes,12,rep,name=access_keys,json=accessKeys,proto3" json:"access_keys"`
+	// custodians are at most 2 providers, by operator, that keep manifest and
+	// images for whoever has to take over.
+	Custodians []string `protobuf:"bytes,13,rep,name=custodians,proto3" json:"custodians,omitempty"`
+	// updated_at is the service second of the last update.
+	UpdatedAt uint64 `protobuf:"varint,14,opt,name=updated_at,json=updatedAt,proto3" json:"updated_at,omitempty"`
 }
 
 func (m *Deployment) Reset()         { *m = Deployment{} }
 func (m *Deployment) String() string { return proto.CompactTextString(m) }
 func (*Deployment) ProtoMessage()    {}
 func (*Deployment) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{7}
+	return fileDescriptor_e3e35bf9777341d8, []int{9}
 }
 func (m *Deployment) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1015,6 +1424,27 @@ func (m *Deployment) GetReason() Reason {
 	return Reason_REASON_UNSPECIFIED
 }
 
+func (m *Deployment) GetAccessKeys() []AccessKey {
+	if m != nil {
+		return m.AccessKeys
+	}
+	return nil
+}
+
+func (m *Deployment) GetCustodians() []string {
+	if m != nil {
+		return m.Custodians
+	}
+	return nil
+}
+
+func (m *Deployment) GetUpdatedAt() uint64 {
+	if m != nil {
+		return m.UpdatedAt
+	}
+	return 0
+}
+
 // BidSpec is a tenant's demand for one placement group.
 type BidSpec struct {
 	// name of the group, at most 63 bytes, unique in the deployment.
@@ -1029,13 +1459,40 @@ type BidSpec struct {
 	Cap uint64 `protobuf:"varint,5,opt,name=cap,proto3" json:"cap,omitempty"`
 	// requirements on labels, at most 16, all must hold.
 	Requirements []LabelRequirement `protobuf:"bytes,6,rep,name=requirements,proto3" json:"requirements"`
+	// attested_by wants the requirements to hold for what one of these auditors
+	// attests, beside the offer's own labels; at most 4.
+	AttestedBy []string `protobuf:"bytes,7,rep,name=attested_by,json=attestedBy,proto3" json:"attested_by,omitempty"`
+	// min_reputation of the provider in parts per million.
+	MinReputation uint32 `protobuf:"varint,8,opt,name=min_reputation,json=minReputation,proto3" json:"min_reputation,omitempty"`
+	// allow these providers only, at most 16; empty for all.
+	Allow []string `protobuf:"bytes,9,rep,name=allow,proto3" json:"allow,omitempty"`
+	// deny these providers, at most 16.
+	Deny []string `protobuf:"bytes,10,rep,name=deny,proto3" json:"deny,omitempty"`
+	// max_per_provider replicas at one provider; 0 for no bound.
+	MaxPerProvider uint32 `protobuf:"varint,11,opt,name=max_per_provider,json=maxPerProvider,proto3" json:"max_per_provider,omitempty"`
+	// max_per_zone replicas at offers with one value of the label zone; 0 for no
+	// bound.
+	MaxPerZone uint32 `protobuf:"varint,12,opt,name=max_per_zone,json=maxPerZone,proto3" json:"max_per_zone,omitempty"`
+	// latency_classes has bit i set when the value i (0 to 31) of the label
+	// latency.class will do; 0 for any.
+	LatencyClasses uint32 `protobuf:"varint,13,opt,name=latency_classes,json=latencyClasses,proto3" json:"latency_classes,omitempty"`
+	// max_carbon is the highest value of the label carbon.g_per_kwh; 0 for any.
+	MaxCarbon uint32 `protobuf:"varint,14,opt,name=max_carbon,json=maxCarbon,proto3" json:"max_carbon,omitempty"`
+	// class of the leases: SPOT takes offers of both classes.
+	Class LeaseClass `protobuf:"varint,15,opt,name=class,proto3,enum=souk.market.v1.LeaseClass" json:"class,omitempty"`
+	// lease_seconds is the term of a lease from its acknowledgement; 0 for none.
+	LeaseSeconds uint64 `protobuf:"varint,16,opt,name=lease_seconds,json=leaseSeconds,proto3" json:"lease_seconds,omitempty"`
+	// lifetime_seconds in the book, at most the market's; 0 for that.
+	LifetimeSeconds uint64 `protobuf:"varint,17,opt,name=lifetime_seconds,json=lifetimeSeconds,proto3" json:"lifetime_seconds,omitempty"`
+	// no_replace keeps the replicas of a failed lease out of the book.
+	NoReplace bool `protobuf:"varint,18,opt,name=no_replace,json=noReplace,proto3" json:"no_replace,omitempty"`
 }
 
 func (m *BidSpec) Reset()         { *m = BidSpec{} }
 func (m *BidSpec) String() string { return proto.CompactTextString(m) }
 func (*BidSpec) ProtoMessage()    {}
 func (*BidSpec) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{8}
+	return fileDescriptor_e3e35bf9777341d8, []int{10}
 }
 func (m *BidSpec) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1106,6 +1563,90 @@ func (m *BidSpec) GetRequirements() []LabelRequirement {
 	return nil
 }
 
+func (m *BidSpec) GetAttestedBy() []string {
+	if m != nil {
+		return m.AttestedBy
+	}
+	return nil
+}
+
+func (m *BidSpec) GetMinReputation() uint32 {
+	if m != nil {
+		return m.MinReputation
+	}
+	return 0
+}
+
+func (m *BidSpec) GetAllow() []string {
+	if m != nil {
+		return m.Allow
+	}
+	return nil
+}
+
+func (m *BidSpec) GetDeny() []string {
+	if m != nil {
+		return m.Deny
+	}
+	return nil
+}
+
+func (m *BidSpec) GetMaxPerProvider() uint32 {
+	if m != nil {
+		return m.MaxPerProvider
+	}
+	return 0
+}
+
+func (m *BidSpec) GetMaxPerZone() uint32 {
+	if m != nil {
+		return m.MaxPerZone
+	}
+	return 0
+}
+
+func (m *BidSpec) GetLatencyClasses() uint32 {
+	if m != nil {
+		return m.LatencyClasses
+	}
+	return 0
+}
+
+func (m *BidSpec) GetMaxCarbon() uint32 {
+	if m != nil {
+		return m.MaxCarbon
+	}
+	return 0
+}
+
+func (m *BidSpec) GetClass() LeaseClass {
+	if m != nil {
+		return m.Class
+	}
+	return LeaseClass_LEASE_CLASS_UNSPECIFIED
+}
+
+func (m *BidSpec) GetLeaseSeconds() uint64 {
+	if m != nil {
+		return m.LeaseSeconds
+	}
+	return 0
+}
+
+func (m *BidSpec) GetLifetimeSeconds() uint64 {
+	if m != nil {
+		return m.LifetimeSeconds
+	}
+	return 0
+}
+
+func (m *BidSpec) GetNoReplace() bool {
+	if m != nil {
+		return m.NoReplace
+	}
+	return false
+}
+
 // Bid is a demand in the book.
 type Bid struct {
 	// id is unique.
@@ -1127,13 +1668,16 @@ type Bid struct {
 	ExpiresAt uint64 `protobuf:"varint,8,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
 	// denom of the cap.
 	Denom string `protobuf:"bytes,9,opt,name=denom,proto3" json:"denom,omitempty"`
+	// released replicas are wanted no more: their leases ended by term or were
+	// closed by the tenant.
+	Released uint32 `protobuf:"varint,10,opt,name=released,proto3" json:"released,omitempty"`
 }
 
 func (m *Bid) Reset()         { *m = Bid{} }
 func (m *Bid) String() string { return proto.CompactTextString(m) }
 func (*Bid) ProtoMessage()    {}
 func (*Bid) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{9}
+	return fileDescriptor_e3e35bf9777341d8, []int{11}
 }
 func (m *Bid) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1225,6 +1769,13 @@ func (m *Bid) GetDenom() string {
 	return ""
 }
 
+func (m *Bid) GetReleased() uint32 {
+	if m != nil {
+		return m.Released
+	}
+	return 0
+}
+
 // Lease binds a provider to serve replicas of a bid.
 type Lease struct {
 	// id is unique.
@@ -1265,13 +1816,23 @@ type Lease struct {
 	AckedAt uint64 `protobuf:"varint,18,opt,name=acked_at,json=ackedAt,proto3" json:"acked_at,omitempty"`
 	// closed_at is a service second; 0 while live.
 	ClosedAt uint64 `protobuf:"varint,19,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	// ask of the offer when it matched: what a resize is priced at.
+	Ask Ask `protobuf:"bytes,20,opt,name=ask,proto3" json:"ask"`
+	// class of the lease.
+	Class LeaseClass `protobuf:"varint,21,opt,name=class,proto3,enum=souk.market.v1.LeaseClass" json:"class,omitempty"`
+	// ends_at is the service second at which its term ends; 0 for no term.
+	EndsAt uint64 `protobuf:"varint,22,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
+	// leaves_at is the service second at which its notice is over; 0 without one.
+	LeavesAt uint64 `protobuf:"varint,23,opt,name=leaves_at,json=leavesAt,proto3" json:"leaves_at,omitempty"`
+	// leave_reason is why its provider gave notice.
+	LeaveReason Reason `protobuf:"varint,24,opt,name=leave_reason,json=leaveReason,proto3,enum=souk.market.v1.Reason" json:"leave_reason,omitempty"`
 }
 
 func (m *Lease) Reset()         { *m = Lease{} }
 func (m *Lease) String() string { return proto.CompactTextString(m) }
 func (*Lease) ProtoMessage()    {}
 func (*Lease) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{10}
+	return fileDescriptor_e3e35bf9777341d8, []int{12}
 }
 func (m *Lease) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1426,6 +1987,41 @@ func (m *Lease) GetClosedAt() uint64 {
 	return 0
 }
 
+func (m *Lease) GetAsk() Ask {
+	if m != nil {
+		return m.Ask
+	}
+	return Ask{}
+}
+
+func (m *Lease) GetClass() LeaseClass {
+	if m != nil {
+		return m.Class
+	}
+	return LeaseClass_LEASE_CLASS_UNSPECIFIED
+}
+
+func (m *Lease) GetEndsAt() uint64 {
+	if m != nil {
+		return m.EndsAt
+	}
+	return 0
+}
+
+func (m *Lease) GetLeavesAt() uint64 {
+	if m != nil {
+		return m.LeavesAt
+	}
+	return 0
+}
+
+func (m *Lease) GetLeaveReason() Reason {
+	if m != nil {
+		return m.LeaveReason
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
 // BidStatus is what of a bid changes; stored apart from the rest.
 type BidStatus struct {
 	// placed replicas, in leases that are not closed.
@@ -1436,13 +2032,15 @@ type BidStatus struct {
 	State BidState `protobuf:"varint,3,opt,name=state,proto3,enum=souk.market.v1.BidState" json:"state,omitempty"`
 	// expires_at is a service second.
 	ExpiresAt uint64 `protobuf:"varint,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// released replicas are wanted no more.
+	Released uint32 `protobuf:"varint,5,opt,name=released,proto3" json:"released,omitempty"`
 }
 
 func (m *BidStatus) Reset()         { *m = BidStatus{} }
 func (m *BidStatus) String() string { return proto.CompactTextString(m) }
 func (*BidStatus) ProtoMessage()    {}
 func (*BidStatus) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{11}
+	return fileDescriptor_e3e35bf9777341d8, []int{13}
 }
 func (m *BidStatus) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1499,6 +2097,13 @@ func (m *BidStatus) GetExpiresAt() uint64 {
 	return 0
 }
 
+func (m *BidStatus) GetReleased() uint32 {
+	if m != nil {
+		return m.Released
+	}
+	return 0
+}
+
 // LeaseStatus is what of a lease changes; stored apart from the rest.
 type LeaseStatus struct {
 	// state of the lease.
@@ -1513,13 +2118,19 @@ type LeaseStatus struct {
 	AckedAt uint64 `protobuf:"varint,5,opt,name=acked_at,json=ackedAt,proto3" json:"acked_at,omitempty"`
 	// closed_at is a service second; 0 while live.
 	ClosedAt uint64 `protobuf:"varint,6,opt,name=closed_at,json=closedAt,proto3" json:"closed_at,omitempty"`
+	// ends_at is the service second at which its term ends; 0 for no term.
+	EndsAt uint64 `protobuf:"varint,7,opt,name=ends_at,json=endsAt,proto3" json:"ends_at,omitempty"`
+	// leaves_at is the service second at which its notice is over; 0 without one.
+	LeavesAt uint64 `protobuf:"varint,8,opt,name=leaves_at,json=leavesAt,proto3" json:"leaves_at,omitempty"`
+	// leave_reason is why its provider gave notice.
+	LeaveReason Reason `protobuf:"varint,9,opt,name=leave_reason,json=leaveReason,proto3,enum=souk.market.v1.Reason" json:"leave_reason,omitempty"`
 }
 
 func (m *LeaseStatus) Reset()         { *m = LeaseStatus{} }
 func (m *LeaseStatus) String() string { return proto.CompactTextString(m) }
 func (*LeaseStatus) ProtoMessage()    {}
 func (*LeaseStatus) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{12}
+	return fileDescriptor_e3e35bf9777341d8, []int{14}
 }
 func (m *LeaseStatus) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1583,6 +2194,166 @@ func (m *LeaseStatus) GetClosedAt() uint64 {
 	return 0
 }
 
+func (m *LeaseStatus) GetEndsAt() uint64 {
+	if m != nil {
+		return m.EndsAt
+	}
+	return 0
+}
+
+func (m *LeaseStatus) GetLeavesAt() uint64 {
+	if m != nil {
+		return m.LeavesAt
+	}
+	return 0
+}
+
+func (m *LeaseStatus) GetLeaveReason() Reason {
+	if m != nil {
+		return m.LeaveReason
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
+// ProviderSweep goes through the leases that a provider had at a second, one by
+// one, in as many blocks as it takes; all takes effect at that second.
+type ProviderSweep struct {
+	// second at which it takes effect.
+	Second uint64 `protobuf:"varint,1,opt,name=second,proto3" json:"second,omitempty"`
+	// number of the provider.
+	Number uint64 `protobuf:"varint,2,opt,name=number,proto3" json:"number,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,3,opt,name=provider,proto3" json:"provider,omitempty"`
+	// cause of the sweep.
+	Cause SweepCause `protobuf:"varint,4,opt,name=cause,proto3,enum=souk.market.v1.SweepCause" json:"cause,omitempty"`
+	// cursor is the last lease that was dealt with.
+	Cursor uint64 `protobuf:"varint,5,opt,name=cursor,proto3" json:"cursor,omitempty"`
+}
+
+func (m *ProviderSweep) Reset()         { *m = ProviderSweep{} }
+func (m *ProviderSweep) String() string { return proto.CompactTextString(m) }
+func (*ProviderSweep) ProtoMessage()    {}
+func (*ProviderSweep) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3e35bf9777341d8, []int{15}
+}
+func (m *ProviderSweep) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *ProviderSweep) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_ProviderSweep.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *ProviderSweep) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_ProviderSweep.Merge(m, src)
+}
+func (m *ProviderSweep) XXX_Size() int {
+	return m.Size()
+}
+func (m *ProviderSweep) XXX_DiscardUnknown() {
+	xxx_messageInfo_ProviderSweep.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_ProviderSweep proto.InternalMessageInfo
+
+func (m *ProviderSweep) GetSecond() uint64 {
+	if m != nil {
+		return m.Second
+	}
+	return 0
+}
+
+func (m *ProviderSweep) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *ProviderSweep) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *ProviderSweep) GetCause() SweepCause {
+	if m != nil {
+		return m.Cause
+	}
+	return SweepCause_SWEEP_CAUSE_UNSPECIFIED
+}
+
+func (m *ProviderSweep) GetCursor() uint64 {
+	if m != nil {
+		return m.Cursor
+	}
+	return 0
+}
+
+// Retained is an ended lease of an open deployment that is kept until no claim
+// can refer to it.
+type Retained struct {
+	// second from which it may go.
+	Second uint64 `protobuf:"varint,1,opt,name=second,proto3" json:"second,omitempty"`
+	// lease that ended.
+	Lease uint64 `protobuf:"varint,2,opt,name=lease,proto3" json:"lease,omitempty"`
+}
+
+func (m *Retained) Reset()         { *m = Retained{} }
+func (m *Retained) String() string { return proto.CompactTextString(m) }
+func (*Retained) ProtoMessage()    {}
+func (*Retained) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3e35bf9777341d8, []int{16}
+}
+func (m *Retained) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Retained) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Retained.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Retained) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Retained.Merge(m, src)
+}
+func (m *Retained) XXX_Size() int {
+	return m.Size()
+}
+func (m *Retained) XXX_DiscardUnknown() {
+	xxx_messageInfo_Retained.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Retained proto.InternalMessageInfo
+
+func (m *Retained) GetSecond() uint64 {
+	if m != nil {
+		return m.Second
+	}
+	return 0
+}
+
+func (m *Retained) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
 // Work is all that an agent needs to know of a live lease.
 type Work struct {
 	// lease to serve.
@@ -1603,7 +2374,7 @@ func (m *Work) Reset()         { *m = Work{} }
 func (m *Work) String() string { return proto.CompactTextString(m) }
 func (*Work) ProtoMessage()    {}
 func (*Work) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{13}
+	return fileDescriptor_e3e35bf9777341d8, []int{17}
 }
 func (m *Work) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1689,13 +2460,15 @@ type BookEntry struct {
 	ProviderName string `protobuf:"bytes,5,opt,name=provider_name,json=providerName,proto3" json:"provider_name,omitempty"`
 	// gateway_uri of the provider.
 	GatewayUri string `protobuf:"bytes,6,opt,name=gateway_uri,json=gatewayUri,proto3" json:"gateway_uri,omitempty"`
+	// attestations of the provider that count at present.
+	Attested []Attested `protobuf:"bytes,7,rep,name=attested,proto3" json:"attested"`
 }
 
 func (m *BookEntry) Reset()         { *m = BookEntry{} }
 func (m *BookEntry) String() string { return proto.CompactTextString(m) }
 func (*BookEntry) ProtoMessage()    {}
 func (*BookEntry) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{14}
+	return fileDescriptor_e3e35bf9777341d8, []int{18}
 }
 func (m *BookEntry) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1766,6 +2539,68 @@ func (m *BookEntry) GetGatewayUri() string {
 	return ""
 }
 
+func (m *BookEntry) GetAttested() []Attested {
+	if m != nil {
+		return m.Attested
+	}
+	return nil
+}
+
+// Attested is what an auditor vouches for at present.
+type Attested struct {
+	// auditor who says it.
+	Auditor string `protobuf:"bytes,1,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	// labels by key, sorted.
+	Labels []Label `protobuf:"bytes,2,rep,name=labels,proto3" json:"labels"`
+}
+
+func (m *Attested) Reset()         { *m = Attested{} }
+func (m *Attested) String() string { return proto.CompactTextString(m) }
+func (*Attested) ProtoMessage()    {}
+func (*Attested) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e3e35bf9777341d8, []int{19}
+}
+func (m *Attested) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Attested) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Attested.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Attested) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Attested.Merge(m, src)
+}
+func (m *Attested) XXX_Size() int {
+	return m.Size()
+}
+func (m *Attested) XXX_DiscardUnknown() {
+	xxx_messageInfo_Attested.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Attested proto.InternalMessageInfo
+
+func (m *Attested) GetAuditor() string {
+	if m != nil {
+		return m.Auditor
+	}
+	return ""
+}
+
+func (m *Attested) GetLabels() []Label {
+	if m != nil {
+		return m.Labels
+	}
+	return nil
+}
+
 // RateRoom is a rate in a denom.
 type RateRoom struct {
 	// denom of the rate.
@@ -1778,7 +2613,7 @@ func (m *RateRoom) Reset()         { *m = RateRoom{} }
 func (m *RateRoom) String() string { return proto.CompactTextString(m) }
 func (*RateRoom) ProtoMessage()    {}
 func (*RateRoom) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{15}
+	return fileDescriptor_e3e35bf9777341d8, []int{20}
 }
 func (m *RateRoom) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1835,7 +2670,7 @@ func (m *Exposure) Reset()         { *m = Exposure{} }
 func (m *Exposure) String() string { return proto.CompactTextString(m) }
 func (*Exposure) ProtoMessage()    {}
 func (*Exposure) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e3e35bf9777341d8, []int{16}
+	return fileDescriptor_e3e35bf9777341d8, []int{21}
 }
 func (m *Exposure) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1887,26 +2722,34 @@ func (m *Exposure) GetRate() uint64 {
 
 func init() {
 	proto.RegisterEnum("souk.market.v1.Operator", Operator_name, Operator_value)
+	proto.RegisterEnum("souk.market.v1.LeaseClass", LeaseClass_name, LeaseClass_value)
 	proto.RegisterEnum("souk.market.v1.OfferState", OfferState_name, OfferState_value)
+	proto.RegisterEnum("souk.market.v1.Scope", Scope_name, Scope_value)
 	proto.RegisterEnum("souk.market.v1.DeploymentState", DeploymentState_name, DeploymentState_value)
 	proto.RegisterEnum("souk.market.v1.BidState", BidState_name, BidState_value)
 	proto.RegisterEnum("souk.market.v1.LeaseState", LeaseState_name, LeaseState_value)
 	proto.RegisterEnum("souk.market.v1.Reason", Reason_name, Reason_value)
+	proto.RegisterEnum("souk.market.v1.SweepCause", SweepCause_name, SweepCause_value)
 	proto.RegisterType((*Params)(nil), "souk.market.v1.Params")
 	proto.RegisterType((*Resources)(nil), "souk.market.v1.Resources")
 	proto.RegisterType((*Ask)(nil), "souk.market.v1.Ask")
 	proto.RegisterType((*Label)(nil), "souk.market.v1.Label")
 	proto.RegisterType((*LabelRequirement)(nil), "souk.market.v1.LabelRequirement")
 	proto.RegisterType((*CapacityPool)(nil), "souk.market.v1.CapacityPool")
+	proto.RegisterType((*OfferTerms)(nil), "souk.market.v1.OfferTerms")
 	proto.RegisterType((*Offer)(nil), "souk.market.v1.Offer")
+	proto.RegisterType((*AccessKey)(nil), "souk.market.v1.AccessKey")
 	proto.RegisterType((*Deployment)(nil), "souk.market.v1.Deployment")
 	proto.RegisterType((*BidSpec)(nil), "souk.market.v1.BidSpec")
 	proto.RegisterType((*Bid)(nil), "souk.market.v1.Bid")
 	proto.RegisterType((*Lease)(nil), "souk.market.v1.Lease")
 	proto.RegisterType((*BidStatus)(nil), "souk.market.v1.BidStatus")
 	proto.RegisterType((*LeaseStatus)(nil), "souk.market.v1.LeaseStatus")
+	proto.RegisterType((*ProviderSweep)(nil), "souk.market.v1.ProviderSweep")
+	proto.RegisterType((*Retained)(nil), "souk.market.v1.Retained")
 	proto.RegisterType((*Work)(nil), "souk.market.v1.Work")
 	proto.RegisterType((*BookEntry)(nil), "souk.market.v1.BookEntry")
+	proto.RegisterType((*Attested)(nil), "souk.market.v1.Attested")
 	proto.RegisterType((*RateRoom)(nil), "souk.market.v1.RateRoom")
 	proto.RegisterType((*Exposure)(nil), "souk.market.v1.Exposure")
 }
@@ -1914,133 +2757,196 @@ func init() {
 func init() { proto.RegisterFile("souk/market/v1/entities.proto", fileDescriptor_e3e35bf9777341d8) }
 
 var fileDescriptor_e3e35bf9777341d8 = []byte{
-	// 2003 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x58, 0xcd, 0x6f, 0x1b, 0xc7,
-	0x15, 0xf7, 0x2e, 0x3f, 0x44, 0x3e, 0xd2, 0x32, 0x3d, 0x96, 0x6c, 0xca, 0xb1, 0x25, 0x95, 0xed,
-	0xc1, 0x50, 0x6a, 0x29, 0x76, 0xd2, 0xa0, 0x48, 0x0b, 0x14, 0xa4, 0xb4, 0x72, 0xd8, 0xca, 0xa4,
-	0xb0, 0xa4, 0xea, 0xb4, 0x97, 0xc5, 0x70, 0x77, 0x4c, 0x6e, 0xf7, 0x63, 0xb6, 0x3b, 0x4b, 0xc9,
-	0x02, 0x5a, 0xa0, 0xe7, 0x9c, 0x7a, 0x6b, 0xfb, 0x1f, 0xe4, 0x98, 0x43, 0xee, 0x3d, 0x15, 0xc8,
-	0x31, 0xf0, 0xa9, 0x68, 0x81, 0xa0, 0xb0, 0x0f, 0xb9, 0xf4, 0x54, 0xf4, 0xd6, 0x4b, 0x31, 0x1f,
-	0x4b, 0x2e, 0x57, 0xb4, 0x2b, 0x05, 0xbd, 0x08, 0x3b, 0xbf, 0xf7, 0x66, 0xe6, 0xbd, 0xdf, 0xbc,
-	0xf7, 0x9b, 0xa1, 0xe0, 0x3e, 0xa3, 0x53, 0x6f, 0x2f, 0xc0, 0xb1, 0x47, 0x92, 0xbd, 0xd3, 0x47,
-	0x7b, 0x24, 0x4c, 0xdc, 0xc4, 0x25, 0x6c, 0x37, 0x8a, 0x69, 0x42, 0xd1, 0x2a, 0x37, 0xef, 0x4a,
-	0xf3, 0xee, 0xe9, 0xa3, 0xbb, 0x37, 0x71, 0xe0, 0x86, 0x74, 0x4f, 0xfc, 0x95, 0x2e, 0x77, 0x37,
-	0x6c, 0xca, 0x02, 0xca, 0x2c, 0x31, 0xda, 0x93, 0x03, 0x65, 0x5a, 0x1b, 0xd3, 0x31, 0x95, 0x38,
-	0xff, 0x92, 0x68, 0xeb, 0x0f, 0x3a, 0x94, 0x8f, 0x71, 0x8c, 0x03, 0x86, 0xbe, 0x0f, 0x08, 0xdb,
-	0x9e, 0x75, 0xe6, 0x86, 0x0e, 0x3d, 0xb3, 0x18, 0xb1, 0x69, 0xe8, 0xb0, 0xa6, 0xb6, 0xad, 0x3d,
-	0xb8, 0x6e, 0x36, 0xb0, 0xed, 0x3d, 0x13, 0x86, 0x81, 0xc4, 0xd1, 0xf7, 0x60, 0x75, 0xe4, 0x3a,
-	0xcc, 0x8a, 0x48, 0x6c, 0x8d, 0x7c, 0x6a, 0x7b, 0x4d, 0x5d, 0x78, 0xd6, 0x39, 0x7a, 0x4c, 0xe2,
-	0x0e, 0xc7, 0xd0, 0x03, 0x68, 0xd0, 0xe7, 0xcf, 0x49, 0x9c, 0xf5, 0x2b, 0x08, 0xbf, 0x55, 0x89,
-	0xcf, 0x3c, 0xbf, 0x03, 0x75, 0xdb, 0x27, 0x38, 0x76, 0xc3, 0xb1, 0x35, 0xc6, 0xac, 0x59, 0xdc,
-	0xd6, 0x1e, 0x14, 0xcd, 0x5a, 0x8a, 0x3d, 0xc1, 0x0c, 0x6d, 0x41, 0x2d, 0x70, 0x19, 0x23, 0x8e,
-	0x85, 0x6d, 0x8f, 0x35, 0x4b, 0x62, 0x1d, 0x90, 0x50, 0xdb, 0xf6, 0x18, 0x7a, 0x0f, 0xd6, 0x46,
-	0xae, 0x63, 0xf9, 0xee, 0x73, 0x92, 0xb8, 0x01, 0x99, 0xe5, 0x50, 0x16, 0x9e, 0x68, 0xe4, 0x3a,
-	0x47, 0xca, 0xa4, 0xb2, 0xf8, 0x68, 0xe3, 0xd3, 0x6f, 0x3e, 0xdf, 0x59, 0x13, 0xb4, 0xbf, 0x48,
-	0x89, 0x97, 0x74, 0xb4, 0xfe, 0xa3, 0x41, 0xd5, 0x24, 0x8c, 0x4e, 0x63, 0x9b, 0x30, 0x74, 0x1f,
-	0xc0, 0x8e, 0xa6, 0x56, 0xe0, 0xfa, 0xbe, 0x2b, 0x49, 0x29, 0x9a, 0x55, 0x3b, 0x9a, 0x3e, 0x15,
-	0x00, 0x37, 0x07, 0x24, 0xa0, 0xf1, 0xb9, 0x15, 0xb8, 0x23, 0xc1, 0x44, 0xd1, 0xac, 0x4a, 0xe4,
-	0xa9, 0x3b, 0x42, 0xdf, 0x85, 0xeb, 0x24, 0x9a, 0x90, 0x80, 0xc4, 0xd8, 0x17, 0x1e, 0x05, 0xe1,
-	0x51, 0x9f, 0x81, 0xdc, 0xe9, 0x0e, 0xac, 0x4c, 0x1c, 0x47, 0x98, 0x65, 0xf2, 0xe5, 0x89, 0xe3,
-	0x28, 0x03, 0x63, 0xd2, 0x50, 0x92, 0x06, 0xc6, 0x84, 0x61, 0x03, 0x2a, 0xe1, 0x69, 0x40, 0x84,
-	0xa5, 0x2c, 0x2c, 0x2b, 0x7c, 0xcc, 0x4d, 0xf7, 0x01, 0xc6, 0xf3, 0x78, 0x57, 0x64, 0x40, 0xe3,
-	0x59, 0xbc, 0x5b, 0x50, 0x23, 0xe3, 0x98, 0x30, 0x66, 0x05, 0xa3, 0x88, 0x35, 0x2b, 0xc2, 0x0e,
-	0x12, 0x7a, 0x3a, 0x8a, 0x58, 0xeb, 0x2f, 0x1a, 0x14, 0xda, 0xcc, 0x43, 0x6b, 0x50, 0x72, 0x48,
-	0x48, 0x03, 0x91, 0x72, 0xd5, 0x94, 0x03, 0xd4, 0x80, 0x82, 0x1d, 0x4d, 0x55, 0x9e, 0xfc, 0x13,
-	0xdd, 0x86, 0xb2, 0x4c, 0x57, 0xa5, 0xa6, 0x46, 0xe8, 0x1e, 0x54, 0x67, 0x49, 0xaa, 0xb4, 0xe6,
-	0x00, 0x5f, 0x67, 0xe2, 0x38, 0x2a, 0x2b, 0xfe, 0xc9, 0x11, 0xc6, 0x1c, 0x95, 0x0d, 0xff, 0x44,
-	0x08, 0x8a, 0x3c, 0x29, 0x95, 0x83, 0xf8, 0xe6, 0x5e, 0xe3, 0x68, 0xaa, 0xc2, 0xe6, 0x9f, 0x7c,
-	0x7f, 0x19, 0x7d, 0xb3, 0x2a, 0xf7, 0x97, 0xa3, 0xd6, 0x1e, 0x94, 0x8e, 0xf0, 0x88, 0x88, 0xad,
-	0x3c, 0x72, 0xae, 0xd2, 0xe0, 0x9f, 0x3c, 0xb5, 0x53, 0xec, 0x4f, 0x89, 0x48, 0xa3, 0x6a, 0xca,
-	0x41, 0x2b, 0x86, 0x86, 0x98, 0x60, 0x92, 0x5f, 0x4f, 0xdd, 0x98, 0x04, 0x24, 0x4c, 0x96, 0xcc,
-	0xfd, 0x00, 0x2a, 0x34, 0x22, 0x31, 0x4e, 0x68, 0x2c, 0xa6, 0xaf, 0x3e, 0x6e, 0xee, 0x2e, 0x76,
-	0xe7, 0x6e, 0x5f, 0xd9, 0xcd, 0x99, 0x27, 0x0f, 0x52, 0x6c, 0xc2, 0x9a, 0x85, 0xed, 0xc2, 0x83,
-	0xaa, 0xa9, 0x46, 0xad, 0xbf, 0xeb, 0x50, 0xdf, 0xc7, 0x11, 0xb6, 0xdd, 0xe4, 0xfc, 0x98, 0x52,
-	0x9f, 0x2f, 0x1f, 0xc5, 0xf4, 0xd4, 0x75, 0x48, 0x2c, 0x77, 0xed, 0x34, 0x5f, 0x7e, 0xf1, 0x70,
-	0x4d, 0xf5, 0x73, 0xdb, 0x71, 0x78, 0x6e, 0x83, 0x84, 0x37, 0x86, 0x39, 0xf3, 0x44, 0xab, 0xa0,
-	0xbb, 0x8e, 0x6a, 0x43, 0xdd, 0x75, 0xd0, 0x47, 0x50, 0x4a, 0x68, 0x82, 0x7d, 0x71, 0x24, 0xb5,
-	0xc7, 0x1b, 0xf9, 0x08, 0x67, 0xd5, 0xdd, 0xa9, 0x7e, 0xf9, 0xf5, 0xd6, 0xb5, 0xcf, 0xbe, 0xf9,
-	0x7c, 0x47, 0x33, 0xe5, 0x14, 0xd4, 0x81, 0x2a, 0xf6, 0x7d, 0x6a, 0xe3, 0x84, 0x38, 0xe2, 0xdc,
-	0x2e, 0x3b, 0x7f, 0x3e, 0x0d, 0x3d, 0x81, 0xba, 0x8f, 0xe3, 0x31, 0x61, 0x89, 0x35, 0x0d, 0xdd,
-	0x44, 0x1c, 0xf3, 0x65, 0x97, 0xa9, 0xa9, 0x99, 0x27, 0xa1, 0x9b, 0xa0, 0x1f, 0x43, 0x7d, 0xe2,
-	0x8e, 0x27, 0x7c, 0x21, 0xcc, 0x3c, 0xde, 0xcf, 0x85, 0x07, 0xb5, 0xc7, 0xb7, 0xf2, 0x0b, 0xb5,
-	0x99, 0xd7, 0x29, 0xf2, 0x25, 0xcc, 0x9a, 0x72, 0x6f, 0x33, 0x8f, 0xb5, 0xfe, 0xa8, 0x43, 0xa9,
-	0xcf, 0xc5, 0x46, 0x11, 0x24, 0x9b, 0x97, 0x13, 0x94, 0xa5, 0x59, 0xbf, 0x34, 0xcd, 0x08, 0x8a,
-	0x11, 0xa5, 0xbe, 0xd2, 0x31, 0xf1, 0x8d, 0x1e, 0x42, 0x51, 0x44, 0x56, 0xfc, 0x5f, 0x91, 0x09,
-	0x37, 0xf4, 0x3e, 0x94, 0x7d, 0x5e, 0x64, 0x5c, 0xc4, 0xf8, 0x84, 0xf5, 0xfc, 0x04, 0x51, 0x82,
-	0x6a, 0x8a, 0x72, 0x45, 0xef, 0x41, 0x89, 0x25, 0x38, 0x21, 0xa2, 0x39, 0x56, 0x1f, 0xdf, 0xbd,
-	0x50, 0x70, 0x3c, 0xc7, 0x01, 0xf7, 0x30, 0xa5, 0x63, 0x5e, 0x30, 0x57, 0xb6, 0x0b, 0xbc, 0xcb,
-	0xe7, 0x82, 0xd9, 0xfa, 0x97, 0x0e, 0x70, 0x40, 0x22, 0x9f, 0x9e, 0x8b, 0x3a, 0xcf, 0xf3, 0xb3,
-	0x0b, 0x25, 0x7a, 0x16, 0x5e, 0x82, 0x1c, 0xe9, 0x26, 0x5a, 0x15, 0x07, 0x44, 0x30, 0x53, 0x35,
-	0xc5, 0x37, 0x97, 0xbe, 0x00, 0x87, 0xee, 0x73, 0x7e, 0x78, 0x13, 0xcc, 0x26, 0xa2, 0x98, 0xea,
-	0x66, 0x3d, 0x05, 0x3f, 0xc6, 0x6c, 0x82, 0x9a, 0xb0, 0x72, 0x4a, 0x62, 0xe6, 0xd2, 0x50, 0x69,
-	0x41, 0x3a, 0xe4, 0x16, 0x6c, 0xdb, 0x74, 0x1a, 0x26, 0xa9, 0xc2, 0xa9, 0xe1, 0x5c, 0x99, 0x56,
-	0xb2, 0xca, 0xf4, 0x83, 0x94, 0xa4, 0x8a, 0x20, 0x69, 0x2b, 0x4f, 0xd2, 0x3c, 0xdb, 0x05, 0xa6,
-	0xb8, 0xbc, 0xc7, 0x84, 0x57, 0xad, 0x85, 0x13, 0x25, 0x21, 0x55, 0x85, 0xb4, 0x13, 0xf4, 0x0e,
-	0x54, 0x6d, 0x9f, 0x32, 0x69, 0x05, 0x61, 0xad, 0x48, 0xa0, 0x9d, 0xa0, 0x5d, 0x28, 0xc7, 0x04,
-	0x33, 0x1a, 0x36, 0x6b, 0x62, 0xcf, 0xdb, 0x17, 0x0b, 0x9c, 0x5b, 0x4d, 0xe5, 0xd5, 0xfa, 0xb7,
-	0x06, 0x2b, 0x1d, 0xd7, 0x19, 0x44, 0xc4, 0x9e, 0x31, 0xa6, 0x65, 0x18, 0xfb, 0x21, 0x14, 0x45,
-	0xbb, 0xe8, 0x57, 0x68, 0x17, 0x31, 0x83, 0xdf, 0xa1, 0x81, 0x1b, 0x5a, 0x31, 0x89, 0x7c, 0xd7,
-	0xc6, 0x4c, 0x55, 0x68, 0x2d, 0x70, 0x43, 0x53, 0x41, 0xe8, 0x2e, 0x54, 0x66, 0xe6, 0xa2, 0x30,
-	0xcf, 0xc6, 0x42, 0xd5, 0x71, 0x94, 0xaa, 0xb1, 0x8d, 0x23, 0xf4, 0x53, 0xa8, 0xc7, 0x73, 0x1d,
-	0x4c, 0x1b, 0x6f, 0x7b, 0x69, 0xb5, 0x66, 0x04, 0x53, 0x15, 0xee, 0xc2, 0xdc, 0xd6, 0x9f, 0x75,
-	0x28, 0x74, 0x5c, 0xe7, 0x42, 0x91, 0x6d, 0x02, 0x38, 0xb3, 0x43, 0x51, 0x57, 0x4a, 0x06, 0x41,
-	0x1f, 0x42, 0x91, 0x45, 0xc4, 0x56, 0x22, 0x76, 0x27, 0xbf, 0xb7, 0x62, 0x72, 0x81, 0x0c, 0xee,
-	0xcf, 0xc5, 0x36, 0xf2, 0xb1, 0xad, 0xe4, 0xeb, 0xba, 0xa9, 0x46, 0xbc, 0xe9, 0xc9, 0x0b, 0xdb,
-	0x9f, 0x3a, 0xc4, 0x11, 0xdd, 0xf7, 0xd6, 0xa6, 0x4f, 0x3d, 0x79, 0x2b, 0x64, 0x9b, 0xaf, 0xb9,
-	0x2c, 0x8c, 0x37, 0x17, 0xd4, 0x4a, 0xbe, 0xa0, 0xee, 0x03, 0x90, 0x17, 0x91, 0x1b, 0x13, 0xc6,
-	0xcd, 0x15, 0x75, 0x2f, 0x4a, 0xa4, 0x9d, 0xa9, 0xed, 0x6a, 0xa6, 0xb6, 0x5b, 0xff, 0x2c, 0x42,
-	0xe9, 0x88, 0x60, 0x46, 0xae, 0xcc, 0x61, 0x03, 0x0a, 0x23, 0xd7, 0x51, 0x57, 0x33, 0xff, 0xe4,
-	0x3b, 0x88, 0x07, 0x98, 0xba, 0x93, 0xe5, 0x60, 0x41, 0x10, 0x4b, 0x57, 0x16, 0xc4, 0x72, 0x46,
-	0x10, 0xd3, 0x22, 0x5e, 0xb9, 0x72, 0x11, 0x67, 0x2b, 0xb4, 0x92, 0xab, 0x50, 0x04, 0xc5, 0x98,
-	0x1f, 0x82, 0x6c, 0x50, 0xf1, 0x3d, 0xe7, 0x0a, 0xb2, 0x3a, 0x90, 0xd1, 0x8d, 0xda, 0xa2, 0x6e,
-	0xdc, 0x86, 0x32, 0x4b, 0x62, 0x82, 0x83, 0x66, 0x5d, 0x3d, 0xa6, 0xc4, 0x08, 0xfd, 0x04, 0x8a,
-	0x13, 0xe2, 0x3b, 0xcd, 0xeb, 0x22, 0xef, 0x77, 0x79, 0x58, 0x7f, 0xfb, 0x7a, 0x6b, 0x5d, 0xe6,
-	0xce, 0x1c, 0x6f, 0xd7, 0xa5, 0x7b, 0x01, 0x4e, 0x26, 0xbb, 0xdd, 0x30, 0x79, 0xf9, 0xc5, 0x43,
-	0x50, 0xa4, 0x74, 0xc3, 0xc4, 0x14, 0x13, 0xe7, 0xfa, 0xbc, 0xba, 0x5c, 0x9f, 0xc5, 0xd1, 0x2d,
-	0x14, 0xc9, 0x5c, 0x39, 0x6e, 0x5c, 0x46, 0x39, 0x72, 0x45, 0xd5, 0xc8, 0x17, 0xd5, 0x3a, 0x94,
-	0xf9, 0x03, 0x7e, 0x74, 0xde, 0xbc, 0x29, 0x0f, 0x15, 0xdb, 0x5e, 0xe7, 0x9c, 0xbf, 0x12, 0xb1,
-	0xed, 0xc9, 0x39, 0x28, 0xe5, 0xc2, 0xbb, 0xa8, 0x6b, 0xb7, 0x16, 0x75, 0xad, 0xf5, 0x99, 0x06,
-	0x55, 0x55, 0xd6, 0x53, 0x96, 0x69, 0x27, 0xed, 0x8d, 0xed, 0xa4, 0x5f, 0xbd, 0x9d, 0x0a, 0x97,
-	0x6e, 0xa7, 0x4c, 0xbf, 0x14, 0x73, 0xfd, 0xd2, 0xfa, 0x9d, 0x0e, 0xb5, 0x19, 0xbd, 0xd3, 0xcc,
-	0x55, 0xa9, 0x5d, 0xfd, 0x28, 0xf4, 0x4b, 0x1d, 0xc5, 0xbc, 0x8a, 0x0a, 0x4b, 0xab, 0xa8, 0xf8,
-	0x6d, 0xab, 0x28, 0x7b, 0x5a, 0xa5, 0xb7, 0x9c, 0x56, 0x39, 0x77, 0x5a, 0x2f, 0x35, 0x28, 0x3e,
-	0xa3, 0xb1, 0x87, 0x1e, 0x41, 0xc9, 0xe7, 0xe9, 0x89, 0xdc, 0x97, 0x3d, 0x2d, 0xb8, 0x51, 0x29,
-	0xb4, 0xf4, 0xfc, 0xbf, 0xdc, 0xf3, 0x6b, 0x50, 0x1a, 0xc7, 0x74, 0x1a, 0xc9, 0xcc, 0x4d, 0x39,
-	0xb8, 0x78, 0xfb, 0x97, 0xde, 0x7e, 0xfb, 0x97, 0x17, 0x6e, 0xff, 0xd6, 0x9f, 0x74, 0xa8, 0x76,
-	0x28, 0xf5, 0x8c, 0x30, 0x89, 0xcf, 0x79, 0x66, 0x52, 0xb3, 0xde, 0x90, 0x99, 0x78, 0x00, 0xa5,
-	0x99, 0x49, 0x41, 0xfb, 0x50, 0x49, 0x93, 0xbc, 0x4b, 0xef, 0xe5, 0x67, 0x64, 0x1f, 0xdd, 0xe9,
-	0x03, 0x4d, 0xc8, 0xd7, 0x26, 0x40, 0x4c, 0xa2, 0x69, 0x82, 0x13, 0x1e, 0x95, 0xbc, 0x47, 0x33,
-	0x08, 0xfa, 0x11, 0x54, 0xb9, 0xf8, 0x58, 0x31, 0xa5, 0x81, 0x7a, 0xf4, 0x5d, 0xa8, 0x61, 0x93,
-	0x97, 0x17, 0xa5, 0x81, 0x5a, 0xb8, 0x12, 0xab, 0x31, 0x27, 0x25, 0xd5, 0x4e, 0x4b, 0xf0, 0x28,
-	0xa4, 0xd6, 0xac, 0xa7, 0x60, 0x8f, 0xf3, 0xb9, 0x05, 0xb5, 0x31, 0x4e, 0xc8, 0x19, 0x3e, 0xb7,
-	0xa6, 0xb1, 0x2b, 0x88, 0xa9, 0x9a, 0xa0, 0xa0, 0x93, 0xd8, 0x6d, 0x7d, 0x00, 0x95, 0x74, 0x87,
-	0x37, 0xfc, 0x4a, 0x4b, 0xd5, 0x52, 0x9f, 0xab, 0x65, 0xeb, 0x57, 0x50, 0x31, 0x5e, 0x44, 0x94,
-	0x4d, 0x63, 0xf2, 0x2d, 0x7f, 0x65, 0xcc, 0xf6, 0xd2, 0x97, 0xed, 0x55, 0x98, 0xef, 0xb5, 0x63,
-	0x41, 0x25, 0xfd, 0x11, 0x84, 0x9a, 0xb0, 0xd6, 0x3f, 0x36, 0xcc, 0xf6, 0xb0, 0x6f, 0x5a, 0x27,
-	0xbd, 0xc1, 0xb1, 0xb1, 0xdf, 0x3d, 0xec, 0x1a, 0x07, 0x8d, 0x6b, 0xe8, 0x06, 0xd4, 0x66, 0x96,
-	0x6e, 0xaf, 0xa1, 0xa1, 0x5b, 0x70, 0x63, 0x06, 0xf4, 0xfa, 0x43, 0x0e, 0xea, 0x0b, 0xa0, 0xf1,
-	0x49, 0x77, 0x30, 0x1c, 0x34, 0x0a, 0x3b, 0x67, 0x00, 0xf3, 0x47, 0x2f, 0x7a, 0x07, 0xee, 0xf4,
-	0x0f, 0x0f, 0x0d, 0xd3, 0x1a, 0x0c, 0xdb, 0x43, 0x23, 0xb7, 0xcb, 0x6d, 0x40, 0x59, 0x63, 0x7b,
-	0x7f, 0xd8, 0xfd, 0xb9, 0xd1, 0xd0, 0xd0, 0x06, 0xac, 0x67, 0xf1, 0xc1, 0xc9, 0xe0, 0xd8, 0xe8,
-	0x1d, 0x18, 0x07, 0x0d, 0x3d, 0x6f, 0x7a, 0xd6, 0x1d, 0x7e, 0x7c, 0x60, 0xb6, 0x9f, 0xf5, 0x1a,
-	0x85, 0x1d, 0x0f, 0x6e, 0xe4, 0x1e, 0x92, 0x68, 0x1b, 0xee, 0x1d, 0x18, 0xc7, 0x47, 0xfd, 0x5f,
-	0x3c, 0x35, 0x7a, 0xc3, 0xa5, 0x21, 0x6c, 0xc0, 0xfa, 0x05, 0x8f, 0xfe, 0xb1, 0xc1, 0x53, 0x7e,
-	0x07, 0xee, 0x5c, 0x30, 0xed, 0x1f, 0xf5, 0x07, 0x3c, 0x8e, 0x9d, 0xdf, 0x40, 0x25, 0x95, 0x43,
-	0xbe, 0x46, 0xa7, 0x7b, 0xb0, 0x74, 0x79, 0x04, 0xab, 0x73, 0x93, 0x5a, 0x77, 0x0d, 0x1a, 0x73,
-	0xec, 0xb0, 0x7b, 0x74, 0x24, 0x12, 0x5b, 0x87, 0x9b, 0x73, 0xd4, 0xf8, 0xe4, 0xb8, 0x6b, 0x1a,
-	0x07, 0x8d, 0xc2, 0xa2, 0xb3, 0xda, 0xbd, 0xb8, 0xf3, 0xa9, 0x06, 0x30, 0x97, 0x4b, 0x1e, 0xe9,
-	0x91, 0xd1, 0x1e, 0x18, 0x4b, 0x43, 0xb8, 0x03, 0xb7, 0xb2, 0x46, 0xce, 0x64, 0xb7, 0xf7, 0xa4,
-	0xa1, 0x71, 0xf6, 0xb3, 0x06, 0xc5, 0xbe, 0x9e, 0xc7, 0xd5, 0xa6, 0x85, 0x3c, 0x7e, 0xd8, 0xee,
-	0x1e, 0x89, 0x60, 0x7e, 0x0b, 0x65, 0x33, 0xd5, 0x5f, 0x64, 0x1a, 0xed, 0x41, 0xbf, 0x97, 0x0b,
-	0xe1, 0x26, 0x5c, 0x57, 0xf8, 0xd0, 0xe8, 0xb5, 0x7b, 0xc3, 0x86, 0x86, 0xee, 0xc3, 0x86, 0x82,
-	0xba, 0xbd, 0xc1, 0xc9, 0xe1, 0x61, 0x77, 0xbf, 0xcb, 0x59, 0x3e, 0x3c, 0xe9, 0x1d, 0x0c, 0x1a,
-	0x3a, 0x4f, 0x5b, 0x99, 0x79, 0xb1, 0xb5, 0xf7, 0x7f, 0x26, 0x22, 0xb8, 0x05, 0x37, 0x14, 0x7a,
-	0x60, 0xec, 0x1f, 0x75, 0x7b, 0x7c, 0xfb, 0x8e, 0xf1, 0xe5, 0xab, 0x4d, 0xed, 0xab, 0x57, 0x9b,
-	0xda, 0x3f, 0x5e, 0x6d, 0x6a, 0xbf, 0x7f, 0xbd, 0x79, 0xed, 0xab, 0xd7, 0x9b, 0xd7, 0xfe, 0xfa,
-	0x7a, 0xf3, 0xda, 0x2f, 0xdf, 0x1d, 0xbb, 0xc9, 0x64, 0x3a, 0xda, 0xb5, 0x69, 0xb0, 0xc7, 0x65,
-	0xe0, 0x61, 0x48, 0x92, 0x33, 0x1a, 0x7b, 0x7b, 0x8b, 0xff, 0x5a, 0x4a, 0xce, 0x23, 0xc2, 0x46,
-	0x65, 0xf1, 0xaf, 0xb7, 0xf7, 0xff, 0x1b, 0x00, 0x00, 0xff, 0xff, 0x9a, 0x8a, 0xb3, 0xf6, 0xef,
-	0x13, 0x00, 0x00,
+	// 3024 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x59, 0xcd, 0x6f, 0x1b, 0xc7,
+	0x15, 0x37, 0xbf, 0xc9, 0x47, 0x7d, 0xac, 0xc7, 0x92, 0x45, 0x39, 0xb1, 0xac, 0x32, 0x2d, 0xaa,
+	0x2a, 0xb1, 0x14, 0x3b, 0x69, 0x90, 0x8f, 0x02, 0xed, 0x8a, 0x5c, 0x39, 0x4c, 0x24, 0x92, 0x58,
+	0x52, 0x71, 0x92, 0xcb, 0x62, 0xb8, 0x3b, 0x96, 0xb6, 0x24, 0x77, 0xd9, 0x9d, 0xa5, 0x3e, 0x8a,
+	0x5e, 0x7a, 0x2d, 0x5a, 0xa0, 0x7f, 0x46, 0xd1, 0x43, 0x91, 0x43, 0x6e, 0x3d, 0x14, 0x05, 0x5a,
+	0x20, 0xb7, 0x06, 0x01, 0x0a, 0x14, 0x2d, 0x90, 0x16, 0xc9, 0xc1, 0xe8, 0xb1, 0xe7, 0x5e, 0x8a,
+	0x37, 0x33, 0x4b, 0x2e, 0x57, 0xb2, 0x2c, 0x05, 0xbd, 0x48, 0x3b, 0xef, 0xbd, 0xf9, 0x78, 0x5f,
+	0xbf, 0xf7, 0x66, 0x08, 0x77, 0xb9, 0x3f, 0xee, 0x6f, 0x0f, 0x69, 0xd0, 0x67, 0xe1, 0xf6, 0xf1,
+	0x83, 0x6d, 0xe6, 0x85, 0x6e, 0xe8, 0x32, 0xbe, 0x35, 0x0a, 0xfc, 0xd0, 0x27, 0x0b, 0xc8, 0xde,
+	0x92, 0xec, 0xad, 0xe3, 0x07, 0x77, 0x6e, 0xd2, 0xa1, 0xeb, 0xf9, 0xdb, 0xe2, 0xaf, 0x14, 0xb9,
+	0xb3, 0x66, 0xfb, 0x7c, 0xe8, 0xf3, 0xed, 0x1e, 0xe5, 0x6c, 0xfb, 0xf8, 0x41, 0x8f, 0x85, 0xf4,
+	0xc1, 0xb6, 0xed, 0xbb, 0x9e, 0xe2, 0xaf, 0x4a, 0xbe, 0x25, 0x46, 0xdb, 0x72, 0xa0, 0x58, 0x4b,
+	0x87, 0xfe, 0xa1, 0x2f, 0xe9, 0xf8, 0x25, 0xa9, 0xd5, 0xa7, 0x19, 0xc8, 0xb7, 0x69, 0x40, 0x87,
+	0x9c, 0xbc, 0x02, 0x84, 0xda, 0x7d, 0xeb, 0xc4, 0xf5, 0x1c, 0xff, 0xc4, 0xe2, 0xcc, 0xf6, 0x3d,
+	0x87, 0x57, 0x52, 0xeb, 0xa9, 0x8d, 0x79, 0x53, 0xa3, 0x76, 0xff, 0xb1, 0x60, 0x74, 0x24, 0x9d,
+	0x7c, 0x1b, 0x16, 0x7a, 0xae, 0xc3, 0xad, 0x11, 0x0b, 0xac, 0xde, 0xc0, 0xb7, 0xfb, 0x95, 0xb4,
+	0x90, 0x9c, 0x43, 0x6a, 0x9b, 0x05, 0x3b, 0x48, 0x23, 0x1b, 0xa0, 0xf9, 0x4f, 0x9e, 0xb0, 0x20,
+	0x2e, 0x97, 0x11, 0x72, 0x0b, 0x92, 0x3e, 0x91, 0xfc, 0x16, 0xcc, 0xd9, 0x03, 0x46, 0x03, 0xd7,
+	0x3b, 0xb4, 0x0e, 0x29, 0xaf, 0x64, 0xd7, 0x53, 0x1b, 0x59, 0xb3, 0x1c, 0xd1, 0x1e, 0x51, 0x4e,
+	0xee, 0x41, 0x79, 0xe8, 0x72, 0xce, 0x1c, 0x8b, 0xda, 0x7d, 0x5e, 0xc9, 0x89, 0x75, 0x40, 0x92,
+	0x74, 0xbb, 0xcf, 0xc9, 0xab, 0xb0, 0xd4, 0x73, 0x1d, 0x6b, 0xe0, 0x3e, 0x61, 0xa1, 0x3b, 0x64,
+	0x13, 0x1d, 0xf2, 0x42, 0x92, 0xf4, 0x5c, 0x67, 0x4f, 0xb1, 0x22, 0x2d, 0xbe, 0x03, 0x0b, 0x9e,
+	0x1f, 0xba, 0xf6, 0x54, 0xb6, 0x20, 0x64, 0xe7, 0x25, 0x35, 0x12, 0x7b, 0x1d, 0x6e, 0x07, 0xcc,
+	0x1e, 0x50, 0x77, 0x68, 0x25, 0xc4, 0x8b, 0x42, 0x7c, 0x49, 0x71, 0x9b, 0x33, 0xb3, 0xee, 0x03,
+	0xe1, 0x63, 0x3e, 0x62, 0x1e, 0x77, 0x7d, 0x6f, 0x32, 0xa3, 0x24, 0x66, 0xdc, 0x9c, 0x72, 0x22,
+	0xf1, 0x4d, 0xb8, 0x69, 0x0f, 0x28, 0xe7, 0x2c, 0x6e, 0x2c, 0x10, 0xd2, 0x8b, 0x8a, 0x31, 0xb1,
+	0xd6, 0x6d, 0xc8, 0x1f, 0xd1, 0x41, 0xc8, 0x9c, 0x4a, 0x79, 0x3d, 0xb5, 0x51, 0x34, 0xd5, 0xe8,
+	0xed, 0xd5, 0x5f, 0x3c, 0xfd, 0x64, 0x73, 0x49, 0x84, 0xd9, 0x69, 0x14, 0x68, 0xd2, 0xbd, 0xd5,
+	0xff, 0xa6, 0xa0, 0x64, 0x32, 0xee, 0x8f, 0x03, 0x9b, 0x71, 0x72, 0x17, 0xc0, 0x1e, 0x8d, 0xad,
+	0xa1, 0x3b, 0x18, 0xb8, 0xd2, 0xc9, 0x59, 0xb3, 0x64, 0x8f, 0xc6, 0xfb, 0x82, 0x80, 0xec, 0x21,
+	0x1b, 0xfa, 0xc1, 0x99, 0x35, 0x74, 0x7b, 0xc2, 0xb3, 0x59, 0xb3, 0x24, 0x29, 0xfb, 0x6e, 0x8f,
+	0xbc, 0x04, 0xf3, 0x6c, 0x74, 0xc4, 0x86, 0x2c, 0xa0, 0x03, 0x21, 0x91, 0x11, 0x12, 0x73, 0x13,
+	0x22, 0x0a, 0xad, 0x40, 0xe1, 0xc8, 0x71, 0x04, 0x5b, 0x3a, 0x33, 0x7f, 0xe4, 0x38, 0x8a, 0xc1,
+	0xb9, 0x64, 0xe4, 0x24, 0x83, 0x73, 0xc1, 0x58, 0x85, 0xa2, 0x77, 0x3c, 0x64, 0x82, 0x93, 0x17,
+	0x9c, 0x02, 0x8e, 0x91, 0x75, 0x17, 0xe0, 0x70, 0x7a, 0xde, 0x82, 0x3c, 0xd0, 0xe1, 0xe4, 0xbc,
+	0xf7, 0xa0, 0xcc, 0x0e, 0x03, 0xc6, 0xb9, 0x35, 0xec, 0x8d, 0xa4, 0x57, 0xb2, 0x26, 0x48, 0xd2,
+	0x7e, 0x6f, 0xc4, 0xab, 0x7f, 0x4e, 0x41, 0x46, 0xe7, 0x7d, 0xb2, 0x04, 0x39, 0x87, 0x79, 0xfe,
+	0x50, 0xa8, 0x5c, 0x32, 0xe5, 0x80, 0x68, 0x90, 0xb1, 0x47, 0x63, 0xa5, 0x27, 0x7e, 0xa2, 0x81,
+	0xa5, 0xba, 0x4a, 0x35, 0x35, 0x22, 0x2f, 0x42, 0x69, 0xa2, 0xa4, 0x52, 0x6b, 0x4a, 0xc0, 0x75,
+	0x8e, 0x1c, 0x47, 0x69, 0x85, 0x9f, 0x48, 0xe1, 0xdc, 0x51, 0xda, 0xe0, 0x27, 0x21, 0x90, 0x45,
+	0xa5, 0x94, 0x0e, 0xe2, 0x1b, 0xa5, 0x0e, 0x47, 0x63, 0x75, 0x6c, 0xfc, 0xc4, 0xfd, 0xe5, 0xe9,
+	0x45, 0xbc, 0x64, 0x4d, 0x35, 0xaa, 0x6e, 0x43, 0x6e, 0x8f, 0xf6, 0x98, 0xd8, 0xaa, 0xcf, 0xce,
+	0x94, 0x1a, 0xf8, 0x89, 0xaa, 0x1d, 0xd3, 0xc1, 0x98, 0x09, 0x35, 0x4a, 0xa6, 0x1c, 0x54, 0x03,
+	0xd0, 0xc4, 0x04, 0x93, 0xfd, 0x64, 0xec, 0x06, 0x6c, 0xc8, 0xbc, 0xf0, 0x82, 0xb9, 0xaf, 0x43,
+	0xd1, 0x1f, 0xb1, 0x80, 0x86, 0x7e, 0x20, 0xa6, 0x2f, 0x3c, 0xac, 0x6c, 0xcd, 0xa2, 0xd1, 0x56,
+	0x4b, 0xf1, 0xcd, 0x89, 0x24, 0x1e, 0x52, 0x6c, 0xc2, 0x2b, 0x99, 0xf5, 0xcc, 0x46, 0xc9, 0x54,
+	0xa3, 0xea, 0xef, 0x32, 0x30, 0x57, 0xa3, 0x23, 0x6a, 0xbb, 0xe1, 0x59, 0xdb, 0xf7, 0x07, 0xb8,
+	0xfc, 0x28, 0xf0, 0x8f, 0x5d, 0x87, 0x05, 0x72, 0xd7, 0x9d, 0xca, 0x17, 0x9f, 0xde, 0x5f, 0x52,
+	0xf8, 0xa4, 0x3b, 0x0e, 0xea, 0xd6, 0x09, 0x31, 0xd1, 0xcd, 0x89, 0x24, 0x59, 0x80, 0xb4, 0xeb,
+	0x28, 0x58, 0x49, 0xbb, 0x0e, 0x79, 0x1b, 0x72, 0xa1, 0x1f, 0xd2, 0x81, 0x70, 0x49, 0xf9, 0xe1,
+	0x6a, 0xf2, 0x84, 0x93, 0xe8, 0xde, 0x29, 0x7d, 0xf6, 0xe5, 0xbd, 0x1b, 0xbf, 0x79, 0xfa, 0xc9,
+	0x66, 0xca, 0x94, 0x53, 0xc8, 0x0e, 0x94, 0xe8, 0x60, 0xe0, 0xdb, 0x14, 0x73, 0x26, 0x7b, 0x8d,
+	0xf9, 0xd3, 0x69, 0xe4, 0x11, 0xcc, 0x0d, 0x68, 0x70, 0xc8, 0x78, 0x68, 0x8d, 0x3d, 0x37, 0x14,
+	0x6e, 0xbe, 0xea, 0x32, 0x65, 0x35, 0xf3, 0xc0, 0x73, 0x43, 0xf2, 0x03, 0x98, 0x3b, 0x72, 0x0f,
+	0x8f, 0x70, 0x21, 0xca, 0xfb, 0x88, 0x4f, 0x99, 0x8d, 0xf2, 0xc3, 0x5b, 0xc9, 0x85, 0x74, 0xde,
+	0xdf, 0xc9, 0xe2, 0x12, 0x66, 0x59, 0x89, 0xeb, 0xbc, 0xcf, 0xc9, 0x9b, 0x00, 0x1e, 0x3b, 0x0d,
+	0x2d, 0x69, 0x8b, 0xc2, 0x73, 0x0e, 0x61, 0x96, 0x50, 0xb8, 0x2b, 0x8c, 0xb0, 0x02, 0x05, 0x31,
+	0x93, 0x86, 0x2a, 0xd4, 0xf2, 0x38, 0xd4, 0xc3, 0xea, 0xcf, 0x33, 0x00, 0x2d, 0xc4, 0xe3, 0x2e,
+	0x0b, 0x86, 0x88, 0xa3, 0x39, 0x01, 0x38, 0xc2, 0x57, 0x0b, 0x0f, 0xef, 0x24, 0x17, 0xdf, 0x63,
+	0x94, 0xb3, 0x1a, 0x4a, 0x98, 0x52, 0x90, 0x6c, 0x41, 0x0e, 0xed, 0x74, 0x52, 0x49, 0x63, 0x20,
+	0x5c, 0xe2, 0x5d, 0x29, 0x46, 0x5e, 0x81, 0xac, 0xc3, 0xbc, 0x33, 0x19, 0x37, 0x97, 0x88, 0x0b,
+	0x29, 0x32, 0x40, 0xe0, 0xf7, 0x2c, 0x87, 0x8d, 0x7c, 0xee, 0x86, 0x95, 0xac, 0x30, 0xd7, 0xea,
+	0x96, 0x9a, 0x81, 0xb5, 0x70, 0x4b, 0xd5, 0xc2, 0xad, 0x9a, 0xef, 0x7a, 0x3b, 0xaf, 0xa2, 0xd1,
+	0x7e, 0xfb, 0xcf, 0x7b, 0x1b, 0x87, 0x6e, 0x78, 0x34, 0xee, 0x6d, 0xd9, 0xfe, 0x50, 0xd5, 0x42,
+	0xf5, 0xef, 0x3e, 0x77, 0xfa, 0xdb, 0xe1, 0xd9, 0x88, 0x71, 0x31, 0x81, 0x63, 0x15, 0xf1, 0xea,
+	0x72, 0x79, 0xc4, 0x61, 0xdc, 0x6d, 0x80, 0x4a, 0x4e, 0x50, 0x5b, 0xa6, 0xf4, 0xe2, 0xd0, 0xf5,
+	0x84, 0xf2, 0x31, 0xcc, 0x1e, 0xd2, 0xd3, 0x84, 0x6c, 0x5e, 0xc9, 0xd2, 0xd3, 0x19, 0xd9, 0xbb,
+	0x00, 0xec, 0x74, 0xe4, 0x06, 0x8c, 0xa3, 0x03, 0x14, 0x84, 0x29, 0x8a, 0x1e, 0x56, 0xff, 0x92,
+	0x81, 0x9c, 0xf0, 0x81, 0x8a, 0x7b, 0x89, 0xc9, 0x18, 0xf7, 0xf1, 0xec, 0x49, 0x5f, 0x39, 0x7b,
+	0x08, 0x64, 0x47, 0xbe, 0x3f, 0x50, 0xe5, 0x56, 0x7c, 0x93, 0xfb, 0x90, 0x15, 0x01, 0x97, 0x7d,
+	0x5e, 0xc0, 0x09, 0x31, 0xf2, 0x1a, 0xe4, 0x07, 0x88, 0x1d, 0xa8, 0x3e, 0x4e, 0x58, 0x3e, 0x17,
+	0x08, 0xc8, 0x55, 0x53, 0x94, 0x28, 0x06, 0x0f, 0x0f, 0x69, 0xc8, 0x84, 0x19, 0x2e, 0x08, 0x1e,
+	0xa1, 0x63, 0x07, 0x25, 0x4c, 0x29, 0x98, 0xac, 0xeb, 0x85, 0xf5, 0x0c, 0x82, 0x77, 0xac, 0xae,
+	0xbf, 0x03, 0xb9, 0x10, 0x03, 0x53, 0x44, 0x6d, 0xf9, 0x19, 0x4b, 0x8a, 0xd0, 0x9d, 0xcd, 0x7c,
+	0x11, 0xcc, 0x6f, 0x40, 0x49, 0x06, 0x3d, 0x2a, 0x5e, 0x7a, 0x9e, 0xe2, 0x45, 0x91, 0x11, 0xa8,
+	0x7c, 0x2c, 0x59, 0x20, 0x9e, 0x2c, 0xe4, 0xbb, 0xb0, 0x28, 0x8b, 0xb7, 0xc3, 0x1c, 0x6b, 0xec,
+	0x85, 0xee, 0x40, 0x14, 0xe1, 0xac, 0xb9, 0x30, 0x21, 0x1f, 0x20, 0xb5, 0xea, 0x41, 0x49, 0xb7,
+	0x6d, 0xc6, 0xf9, 0xfb, 0xec, 0x8c, 0x3c, 0x84, 0x02, 0x95, 0x9e, 0x7a, 0x2e, 0x02, 0x46, 0x82,
+	0xe4, 0x3e, 0xe4, 0xb9, 0xed, 0x8f, 0x18, 0x17, 0x69, 0xb5, 0x70, 0xde, 0xfe, 0x1d, 0xe4, 0x9a,
+	0x4a, 0xa8, 0xfa, 0xab, 0x2c, 0x40, 0x9d, 0x8d, 0x06, 0xfe, 0x99, 0x40, 0xf9, 0x64, 0x18, 0x6d,
+	0x41, 0xce, 0x3f, 0xf1, 0xae, 0x10, 0x43, 0x52, 0x4c, 0x14, 0x2a, 0x3a, 0x64, 0x22, 0x80, 0x4a,
+	0xa6, 0xf8, 0xc6, 0xc2, 0x3f, 0xa4, 0x9e, 0xfb, 0x04, 0xa1, 0xeb, 0x88, 0xf2, 0x23, 0x01, 0xa5,
+	0x73, 0xe6, 0x5c, 0x44, 0x7c, 0x97, 0xf2, 0x23, 0x52, 0x81, 0xc2, 0x31, 0x0b, 0xb0, 0xb5, 0x51,
+	0x69, 0x13, 0x0d, 0x91, 0x43, 0x6d, 0xdb, 0x1f, 0x7b, 0x61, 0x54, 0xdf, 0xd5, 0x70, 0x5a, 0x97,
+	0x0b, 0xf1, 0xba, 0xfc, 0xfd, 0x28, 0x96, 0x8a, 0x22, 0x96, 0xee, 0x25, 0xf5, 0x9f, 0x6a, 0x3b,
+	0x13, 0x50, 0xd8, 0xdc, 0x04, 0x0c, 0x31, 0x1b, 0xbd, 0x57, 0x52, 0xcd, 0x8d, 0xa4, 0xe8, 0x21,
+	0x79, 0x01, 0x4a, 0xf6, 0xc0, 0xe7, 0x92, 0x2b, 0x7d, 0x5b, 0x94, 0x04, 0x3d, 0x24, 0x5b, 0x90,
+	0x0f, 0x18, 0xe5, 0xbe, 0x27, 0x9c, 0xba, 0xf0, 0xf0, 0xf6, 0x79, 0x64, 0x45, 0xae, 0xa9, 0xa4,
+	0xc8, 0x8f, 0xa0, 0x4c, 0x85, 0x93, 0xad, 0x3e, 0x3b, 0xe3, 0x95, 0x39, 0x85, 0x4d, 0xc9, 0x00,
+	0x8b, 0xe2, 0x40, 0x85, 0x19, 0xd0, 0x88, 0x20, 0xf0, 0xdc, 0x1e, 0xf3, 0xd0, 0x77, 0x5c, 0xea,
+	0xf1, 0xca, 0xfc, 0x73, 0x10, 0x31, 0x26, 0x8b, 0x7a, 0x8e, 0x47, 0x4e, 0xa4, 0xe7, 0x82, 0xd4,
+	0x53, 0x51, 0xf4, 0xb0, 0xfa, 0xef, 0x1c, 0x14, 0x76, 0x5c, 0xa7, 0x33, 0x62, 0xf6, 0xc4, 0x99,
+	0xa9, 0x98, 0x33, 0xdf, 0x84, 0xac, 0xa8, 0x63, 0xe9, 0x6b, 0xd4, 0x31, 0x31, 0x03, 0x9b, 0x75,
+	0x84, 0xc8, 0x80, 0x8d, 0x06, 0xae, 0x4d, 0xb9, 0xc2, 0x18, 0x04, 0x69, 0x53, 0x91, 0xc8, 0x1d,
+	0x28, 0x4e, 0xd8, 0x59, 0xc1, 0x9e, 0x8c, 0x45, 0xbb, 0x45, 0x47, 0x51, 0x9b, 0x64, 0xd3, 0x11,
+	0x79, 0x0f, 0xe6, 0x82, 0x69, 0x83, 0x12, 0x55, 0xc4, 0xf5, 0x0b, 0xf1, 0x26, 0xd6, 0xc9, 0x28,
+	0x6b, 0xce, 0xcc, 0x25, 0x6f, 0x41, 0x99, 0x86, 0x21, 0xe3, 0x68, 0x96, 0xde, 0x99, 0x80, 0x93,
+	0x4b, 0x0d, 0x1a, 0x09, 0xef, 0x9c, 0xe1, 0x75, 0x40, 0xe9, 0x35, 0x0e, 0x69, 0x88, 0x01, 0x2c,
+	0xfb, 0xfb, 0x79, 0xa9, 0x99, 0x22, 0x4e, 0xab, 0x5d, 0xe9, 0x7a, 0xd5, 0x0e, 0xae, 0x54, 0xed,
+	0x36, 0x40, 0xc3, 0x9a, 0x82, 0x77, 0x80, 0x09, 0xec, 0x97, 0xe5, 0x9d, 0x69, 0x48, 0x4f, 0xdb,
+	0x2c, 0x68, 0x47, 0x10, 0xbf, 0x0e, 0x73, 0x91, 0xe4, 0x4f, 0x7d, 0x8f, 0x55, 0xe6, 0xd4, 0x8d,
+	0x48, 0x48, 0x7d, 0xec, 0x7b, 0x0c, 0xb1, 0x6a, 0x40, 0x43, 0xe6, 0xd9, 0x67, 0x96, 0xba, 0x42,
+	0x54, 0xe6, 0xe5, 0x52, 0x8a, 0x5c, 0x93, 0x54, 0xd1, 0xf0, 0xd3, 0x53, 0xcb, 0xa6, 0x41, 0xcf,
+	0xf7, 0x44, 0x28, 0xcd, 0x9b, 0xa5, 0x21, 0x3d, 0xad, 0x09, 0xc2, 0xb4, 0x23, 0x58, 0xbc, 0x6a,
+	0x47, 0xf0, 0x12, 0xcc, 0xcf, 0x56, 0x45, 0x4d, 0x5e, 0x11, 0x06, 0xf1, 0x92, 0xf8, 0x3d, 0xd0,
+	0xce, 0x5d, 0xd6, 0x6e, 0xca, 0xea, 0x39, 0x48, 0xdc, 0xd4, 0xee, 0x02, 0x78, 0xbe, 0x88, 0x38,
+	0x6a, 0xb3, 0x0a, 0x11, 0xb7, 0x9e, 0x92, 0xe7, 0x9b, 0x92, 0x50, 0xfd, 0x47, 0x1a, 0x32, 0x3b,
+	0xae, 0x73, 0x0e, 0xf4, 0xd6, 0x00, 0x9c, 0x09, 0x48, 0xa8, 0x06, 0x3f, 0x46, 0x21, 0x6f, 0x40,
+	0x96, 0x8f, 0x98, 0xad, 0x5a, 0xca, 0x95, 0xa4, 0x5e, 0x2a, 0x7d, 0x66, 0x32, 0x00, 0xe5, 0xb1,
+	0xf5, 0x15, 0x1b, 0x3b, 0x2a, 0xb8, 0xd5, 0x08, 0x6b, 0x35, 0x3b, 0xb5, 0x07, 0x63, 0x87, 0x39,
+	0xa2, 0x68, 0x5e, 0x5a, 0xab, 0x23, 0x49, 0x0c, 0xa8, 0x78, 0xcd, 0xac, 0x5c, 0x74, 0x8c, 0x67,
+	0x03, 0x5c, 0x21, 0x09, 0x70, 0xb3, 0x9d, 0x46, 0x31, 0xd1, 0x69, 0x4c, 0xb1, 0xb6, 0x14, 0xc7,
+	0x5a, 0x91, 0xb0, 0xc2, 0x3b, 0x8e, 0xba, 0x75, 0x4e, 0xc6, 0xd5, 0x3f, 0xe6, 0x21, 0x27, 0x5c,
+	0x7c, 0x6d, 0xfb, 0x6a, 0x90, 0xe9, 0xb9, 0x8e, 0xba, 0x44, 0xe1, 0x27, 0xee, 0x2e, 0xae, 0xfe,
+	0xea, 0xf6, 0x24, 0x07, 0x33, 0x3d, 0x4e, 0xee, 0xda, 0x3d, 0x4e, 0x3e, 0xd6, 0xe3, 0x44, 0xa8,
+	0x56, 0xb8, 0x36, 0xaa, 0xc5, 0x21, 0xab, 0x98, 0x80, 0x2c, 0x02, 0xd9, 0x00, 0x1d, 0x24, 0x8b,
+	0x89, 0xf8, 0x9e, 0xda, 0x11, 0xe2, 0x76, 0x8c, 0xd5, 0xb8, 0xf2, 0x6c, 0x8d, 0xbb, 0x0d, 0x79,
+	0x1e, 0x06, 0x8c, 0x0e, 0x45, 0xa2, 0xe2, 0xb5, 0x57, 0x8c, 0xc8, 0x0f, 0x21, 0x7b, 0xc4, 0x06,
+	0x8e, 0xc8, 0xcc, 0xd2, 0xce, 0xcb, 0x78, 0xac, 0xbf, 0x7f, 0x79, 0x6f, 0x59, 0xea, 0xce, 0x9d,
+	0xfe, 0x96, 0xeb, 0x6f, 0x0f, 0x69, 0x78, 0xb4, 0xd5, 0xf0, 0xc2, 0x2f, 0x3e, 0xbd, 0x0f, 0xca,
+	0x28, 0x0d, 0x2f, 0x34, 0xc5, 0xc4, 0x69, 0xcb, 0xb5, 0x70, 0x49, 0x76, 0xce, 0x04, 0xd0, 0xb4,
+	0xca, 0x2d, 0x5e, 0xa9, 0xca, 0xcd, 0x06, 0x9c, 0x96, 0x0c, 0xb8, 0x65, 0xc8, 0x53, 0xbb, 0x8f,
+	0x68, 0x2b, 0xb3, 0x37, 0x47, 0xed, 0xfe, 0xce, 0x19, 0xde, 0xe7, 0xa9, 0xdd, 0x97, 0x73, 0x48,
+	0x64, 0x8b, 0xfe, 0xf9, 0x1a, 0x7c, 0x2b, 0x51, 0x83, 0x5f, 0x85, 0x0c, 0xe5, 0xfd, 0xca, 0x92,
+	0xf0, 0xe0, 0x85, 0xcd, 0x5a, 0xcc, 0x77, 0x28, 0x3a, 0xc5, 0xa7, 0xe5, 0xab, 0xe2, 0xd3, 0x0a,
+	0x14, 0x98, 0xe7, 0x88, 0x04, 0xb9, 0xad, 0x6e, 0xd8, 0x9e, 0xc3, 0xe5, 0xc9, 0x06, 0x8c, 0x1e,
+	0xcb, 0xdc, 0x59, 0x91, 0x27, 0x93, 0x04, 0x3d, 0x24, 0x6f, 0xc1, 0x9c, 0xf8, 0xb6, 0x94, 0xf5,
+	0x2a, 0x97, 0x5a, 0xaf, 0x2c, 0x64, 0xe5, 0xa0, 0xfa, 0xa7, 0x14, 0x94, 0x54, 0x1e, 0x8f, 0x79,
+	0x0c, 0x3f, 0x52, 0xcf, 0xc4, 0x8f, 0xf4, 0xf5, 0xf1, 0x23, 0x73, 0x65, 0xfc, 0x88, 0x01, 0x44,
+	0x36, 0x09, 0x10, 0x71, 0x28, 0xc8, 0x25, 0xa0, 0xe0, 0x3f, 0x69, 0x28, 0x4f, 0xe2, 0x69, 0x1c,
+	0x6b, 0xf7, 0x53, 0xd7, 0x8f, 0xbd, 0xf4, 0x95, 0x62, 0x6f, 0x9a, 0x36, 0x99, 0x0b, 0xd3, 0x26,
+	0xfb, 0x4d, 0xd3, 0x26, 0x1e, 0x9e, 0xb9, 0x4b, 0xc2, 0x33, 0x9f, 0x08, 0xcf, 0x58, 0xe8, 0x14,
+	0x9e, 0x1d, 0x3a, 0xc5, 0xe7, 0x84, 0x4e, 0xe9, 0xea, 0xa1, 0xf3, 0x87, 0x14, 0xcc, 0x47, 0x45,
+	0xbf, 0x73, 0xc2, 0xd8, 0x48, 0xd8, 0x44, 0x14, 0x46, 0x05, 0xc5, 0x6a, 0x84, 0x74, 0x6f, 0x3c,
+	0xec, 0xa9, 0x26, 0x1f, 0xef, 0x2c, 0x62, 0x34, 0x03, 0xaf, 0x99, 0x2b, 0xc3, 0x2b, 0x66, 0x15,
+	0x1d, 0x73, 0x26, 0x4c, 0x7c, 0x81, 0x6f, 0xc5, 0x59, 0x6a, 0x28, 0x61, 0x4a, 0x41, 0xdc, 0xdf,
+	0x1e, 0x07, 0xdc, 0x0f, 0xa2, 0x97, 0x3d, 0x39, 0xaa, 0xbe, 0x09, 0x45, 0x93, 0x85, 0xd4, 0xf5,
+	0x98, 0xf3, 0xcc, 0xb3, 0x2f, 0x41, 0x4e, 0xc4, 0x98, 0x3a, 0xba, 0x1c, 0x54, 0xbf, 0x48, 0x41,
+	0xf6, 0xb1, 0x1f, 0xf4, 0xc9, 0x83, 0x88, 0x9d, 0x12, 0xb0, 0xb0, 0x7c, 0x61, 0xa0, 0xa9, 0x86,
+	0x50, 0x4a, 0xfe, 0x5f, 0x6e, 0x3c, 0x4b, 0x90, 0x3b, 0x0c, 0xfc, 0xf1, 0x48, 0x86, 0x99, 0x29,
+	0x07, 0xe7, 0xef, 0x41, 0xb9, 0xcb, 0xef, 0x41, 0xf9, 0x99, 0x7b, 0x50, 0xf5, 0xaf, 0x69, 0x28,
+	0xed, 0xf8, 0x7e, 0xdf, 0xf0, 0xc2, 0xe0, 0x0c, 0x35, 0x93, 0x15, 0xf1, 0x19, 0x9a, 0x89, 0xeb,
+	0x6d, 0xa4, 0x99, 0x2c, 0x97, 0x6f, 0xa8, 0xc2, 0x27, 0x5b, 0xf7, 0x17, 0x93, 0x33, 0xe2, 0x8f,
+	0x6f, 0xd1, 0x8d, 0x5e, 0x14, 0xc7, 0x35, 0x80, 0x58, 0x73, 0x2b, 0xdb, 0xf6, 0x18, 0x85, 0xbc,
+	0x03, 0x25, 0x2c, 0x6d, 0x56, 0xe0, 0xfb, 0x43, 0xf5, 0x4a, 0x70, 0x0e, 0x4c, 0x4c, 0xcc, 0x65,
+	0xdf, 0x1f, 0x46, 0x37, 0xe6, 0x40, 0x8d, 0xd1, 0x28, 0x51, 0xe8, 0x58, 0xc2, 0x8e, 0xa2, 0x90,
+	0x9b, 0x73, 0x11, 0xb1, 0x89, 0xf6, 0xbc, 0x07, 0xe5, 0x43, 0x1a, 0xb2, 0x13, 0x7a, 0x66, 0x8d,
+	0x03, 0x57, 0x18, 0xa6, 0x64, 0x82, 0x22, 0x1d, 0x04, 0x2e, 0x79, 0x1b, 0x8a, 0x51, 0x47, 0x2e,
+	0x7a, 0xf7, 0x0b, 0x4e, 0xa0, 0x47, 0x1d, 0xbb, 0x3a, 0x41, 0x24, 0x5f, 0xe5, 0x50, 0x8c, 0x78,
+	0xe2, 0xc2, 0x3d, 0x76, 0xdc, 0xd0, 0x0f, 0xae, 0x70, 0xe1, 0x96, 0x82, 0xb1, 0x07, 0x8f, 0xf4,
+	0x95, 0x1f, 0x3c, 0xaa, 0xaf, 0x43, 0x31, 0x32, 0xc9, 0x33, 0x9e, 0x97, 0xa3, 0xe6, 0x21, 0x3d,
+	0x6d, 0x1e, 0xaa, 0x3f, 0x86, 0xa2, 0x71, 0x3a, 0xf2, 0xf9, 0x38, 0x60, 0xdf, 0xf0, 0x79, 0x74,
+	0xb2, 0x57, 0xfa, 0xa2, 0xbd, 0x32, 0xd3, 0xbd, 0x36, 0x7f, 0x99, 0x82, 0x62, 0xf4, 0x7c, 0x4b,
+	0x2a, 0xb0, 0xd4, 0x6a, 0x1b, 0xa6, 0xde, 0x6d, 0x99, 0xd6, 0x41, 0xb3, 0xd3, 0x36, 0x6a, 0x8d,
+	0xdd, 0x86, 0x51, 0xd7, 0x6e, 0x90, 0x45, 0x28, 0x4f, 0x38, 0x8d, 0xa6, 0x96, 0x22, 0xb7, 0x60,
+	0x71, 0x42, 0x68, 0xb6, 0xba, 0x48, 0x4c, 0xcf, 0x10, 0x8d, 0x0f, 0x1b, 0x9d, 0x6e, 0x47, 0xcb,
+	0x90, 0x65, 0xb8, 0x39, 0x21, 0xea, 0x5d, 0x6b, 0xcf, 0xd0, 0x3b, 0x5d, 0x2d, 0x4b, 0x96, 0x40,
+	0x8b, 0x93, 0xf7, 0x5b, 0x9d, 0xae, 0x96, 0xdb, 0xfc, 0x18, 0x60, 0x5a, 0x8f, 0xc9, 0x0b, 0xb0,
+	0x82, 0xe2, 0x86, 0x55, 0xdb, 0xd3, 0x3b, 0x9d, 0xc4, 0x91, 0x56, 0x61, 0x39, 0xce, 0x6c, 0x35,
+	0xad, 0xba, 0xb1, 0xaf, 0x37, 0xeb, 0x5a, 0x0a, 0xd7, 0x8e, 0xb3, 0x3a, 0xed, 0x56, 0x57, 0x4b,
+	0x6f, 0x9e, 0xa8, 0x87, 0x4c, 0x51, 0x71, 0x70, 0xed, 0xd6, 0xee, 0xae, 0x61, 0x5a, 0x9d, 0xae,
+	0xde, 0x35, 0x12, 0x6b, 0xdf, 0x06, 0x12, 0x67, 0xea, 0xb5, 0x6e, 0xe3, 0x03, 0x43, 0x4b, 0xe1,
+	0x9e, 0x71, 0x7a, 0xe7, 0xa0, 0xd3, 0x36, 0x9a, 0x75, 0xa3, 0xae, 0xa5, 0x93, 0xac, 0xc7, 0x8d,
+	0xee, 0xbb, 0x75, 0x53, 0x7f, 0xdc, 0xd4, 0x32, 0x9b, 0x14, 0x72, 0xe2, 0x35, 0x06, 0x4d, 0xd1,
+	0xa9, 0xb5, 0xda, 0xc9, 0xdd, 0x16, 0x00, 0x24, 0xd9, 0x34, 0x74, 0x3c, 0xfe, 0x64, 0x6c, 0x7c,
+	0x68, 0xd4, 0xb4, 0x34, 0xd1, 0x60, 0x4e, 0x8e, 0xf7, 0xf5, 0xa6, 0xfe, 0xc8, 0xd0, 0x32, 0xe8,
+	0x0e, 0x49, 0x79, 0xac, 0x77, 0x6b, 0xef, 0x6a, 0xd9, 0xcd, 0x3e, 0x2c, 0x26, 0x1e, 0x3c, 0xc8,
+	0x3a, 0xbc, 0x58, 0x37, 0xda, 0x7b, 0xad, 0x8f, 0xf6, 0x8d, 0x66, 0xf7, 0x42, 0x2d, 0x57, 0x61,
+	0xf9, 0x9c, 0x44, 0xab, 0x6d, 0xa0, 0x7b, 0x5f, 0x80, 0x95, 0x73, 0xac, 0xda, 0x5e, 0xab, 0x83,
+	0xaa, 0x6e, 0xfe, 0x0c, 0x8a, 0x51, 0xd7, 0x80, 0x6b, 0xec, 0x34, 0xea, 0x17, 0x2e, 0x4f, 0x60,
+	0x61, 0xca, 0x52, 0xeb, 0x2e, 0x81, 0x36, 0xa5, 0xed, 0x36, 0xf6, 0xf6, 0x84, 0xed, 0x96, 0xe1,
+	0xe6, 0x94, 0x6a, 0x7c, 0xd8, 0x6e, 0x98, 0x46, 0x5d, 0xcb, 0xcc, 0x0a, 0xab, 0xdd, 0xb3, 0x9b,
+	0xbf, 0x4f, 0xa9, 0x18, 0x99, 0xf8, 0x51, 0xfa, 0xfa, 0xa2, 0x23, 0xac, 0xc0, 0xad, 0x38, 0x13,
+	0x9d, 0xd5, 0x68, 0x3e, 0xd2, 0x52, 0xe8, 0xe0, 0x38, 0x43, 0x39, 0x38, 0x9d, 0xa4, 0xab, 0x4d,
+	0x33, 0x49, 0xfa, 0xae, 0xde, 0xc0, 0x93, 0x67, 0x93, 0xf4, 0xb6, 0x7e, 0x80, 0xf2, 0xb9, 0xe4,
+	0xc6, 0x7b, 0x86, 0xfe, 0x01, 0x6e, 0x9c, 0xdf, 0x7c, 0x9a, 0x82, 0xbc, 0x19, 0x35, 0x2f, 0xc4,
+	0x34, 0xf4, 0x4e, 0xab, 0x99, 0x38, 0xf4, 0x4d, 0x98, 0x57, 0xf4, 0xae, 0xd1, 0xd4, 0x9b, 0x5d,
+	0x2d, 0x45, 0xee, 0xc2, 0xaa, 0x22, 0x35, 0x9a, 0x9d, 0x83, 0xdd, 0xdd, 0x46, 0xad, 0x81, 0x7e,
+	0xd9, 0x3d, 0x68, 0xd6, 0x3b, 0x5a, 0x1a, 0x0d, 0xa5, 0xd8, 0x98, 0x8a, 0x7a, 0xed, 0x7d, 0x71,
+	0xe6, 0x5b, 0xb0, 0xa8, 0xa8, 0x75, 0xa3, 0xb6, 0xd7, 0x68, 0x8a, 0x03, 0x13, 0x58, 0x50, 0xc4,
+	0xc8, 0xce, 0xb9, 0xd8, 0x86, 0xef, 0x49, 0xbd, 0xf2, 0x88, 0x04, 0x8a, 0xd4, 0x36, 0x5b, 0x1f,
+	0x34, 0xea, 0x86, 0x69, 0xed, 0x19, 0xbb, 0x5d, 0xad, 0x10, 0x13, 0x6e, 0xb7, 0xf6, 0x1a, 0xb5,
+	0x8f, 0xb4, 0x62, 0x6c, 0x7b, 0xd3, 0xa8, 0xed, 0xe9, 0x8d, 0x7d, 0xa3, 0xae, 0x95, 0x30, 0x95,
+	0xa7, 0x4d, 0x00, 0xba, 0xa9, 0xf3, 0xd8, 0x30, 0xda, 0x56, 0x0d, 0x4d, 0x74, 0x3e, 0xdd, 0xe2,
+	0x4c, 0x75, 0x8a, 0x14, 0x5a, 0x31, 0x4e, 0x8f, 0xac, 0x98, 0xde, 0x31, 0x3e, 0xfb, 0x6a, 0x2d,
+	0xf5, 0xf9, 0x57, 0x6b, 0xa9, 0x7f, 0x7d, 0xb5, 0x96, 0xfa, 0xf5, 0xd7, 0x6b, 0x37, 0x3e, 0xff,
+	0x7a, 0xed, 0xc6, 0xdf, 0xbe, 0x5e, 0xbb, 0xf1, 0xf1, 0xcb, 0xb1, 0x77, 0x7d, 0x04, 0xe8, 0xfb,
+	0x1e, 0x0b, 0x4f, 0xfc, 0xa0, 0xbf, 0x3d, 0xfb, 0xc3, 0xa7, 0x78, 0xe0, 0xef, 0xe5, 0xc5, 0x0f,
+	0xdd, 0xaf, 0xfd, 0x2f, 0x00, 0x00, 0xff, 0xff, 0x6d, 0x48, 0xcf, 0x86, 0x7d, 0x1f, 0x00, 0x00,
 }
 
 func (m *Params) Marshal() (dAtA []byte, err error) {
@@ -2063,6 +2969,36 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Halted {
+		i--
+		if m.Halted {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.ClassesPerBlock != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.ClassesPerBlock))
+		i--
+		dAtA[i] = 0x50
+	}
+	if m.SuspensionSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.SuspensionSeconds))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.ReclaimNoticeSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.ReclaimNoticeSeconds))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.NoticeSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.NoticeSeconds))
+		i--
+		dAtA[i] = 0x38
+	}
 	if m.BidLifetimeSeconds != 0 {
 		i = encodeVarintEntities(dAtA, i, uint64(m.BidLifetimeSeconds))
 		i--
@@ -2330,6 +3266,23 @@ func (m *CapacityPool) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.NextAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.NextAt))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.NextTotal != nil {
+		{
+			size, err := m.NextTotal.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintEntities(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x3a
+	}
 	if len(m.HighestAsks) > 0 {
 		for iNdEx := len(m.HighestAsks) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -2389,6 +3342,81 @@ func (m *CapacityPool) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *OfferTerms) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *OfferTerms) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *OfferTerms) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ExpiresAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.ExpiresAt))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.MaxLeaseSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MaxLeaseSeconds))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.MinLeaseSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MinLeaseSeconds))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.MinDeposit) > 0 {
+		for iNdEx := len(m.MinDeposit) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.MinDeposit[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEntities(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if len(m.Deny) > 0 {
+		for iNdEx := len(m.Deny) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Deny[iNdEx])
+			copy(dAtA[i:], m.Deny[iNdEx])
+			i = encodeVarintEntities(dAtA, i, uint64(len(m.Deny[iNdEx])))
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Allow) > 0 {
+		for iNdEx := len(m.Allow) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Allow[iNdEx])
+			copy(dAtA[i:], m.Allow[iNdEx])
+			i = encodeVarintEntities(dAtA, i, uint64(len(m.Allow[iNdEx])))
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if m.Class != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Class))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Offer) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2409,21 +3437,55 @@ func (m *Offer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.SuspendedUntil != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.SuspendedUntil))
+		i--
+		dAtA[i] = 0x58
+	}
+	if m.NextAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.NextAt))
+		i--
+		dAtA[i] = 0x50
+	}
+	if len(m.NextAsks) > 0 {
+		for iNdEx := len(m.NextAsks) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.NextAsks[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEntities(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x4a
+		}
+	}
+	{
+		size, err := m.Terms.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintEntities(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x42
 	if len(m.MissedAcks) > 0 {
-		dAtA5 := make([]byte, len(m.MissedAcks)*10)
-		var j4 int
+		dAtA7 := make([]byte, len(m.MissedAcks)*10)
+		var j6 int
 		for _, num := range m.MissedAcks {
 			for num >= 1<<7 {
-				dAtA5[j4] = uint8(uint64(num)&0x7f | 0x80)
+				dAtA7[j6] = uint8(uint64(num)&0x7f | 0x80)
 				num >>= 7
-				j4++
+				j6++
 			}
-			dAtA5[j4] = uint8(num)
-			j4++
+			dAtA7[j6] = uint8(num)
+			j6++
 		}
-		i -= j4
-		copy(dAtA[i:], dAtA5[:j4])
-		i = encodeVarintEntities(dAtA, i, uint64(j4))
+		i -= j6
+		copy(dAtA[i:], dAtA7[:j6])
+		i = encodeVarintEntities(dAtA, i, uint64(j6))
 		i--
 		dAtA[i] = 0x3a
 	}
@@ -2480,6 +3542,54 @@ func (m *Offer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *AccessKey) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *AccessKey) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *AccessKey) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Scopes) > 0 {
+		dAtA9 := make([]byte, len(m.Scopes)*10)
+		var j8 int
+		for _, num := range m.Scopes {
+			for num >= 1<<7 {
+				dAtA9[j8] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j8++
+			}
+			dAtA9[j8] = uint8(num)
+			j8++
+		}
+		i -= j8
+		copy(dAtA[i:], dAtA9[:j8])
+		i = encodeVarintEntities(dAtA, i, uint64(j8))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Address) > 0 {
+		i -= len(m.Address)
+		copy(dAtA[i:], m.Address)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Address)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Deployment) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -2500,6 +3610,34 @@ func (m *Deployment) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.UpdatedAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.UpdatedAt))
+		i--
+		dAtA[i] = 0x70
+	}
+	if len(m.Custodians) > 0 {
+		for iNdEx := len(m.Custodians) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Custodians[iNdEx])
+			copy(dAtA[i:], m.Custodians[iNdEx])
+			i = encodeVarintEntities(dAtA, i, uint64(len(m.Custodians[iNdEx])))
+			i--
+			dAtA[i] = 0x6a
+		}
+	}
+	if len(m.AccessKeys) > 0 {
+		for iNdEx := len(m.AccessKeys) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.AccessKeys[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEntities(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x62
+		}
+	}
 	if m.Reason != 0 {
 		i = encodeVarintEntities(dAtA, i, uint64(m.Reason))
 		i--
@@ -2586,6 +3724,89 @@ func (m *BidSpec) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.NoReplace {
+		i--
+		if m.NoReplace {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x90
+	}
+	if m.LifetimeSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.LifetimeSeconds))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x88
+	}
+	if m.LeaseSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.LeaseSeconds))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x80
+	}
+	if m.Class != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Class))
+		i--
+		dAtA[i] = 0x78
+	}
+	if m.MaxCarbon != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MaxCarbon))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.LatencyClasses != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.LatencyClasses))
+		i--
+		dAtA[i] = 0x68
+	}
+	if m.MaxPerZone != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MaxPerZone))
+		i--
+		dAtA[i] = 0x60
+	}
+	if m.MaxPerProvider != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MaxPerProvider))
+		i--
+		dAtA[i] = 0x58
+	}
+	if len(m.Deny) > 0 {
+		for iNdEx := len(m.Deny) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Deny[iNdEx])
+			copy(dAtA[i:], m.Deny[iNdEx])
+			i = encodeVarintEntities(dAtA, i, uint64(len(m.Deny[iNdEx])))
+			i--
+			dAtA[i] = 0x52
+		}
+	}
+	if len(m.Allow) > 0 {
+		for iNdEx := len(m.Allow) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Allow[iNdEx])
+			copy(dAtA[i:], m.Allow[iNdEx])
+			i = encodeVarintEntities(dAtA, i, uint64(len(m.Allow[iNdEx])))
+			i--
+			dAtA[i] = 0x4a
+		}
+	}
+	if m.MinReputation != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MinReputation))
+		i--
+		dAtA[i] = 0x40
+	}
+	if len(m.AttestedBy) > 0 {
+		for iNdEx := len(m.AttestedBy) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.AttestedBy[iNdEx])
+			copy(dAtA[i:], m.AttestedBy[iNdEx])
+			i = encodeVarintEntities(dAtA, i, uint64(len(m.AttestedBy[iNdEx])))
+			i--
+			dAtA[i] = 0x3a
+		}
+	}
 	if len(m.Requirements) > 0 {
 		for iNdEx := len(m.Requirements) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -2655,6 +3876,11 @@ func (m *Bid) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Released != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Released))
+		i--
+		dAtA[i] = 0x50
+	}
 	if len(m.Denom) > 0 {
 		i -= len(m.Denom)
 		copy(dAtA[i:], m.Denom)
@@ -2734,6 +3960,46 @@ func (m *Lease) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.LeaveReason != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.LeaveReason))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xc0
+	}
+	if m.LeavesAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.LeavesAt))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb8
+	}
+	if m.EndsAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.EndsAt))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xb0
+	}
+	if m.Class != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Class))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0xa8
+	}
+	{
+		size, err := m.Ask.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintEntities(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1
+	i--
+	dAtA[i] = 0xa2
 	if m.ClosedAt != 0 {
 		i = encodeVarintEntities(dAtA, i, uint64(m.ClosedAt))
 		i--
@@ -2874,6 +4140,11 @@ func (m *BidStatus) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Released != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Released))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.ExpiresAt != 0 {
 		i = encodeVarintEntities(dAtA, i, uint64(m.ExpiresAt))
 		i--
@@ -2921,6 +4192,21 @@ func (m *LeaseStatus) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.LeaveReason != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.LeaveReason))
+		i--
+		dAtA[i] = 0x48
+	}
+	if m.LeavesAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.LeavesAt))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.EndsAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.EndsAt))
+		i--
+		dAtA[i] = 0x38
+	}
 	if m.ClosedAt != 0 {
 		i = encodeVarintEntities(dAtA, i, uint64(m.ClosedAt))
 		i--
@@ -2953,6 +4239,89 @@ func (m *LeaseStatus) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	if m.State != 0 {
 		i = encodeVarintEntities(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *ProviderSweep) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *ProviderSweep) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *ProviderSweep) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Cursor != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Cursor))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Cause != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Cause))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Number != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Second != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Second))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Retained) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Retained) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Retained) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Second != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Second))
 		i--
 		dAtA[i] = 0x8
 	}
@@ -3045,6 +4414,20 @@ func (m *BookEntry) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Attested) > 0 {
+		for iNdEx := len(m.Attested) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Attested[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEntities(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x3a
+		}
+	}
 	if len(m.GatewayUri) > 0 {
 		i -= len(m.GatewayUri)
 		copy(dAtA[i:], m.GatewayUri)
@@ -3098,6 +4481,50 @@ func (m *BookEntry) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	}
 	i--
 	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *Attested) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Attested) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Attested) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Labels) > 0 {
+		for iNdEx := len(m.Labels) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Labels[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEntities(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x12
+		}
+	}
+	if len(m.Auditor) > 0 {
+		i -= len(m.Auditor)
+		copy(dAtA[i:], m.Auditor)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Auditor)))
+		i--
+		dAtA[i] = 0xa
+	}
 	return len(dAtA) - i, nil
 }
 
@@ -3212,6 +4639,21 @@ func (m *Params) Size() (n int) {
 	}
 	if m.BidLifetimeSeconds != 0 {
 		n += 1 + sovEntities(uint64(m.BidLifetimeSeconds))
+	}
+	if m.NoticeSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.NoticeSeconds))
+	}
+	if m.ReclaimNoticeSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.ReclaimNoticeSeconds))
+	}
+	if m.SuspensionSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.SuspensionSeconds))
+	}
+	if m.ClassesPerBlock != 0 {
+		n += 1 + sovEntities(uint64(m.ClassesPerBlock))
+	}
+	if m.Halted {
+		n += 2
 	}
 	return n
 }
@@ -3350,6 +4792,52 @@ func (m *CapacityPool) Size() (n int) {
 			n += 1 + l + sovEntities(uint64(l))
 		}
 	}
+	if m.NextTotal != nil {
+		l = m.NextTotal.Size()
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	if m.NextAt != 0 {
+		n += 1 + sovEntities(uint64(m.NextAt))
+	}
+	return n
+}
+
+func (m *OfferTerms) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Class != 0 {
+		n += 1 + sovEntities(uint64(m.Class))
+	}
+	if len(m.Allow) > 0 {
+		for _, s := range m.Allow {
+			l = len(s)
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if len(m.Deny) > 0 {
+		for _, s := range m.Deny {
+			l = len(s)
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if len(m.MinDeposit) > 0 {
+		for _, e := range m.MinDeposit {
+			l = e.Size()
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if m.MinLeaseSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.MinLeaseSeconds))
+	}
+	if m.MaxLeaseSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.MaxLeaseSeconds))
+	}
+	if m.ExpiresAt != 0 {
+		n += 1 + sovEntities(uint64(m.ExpiresAt))
+	}
 	return n
 }
 
@@ -3387,6 +4875,40 @@ func (m *Offer) Size() (n int) {
 	if len(m.MissedAcks) > 0 {
 		l = 0
 		for _, e := range m.MissedAcks {
+			l += sovEntities(uint64(e))
+		}
+		n += 1 + sovEntities(uint64(l)) + l
+	}
+	l = m.Terms.Size()
+	n += 1 + l + sovEntities(uint64(l))
+	if len(m.NextAsks) > 0 {
+		for _, e := range m.NextAsks {
+			l = e.Size()
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if m.NextAt != 0 {
+		n += 1 + sovEntities(uint64(m.NextAt))
+	}
+	if m.SuspendedUntil != 0 {
+		n += 1 + sovEntities(uint64(m.SuspendedUntil))
+	}
+	return n
+}
+
+func (m *AccessKey) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Address)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	if len(m.Scopes) > 0 {
+		l = 0
+		for _, e := range m.Scopes {
 			l += sovEntities(uint64(e))
 		}
 		n += 1 + sovEntities(uint64(l)) + l
@@ -3437,6 +4959,21 @@ func (m *Deployment) Size() (n int) {
 	if m.Reason != 0 {
 		n += 1 + sovEntities(uint64(m.Reason))
 	}
+	if len(m.AccessKeys) > 0 {
+		for _, e := range m.AccessKeys {
+			l = e.Size()
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if len(m.Custodians) > 0 {
+		for _, s := range m.Custodians {
+			l = len(s)
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if m.UpdatedAt != 0 {
+		n += 1 + sovEntities(uint64(m.UpdatedAt))
+	}
 	return n
 }
 
@@ -3466,6 +5003,51 @@ func (m *BidSpec) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovEntities(uint64(l))
 		}
+	}
+	if len(m.AttestedBy) > 0 {
+		for _, s := range m.AttestedBy {
+			l = len(s)
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if m.MinReputation != 0 {
+		n += 1 + sovEntities(uint64(m.MinReputation))
+	}
+	if len(m.Allow) > 0 {
+		for _, s := range m.Allow {
+			l = len(s)
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if len(m.Deny) > 0 {
+		for _, s := range m.Deny {
+			l = len(s)
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if m.MaxPerProvider != 0 {
+		n += 1 + sovEntities(uint64(m.MaxPerProvider))
+	}
+	if m.MaxPerZone != 0 {
+		n += 1 + sovEntities(uint64(m.MaxPerZone))
+	}
+	if m.LatencyClasses != 0 {
+		n += 1 + sovEntities(uint64(m.LatencyClasses))
+	}
+	if m.MaxCarbon != 0 {
+		n += 1 + sovEntities(uint64(m.MaxCarbon))
+	}
+	if m.Class != 0 {
+		n += 1 + sovEntities(uint64(m.Class))
+	}
+	if m.LeaseSeconds != 0 {
+		n += 2 + sovEntities(uint64(m.LeaseSeconds))
+	}
+	if m.LifetimeSeconds != 0 {
+		n += 2 + sovEntities(uint64(m.LifetimeSeconds))
+	}
+	if m.NoReplace {
+		n += 3
 	}
 	return n
 }
@@ -3505,6 +5087,9 @@ func (m *Bid) Size() (n int) {
 	l = len(m.Denom)
 	if l > 0 {
 		n += 1 + l + sovEntities(uint64(l))
+	}
+	if m.Released != 0 {
+		n += 1 + sovEntities(uint64(m.Released))
 	}
 	return n
 }
@@ -3572,6 +5157,20 @@ func (m *Lease) Size() (n int) {
 	if m.ClosedAt != 0 {
 		n += 2 + sovEntities(uint64(m.ClosedAt))
 	}
+	l = m.Ask.Size()
+	n += 2 + l + sovEntities(uint64(l))
+	if m.Class != 0 {
+		n += 2 + sovEntities(uint64(m.Class))
+	}
+	if m.EndsAt != 0 {
+		n += 2 + sovEntities(uint64(m.EndsAt))
+	}
+	if m.LeavesAt != 0 {
+		n += 2 + sovEntities(uint64(m.LeavesAt))
+	}
+	if m.LeaveReason != 0 {
+		n += 2 + sovEntities(uint64(m.LeaveReason))
+	}
 	return n
 }
 
@@ -3595,6 +5194,9 @@ func (m *BidStatus) Size() (n int) {
 	}
 	if m.ExpiresAt != 0 {
 		n += 1 + sovEntities(uint64(m.ExpiresAt))
+	}
+	if m.Released != 0 {
+		n += 1 + sovEntities(uint64(m.Released))
 	}
 	return n
 }
@@ -3621,6 +5223,55 @@ func (m *LeaseStatus) Size() (n int) {
 	}
 	if m.ClosedAt != 0 {
 		n += 1 + sovEntities(uint64(m.ClosedAt))
+	}
+	if m.EndsAt != 0 {
+		n += 1 + sovEntities(uint64(m.EndsAt))
+	}
+	if m.LeavesAt != 0 {
+		n += 1 + sovEntities(uint64(m.LeavesAt))
+	}
+	if m.LeaveReason != 0 {
+		n += 1 + sovEntities(uint64(m.LeaveReason))
+	}
+	return n
+}
+
+func (m *ProviderSweep) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Second != 0 {
+		n += 1 + sovEntities(uint64(m.Second))
+	}
+	if m.Number != 0 {
+		n += 1 + sovEntities(uint64(m.Number))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	if m.Cause != 0 {
+		n += 1 + sovEntities(uint64(m.Cause))
+	}
+	if m.Cursor != 0 {
+		n += 1 + sovEntities(uint64(m.Cursor))
+	}
+	return n
+}
+
+func (m *Retained) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Second != 0 {
+		n += 1 + sovEntities(uint64(m.Second))
+	}
+	if m.Lease != 0 {
+		n += 1 + sovEntities(uint64(m.Lease))
 	}
 	return n
 }
@@ -3681,6 +5332,31 @@ func (m *BookEntry) Size() (n int) {
 	l = len(m.GatewayUri)
 	if l > 0 {
 		n += 1 + l + sovEntities(uint64(l))
+	}
+	if len(m.Attested) > 0 {
+		for _, e := range m.Attested {
+			l = e.Size()
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *Attested) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Auditor)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	if len(m.Labels) > 0 {
+		for _, e := range m.Labels {
+			l = e.Size()
+			n += 1 + l + sovEntities(uint64(l))
+		}
 	}
 	return n
 }
@@ -3870,6 +5546,102 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NoticeSeconds", wireType)
+			}
+			m.NoticeSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.NoticeSeconds |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReclaimNoticeSeconds", wireType)
+			}
+			m.ReclaimNoticeSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ReclaimNoticeSeconds |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SuspensionSeconds", wireType)
+			}
+			m.SuspensionSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SuspensionSeconds |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ClassesPerBlock", wireType)
+			}
+			m.ClassesPerBlock = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ClassesPerBlock |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Halted", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Halted = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEntities(dAtA[iNdEx:])
@@ -4787,6 +6559,285 @@ func (m *CapacityPool) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NextTotal", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.NextTotal == nil {
+				m.NextTotal = &Resources{}
+			}
+			if err := m.NextTotal.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NextAt", wireType)
+			}
+			m.NextAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.NextAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *OfferTerms) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: OfferTerms: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: OfferTerms: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Class", wireType)
+			}
+			m.Class = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Class |= LeaseClass(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Allow", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Allow = append(m.Allow, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Deny", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Deny = append(m.Deny, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinDeposit", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.MinDeposit = append(m.MinDeposit, types.Coin{})
+			if err := m.MinDeposit[len(m.MinDeposit)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinLeaseSeconds", wireType)
+			}
+			m.MinLeaseSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinLeaseSeconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxLeaseSeconds", wireType)
+			}
+			m.MaxLeaseSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxLeaseSeconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpiresAt", wireType)
+			}
+			m.ExpiresAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExpiresAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEntities(dAtA[iNdEx:])
@@ -5069,6 +7120,262 @@ func (m *Offer) Unmarshal(dAtA []byte) error {
 				}
 			} else {
 				return fmt.Errorf("proto: wrong wireType = %d for field MissedAcks", wireType)
+			}
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Terms", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Terms.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NextAsks", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.NextAsks = append(m.NextAsks, Ask{})
+			if err := m.NextAsks[len(m.NextAsks)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NextAt", wireType)
+			}
+			m.NextAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.NextAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SuspendedUntil", wireType)
+			}
+			m.SuspendedUntil = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SuspendedUntil |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *AccessKey) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: AccessKey: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: AccessKey: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Address", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Address = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType == 0 {
+				var v Scope
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowEntities
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= Scope(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Scopes = append(m.Scopes, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowEntities
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthEntities
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthEntities
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				if elementCount != 0 && len(m.Scopes) == 0 {
+					m.Scopes = make([]Scope, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v Scope
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowEntities
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= Scope(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Scopes = append(m.Scopes, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Scopes", wireType)
 			}
 		default:
 			iNdEx = preIndex
@@ -5383,6 +7690,91 @@ func (m *Deployment) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AccessKeys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.AccessKeys = append(m.AccessKeys, AccessKey{})
+			if err := m.AccessKeys[len(m.AccessKeys)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 13:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Custodians", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Custodians = append(m.Custodians, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UpdatedAt", wireType)
+			}
+			m.UpdatedAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.UpdatedAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEntities(dAtA[iNdEx:])
@@ -5589,6 +7981,274 @@ func (m *BidSpec) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AttestedBy", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.AttestedBy = append(m.AttestedBy, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinReputation", wireType)
+			}
+			m.MinReputation = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MinReputation |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Allow", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Allow = append(m.Allow, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 10:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Deny", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Deny = append(m.Deny, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxPerProvider", wireType)
+			}
+			m.MaxPerProvider = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxPerProvider |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxPerZone", wireType)
+			}
+			m.MaxPerZone = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxPerZone |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LatencyClasses", wireType)
+			}
+			m.LatencyClasses = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LatencyClasses |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxCarbon", wireType)
+			}
+			m.MaxCarbon = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxCarbon |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Class", wireType)
+			}
+			m.Class = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Class |= LeaseClass(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 16:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LeaseSeconds", wireType)
+			}
+			m.LeaseSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LeaseSeconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 17:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LifetimeSeconds", wireType)
+			}
+			m.LifetimeSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LifetimeSeconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 18:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NoReplace", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.NoReplace = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEntities(dAtA[iNdEx:])
@@ -5850,6 +8510,25 @@ func (m *Bid) Unmarshal(dAtA []byte) error {
 			}
 			m.Denom = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 10:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Released", wireType)
+			}
+			m.Released = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Released |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEntities(dAtA[iNdEx:])
@@ -6316,6 +8995,115 @@ func (m *Lease) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		case 20:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ask", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Ask.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 21:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Class", wireType)
+			}
+			m.Class = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Class |= LeaseClass(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 22:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EndsAt", wireType)
+			}
+			m.EndsAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EndsAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 23:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LeavesAt", wireType)
+			}
+			m.LeavesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LeavesAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 24:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LeaveReason", wireType)
+			}
+			m.LeaveReason = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LeaveReason |= Reason(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEntities(dAtA[iNdEx:])
@@ -6451,6 +9239,25 @@ func (m *BidStatus) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.ExpiresAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Released", wireType)
+			}
+			m.Released = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Released |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -6630,6 +9437,309 @@ func (m *LeaseStatus) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.ClosedAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field EndsAt", wireType)
+			}
+			m.EndsAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.EndsAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LeavesAt", wireType)
+			}
+			m.LeavesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LeavesAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LeaveReason", wireType)
+			}
+			m.LeaveReason = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LeaveReason |= Reason(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *ProviderSweep) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: ProviderSweep: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: ProviderSweep: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			m.Second = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cause", wireType)
+			}
+			m.Cause = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Cause |= SweepCause(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cursor", wireType)
+			}
+			m.Cursor = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Cursor |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Retained) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Retained: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Retained: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			m.Second = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -7098,6 +10208,156 @@ func (m *BookEntry) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.GatewayUri = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attested", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Attested = append(m.Attested, Attested{})
+			if err := m.Attested[len(m.Attested)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Attested) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Attested: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Attested: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Auditor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Auditor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Labels", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Labels = append(m.Labels, Label{})
+			if err := m.Labels[len(m.Labels)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -536,6 +536,208 @@ func (m *EventLeaseEnded) GetSecond() uint64 {
 	return 0
 }
 
+// EventLeaseChanged is emitted when a live lease is paused, resumed, resized,
+// shrunk or given notice.
+type EventLeaseChanged struct {
+	// lease that changed.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// state after the change.
+	State LeaseState `protobuf:"varint,3,opt,name=state,proto3,enum=souk.market.v1.LeaseState" json:"state,omitempty"`
+	// stream that pays after the change.
+	Stream uint64 `protobuf:"varint,4,opt,name=stream,proto3" json:"stream,omitempty"`
+	// replicas after the change.
+	Replicas uint32 `protobuf:"varint,5,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// rate after the change, in micro-denom per hour.
+	Rate uint64 `protobuf:"varint,6,opt,name=rate,proto3" json:"rate,omitempty"`
+	// second at which it changed.
+	Second uint64 `protobuf:"varint,7,opt,name=second,proto3" json:"second,omitempty"`
+}
+
+func (m *EventLeaseChanged) Reset()         { *m = EventLeaseChanged{} }
+func (m *EventLeaseChanged) String() string { return proto.CompactTextString(m) }
+func (*EventLeaseChanged) ProtoMessage()    {}
+func (*EventLeaseChanged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{8}
+}
+func (m *EventLeaseChanged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventLeaseChanged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventLeaseChanged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventLeaseChanged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventLeaseChanged.Merge(m, src)
+}
+func (m *EventLeaseChanged) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventLeaseChanged) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventLeaseChanged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventLeaseChanged proto.InternalMessageInfo
+
+func (m *EventLeaseChanged) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
+func (m *EventLeaseChanged) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *EventLeaseChanged) GetState() LeaseState {
+	if m != nil {
+		return m.State
+	}
+	return LeaseState_LEASE_STATE_UNSPECIFIED
+}
+
+func (m *EventLeaseChanged) GetStream() uint64 {
+	if m != nil {
+		return m.Stream
+	}
+	return 0
+}
+
+func (m *EventLeaseChanged) GetReplicas() uint32 {
+	if m != nil {
+		return m.Replicas
+	}
+	return 0
+}
+
+func (m *EventLeaseChanged) GetRate() uint64 {
+	if m != nil {
+		return m.Rate
+	}
+	return 0
+}
+
+func (m *EventLeaseChanged) GetSecond() uint64 {
+	if m != nil {
+		return m.Second
+	}
+	return 0
+}
+
+// EventDeploymentUpdated is emitted when a deployment changes.
+type EventDeploymentUpdated struct {
+	// deployment that changed.
+	Deployment uint64 `protobuf:"varint,1,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	// version of its manifest.
+	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+}
+
+func (m *EventDeploymentUpdated) Reset()         { *m = EventDeploymentUpdated{} }
+func (m *EventDeploymentUpdated) String() string { return proto.CompactTextString(m) }
+func (*EventDeploymentUpdated) ProtoMessage()    {}
+func (*EventDeploymentUpdated) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{9}
+}
+func (m *EventDeploymentUpdated) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventDeploymentUpdated) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventDeploymentUpdated.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventDeploymentUpdated) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventDeploymentUpdated.Merge(m, src)
+}
+func (m *EventDeploymentUpdated) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventDeploymentUpdated) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventDeploymentUpdated.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventDeploymentUpdated proto.InternalMessageInfo
+
+func (m *EventDeploymentUpdated) GetDeployment() uint64 {
+	if m != nil {
+		return m.Deployment
+	}
+	return 0
+}
+
+func (m *EventDeploymentUpdated) GetVersion() uint64 {
+	if m != nil {
+		return m.Version
+	}
+	return 0
+}
+
+// EventPruned is emitted when a closed deployment is forgotten.
+type EventPruned struct {
+	// deployment that was forgotten, with its bids and leases.
+	Deployment uint64 `protobuf:"varint,1,opt,name=deployment,proto3" json:"deployment,omitempty"`
+}
+
+func (m *EventPruned) Reset()         { *m = EventPruned{} }
+func (m *EventPruned) String() string { return proto.CompactTextString(m) }
+func (*EventPruned) ProtoMessage()    {}
+func (*EventPruned) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{10}
+}
+func (m *EventPruned) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventPruned) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventPruned.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventPruned) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventPruned.Merge(m, src)
+}
+func (m *EventPruned) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventPruned) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventPruned.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventPruned proto.InternalMessageInfo
+
+func (m *EventPruned) GetDeployment() uint64 {
+	if m != nil {
+		return m.Deployment
+	}
+	return 0
+}
+
 // EventBidExpired is emitted when a bid rested too long.
 type EventBidExpired struct {
 	// bid that expired.
@@ -548,7 +750,7 @@ func (m *EventBidExpired) Reset()         { *m = EventBidExpired{} }
 func (m *EventBidExpired) String() string { return proto.CompactTextString(m) }
 func (*EventBidExpired) ProtoMessage()    {}
 func (*EventBidExpired) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e2d158bbba4fd7ed, []int{8}
+	return fileDescriptor_e2d158bbba4fd7ed, []int{11}
 }
 func (m *EventBidExpired) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -606,7 +808,7 @@ func (m *EventBidSkipped) Reset()         { *m = EventBidSkipped{} }
 func (m *EventBidSkipped) String() string { return proto.CompactTextString(m) }
 func (*EventBidSkipped) ProtoMessage()    {}
 func (*EventBidSkipped) Descriptor() ([]byte, []int) {
-	return fileDescriptor_e2d158bbba4fd7ed, []int{9}
+	return fileDescriptor_e2d158bbba4fd7ed, []int{12}
 }
 func (m *EventBidSkipped) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -665,6 +867,9 @@ func init() {
 	proto.RegisterType((*EventLeaseCreated)(nil), "souk.market.v1.EventLeaseCreated")
 	proto.RegisterType((*EventLeaseActive)(nil), "souk.market.v1.EventLeaseActive")
 	proto.RegisterType((*EventLeaseEnded)(nil), "souk.market.v1.EventLeaseEnded")
+	proto.RegisterType((*EventLeaseChanged)(nil), "souk.market.v1.EventLeaseChanged")
+	proto.RegisterType((*EventDeploymentUpdated)(nil), "souk.market.v1.EventDeploymentUpdated")
+	proto.RegisterType((*EventPruned)(nil), "souk.market.v1.EventPruned")
 	proto.RegisterType((*EventBidExpired)(nil), "souk.market.v1.EventBidExpired")
 	proto.RegisterType((*EventBidSkipped)(nil), "souk.market.v1.EventBidSkipped")
 }
@@ -672,42 +877,47 @@ func init() {
 func init() { proto.RegisterFile("souk/market/v1/events.proto", fileDescriptor_e2d158bbba4fd7ed) }
 
 var fileDescriptor_e2d158bbba4fd7ed = []byte{
-	// 557 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0x9c, 0x54, 0xcd, 0x6e, 0xd3, 0x40,
-	0x10, 0xae, 0xf3, 0x07, 0xac, 0xa0, 0x14, 0x2b, 0x8d, 0x4c, 0x10, 0x56, 0xe5, 0x53, 0x25, 0x54,
-	0x9b, 0x02, 0x0f, 0x40, 0x13, 0x72, 0x43, 0xa2, 0x72, 0x2e, 0xfc, 0x48, 0x54, 0x1b, 0x7b, 0x9a,
-	0x5a, 0x8e, 0x77, 0xac, 0xdd, 0x8d, 0xdb, 0xbc, 0x05, 0x27, 0x1e, 0x82, 0x33, 0x0f, 0xc1, 0xb1,
-	0xe2, 0x02, 0x47, 0x94, 0xbc, 0x08, 0xda, 0xf5, 0xa6, 0x49, 0x03, 0x11, 0xa1, 0xb7, 0xfd, 0x3c,
-	0xa3, 0xef, 0x9b, 0xef, 0x9b, 0x91, 0xc9, 0x23, 0x81, 0xe3, 0x34, 0xc8, 0x28, 0x4f, 0x41, 0x06,
-	0xc5, 0x61, 0x00, 0x05, 0x30, 0x29, 0xfc, 0x9c, 0xa3, 0x44, 0x7b, 0x5b, 0x15, 0xfd, 0xb2, 0xe8,
-	0x17, 0x87, 0xed, 0x87, 0x11, 0x8a, 0x0c, 0xc5, 0x89, 0xae, 0x06, 0x25, 0x28, 0x5b, 0xdb, 0x8f,
-	0x57, 0x79, 0x98, 0x4c, 0x64, 0x02, 0xa6, 0xec, 0xbd, 0x25, 0x77, 0x7b, 0x8a, 0xf9, 0x18, 0x71,
-	0xd4, 0x07, 0x69, 0xbf, 0x20, 0xb7, 0x73, 0x8e, 0x45, 0x12, 0x03, 0x77, 0xac, 0x3d, 0x6b, 0xff,
-	0x4e, 0xc7, 0xf9, 0xfe, 0xf5, 0xa0, 0x69, 0x28, 0x8f, 0xe2, 0x98, 0x83, 0x10, 0x7d, 0xc9, 0x13,
-	0x36, 0x0c, 0xaf, 0x3a, 0x6d, 0x9b, 0xd4, 0x72, 0xc4, 0x91, 0x53, 0xd9, 0xb3, 0xf6, 0xef, 0x85,
-	0xfa, 0xed, 0x7d, 0x24, 0x3b, 0x9a, 0xf9, 0xcd, 0xe9, 0x29, 0xf0, 0x63, 0x14, 0x12, 0x62, 0xbb,
-	0x49, 0xea, 0xa8, 0xa0, 0xa6, 0xae, 0x85, 0x25, 0xb8, 0xa6, 0x59, 0xd9, 0x54, 0xd3, 0xfb, 0x40,
-	0x1e, 0x2c, 0xf8, 0xbb, 0x67, 0x94, 0x0d, 0xd7, 0x0a, 0x3c, 0x25, 0x75, 0x21, 0xa9, 0x04, 0xcd,
-	0xbe, 0xfd, 0xac, 0xed, 0x5f, 0x8f, 0xcf, 0xd7, 0x14, 0x7d, 0xd5, 0x11, 0x96, 0x8d, 0xde, 0x67,
-	0x8b, 0xb4, 0x34, 0xfb, 0x2b, 0xc8, 0x47, 0x38, 0xc9, 0x80, 0xc9, 0x2e, 0x07, 0xaa, 0x3c, 0xb8,
-	0x84, 0xc4, 0x57, 0x1f, 0x8d, 0xce, 0xd2, 0x17, 0xdb, 0x27, 0x75, 0x3c, 0x67, 0x1b, 0x58, 0x29,
-	0xdb, 0x54, 0x76, 0x8c, 0x66, 0xe0, 0x54, 0x55, 0x7b, 0xa8, 0xdf, 0xb6, 0x43, 0x6e, 0xd1, 0x28,
-	0xc2, 0x31, 0x93, 0x4e, 0x4d, 0x0b, 0xcc, 0xa1, 0x37, 0x24, 0xbb, 0xab, 0x73, 0x8d, 0x50, 0x6c,
-	0x34, 0x56, 0x83, 0x03, 0x15, 0xc8, 0x4c, 0x08, 0xad, 0xd5, 0x10, 0x42, 0x5d, 0x0d, 0x4d, 0x97,
-	0xf7, 0xc5, 0x32, 0xf9, 0xbe, 0x06, 0x2a, 0x60, 0x6e, 0xbe, 0x49, 0xea, 0x23, 0x85, 0xe7, 0xf9,
-	0x6a, 0xb0, 0xa2, 0x5d, 0xf9, 0x43, 0x7b, 0x79, 0xc1, 0xd5, 0xff, 0x39, 0x2a, 0xae, 0x96, 0x56,
-	0x26, 0xa0, 0xdf, 0xf6, 0x2e, 0x69, 0xd0, 0x28, 0x3d, 0x19, 0x4c, 0x9c, 0x7a, 0x39, 0x00, 0x8d,
-	0xd2, 0xce, 0xc4, 0x7b, 0x69, 0x6e, 0x4d, 0xcf, 0x7a, 0x14, 0xc9, 0xa4, 0x80, 0x35, 0xa3, 0xb6,
-	0x48, 0x43, 0x48, 0x0e, 0x34, 0x33, 0x63, 0x1a, 0xe4, 0xfd, 0xb0, 0xc8, 0xfd, 0x05, 0x45, 0x8f,
-	0xc5, 0x6b, 0xcd, 0xde, 0xe8, 0x5a, 0x17, 0x27, 0x58, 0xfd, 0xfb, 0x09, 0x6a, 0xd9, 0xe5, 0x13,
-	0x5c, 0x5a, 0x58, 0x6d, 0x93, 0x85, 0x69, 0x67, 0x10, 0x21, 0x8b, 0x4d, 0x34, 0x06, 0x79, 0x5d,
-	0x63, 0xac, 0x93, 0xc4, 0xbd, 0x8b, 0x3c, 0xe1, 0x10, 0xdb, 0x3b, 0xa4, 0x3a, 0x48, 0x62, 0x63,
-	0x4b, 0x3d, 0xff, 0xb5, 0x41, 0xef, 0xdd, 0x82, 0xa4, 0x9f, 0x26, 0x79, 0x7e, 0x13, 0x12, 0x95,
-	0x27, 0x70, 0x8e, 0xe6, 0x06, 0xc2, 0x12, 0x74, 0x7a, 0xdf, 0xa6, 0xae, 0x75, 0x39, 0x75, 0xad,
-	0x5f, 0x53, 0xd7, 0xfa, 0x34, 0x73, 0xb7, 0x2e, 0x67, 0xee, 0xd6, 0xcf, 0x99, 0xbb, 0xf5, 0xfe,
-	0xc9, 0x30, 0x91, 0x67, 0xe3, 0x81, 0x1f, 0x61, 0x16, 0x28, 0xef, 0x07, 0x0c, 0xe4, 0x39, 0xf2,
-	0x54, 0x83, 0xe0, 0x62, 0xfe, 0x53, 0x93, 0x93, 0x1c, 0xc4, 0xa0, 0xa1, 0xff, 0x67, 0xcf, 0x7f,
-	0x07, 0x00, 0x00, 0xff, 0xff, 0x51, 0xe0, 0xdd, 0x10, 0x38, 0x05, 0x00, 0x00,
+	// 635 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x55, 0xcd, 0x6e, 0xd3, 0x4c,
+	0x14, 0xad, 0x9b, 0x9f, 0xf6, 0x9b, 0x8f, 0x96, 0x62, 0xb5, 0x95, 0x09, 0xc2, 0xaa, 0x66, 0x55,
+	0x09, 0xd5, 0xa1, 0xc0, 0x03, 0xd0, 0x94, 0xec, 0x90, 0xa8, 0x1c, 0x21, 0xf1, 0x23, 0x51, 0x4d,
+	0xec, 0xdb, 0x74, 0x94, 0x78, 0xc6, 0x9a, 0x99, 0xb8, 0xcd, 0x5b, 0xb0, 0xe2, 0x21, 0x58, 0xf3,
+	0x10, 0x2c, 0x2b, 0x36, 0xb0, 0x44, 0xed, 0x13, 0xf0, 0x06, 0x68, 0xc6, 0x93, 0xd8, 0x49, 0x89,
+	0x1a, 0xba, 0x61, 0x37, 0x27, 0xf7, 0xea, 0xdc, 0x9f, 0x73, 0x6e, 0x8c, 0x1e, 0x48, 0x3e, 0xec,
+	0x37, 0x13, 0x22, 0xfa, 0xa0, 0x9a, 0xd9, 0x7e, 0x13, 0x32, 0x60, 0x4a, 0x06, 0xa9, 0xe0, 0x8a,
+	0xbb, 0xeb, 0x3a, 0x18, 0xe4, 0xc1, 0x20, 0xdb, 0x6f, 0xdc, 0x8f, 0xb8, 0x4c, 0xb8, 0x3c, 0x36,
+	0xd1, 0x66, 0x0e, 0xf2, 0xd4, 0xc6, 0xc3, 0x59, 0x1e, 0xa6, 0xa8, 0xa2, 0x60, 0xc3, 0xf8, 0x0d,
+	0xba, 0xd3, 0xd6, 0xcc, 0x47, 0x9c, 0x0f, 0x3a, 0xa0, 0xdc, 0x67, 0x68, 0x35, 0x15, 0x3c, 0xa3,
+	0x31, 0x08, 0xcf, 0xd9, 0x71, 0x76, 0xff, 0x6b, 0x79, 0xdf, 0xbe, 0xec, 0x6d, 0x5a, 0xca, 0x83,
+	0x38, 0x16, 0x20, 0x65, 0x47, 0x09, 0xca, 0x7a, 0xe1, 0x24, 0xd3, 0x75, 0x51, 0x35, 0xe5, 0x7c,
+	0xe0, 0x2d, 0xef, 0x38, 0xbb, 0x6b, 0xa1, 0x79, 0xe3, 0x0f, 0x68, 0xc3, 0x30, 0xbf, 0x3a, 0x39,
+	0x01, 0x71, 0xc4, 0xa5, 0x82, 0xd8, 0xdd, 0x44, 0x35, 0xae, 0xa1, 0xa1, 0xae, 0x86, 0x39, 0x98,
+	0xaa, 0xb9, 0xbc, 0x68, 0x4d, 0xfc, 0x1e, 0xdd, 0x2b, 0xf8, 0x0f, 0x4f, 0x09, 0xeb, 0xcd, 0x2d,
+	0xf0, 0x18, 0xd5, 0xa4, 0x22, 0x0a, 0x0c, 0xfb, 0xfa, 0x93, 0x46, 0x30, 0xbd, 0xbe, 0xc0, 0x50,
+	0x74, 0x74, 0x46, 0x98, 0x27, 0xe2, 0x4f, 0x0e, 0xda, 0x36, 0xec, 0x2f, 0x20, 0x1d, 0xf0, 0x51,
+	0x02, 0x4c, 0x1d, 0x0a, 0x20, 0x7a, 0x06, 0x1f, 0xa1, 0x78, 0xf2, 0xa3, 0xad, 0x53, 0xfa, 0xc5,
+	0x0d, 0x50, 0x8d, 0x9f, 0xb1, 0x05, 0x46, 0xc9, 0xd3, 0xf4, 0xee, 0x18, 0x49, 0xc0, 0xab, 0xe8,
+	0xf4, 0xd0, 0xbc, 0x5d, 0x0f, 0xad, 0x90, 0x28, 0xe2, 0x43, 0xa6, 0xbc, 0xaa, 0x29, 0x30, 0x86,
+	0xb8, 0x87, 0xb6, 0x66, 0xfb, 0x1a, 0x70, 0xb9, 0x50, 0x5b, 0x75, 0x01, 0x44, 0x72, 0x66, 0x97,
+	0xb0, 0x3d, 0xbb, 0x84, 0xd0, 0x44, 0x43, 0x9b, 0x85, 0x3f, 0x3b, 0x76, 0xbf, 0x2f, 0x81, 0x48,
+	0x18, 0x0f, 0xbf, 0x89, 0x6a, 0x03, 0x8d, 0xc7, 0xfb, 0x35, 0x60, 0xa6, 0xf6, 0xf2, 0xb5, 0xda,
+	0x65, 0x81, 0x2b, 0x7f, 0x63, 0x2a, 0xa1, 0x45, 0xcb, 0x37, 0x60, 0xde, 0xee, 0x16, 0xaa, 0x93,
+	0xa8, 0x7f, 0xdc, 0x1d, 0x79, 0xb5, 0xbc, 0x01, 0x12, 0xf5, 0x5b, 0x23, 0xfc, 0xdc, 0x7a, 0xcd,
+	0xf4, 0x7a, 0x10, 0x29, 0x9a, 0xc1, 0x9c, 0x56, 0xb7, 0x51, 0x5d, 0x2a, 0x01, 0x24, 0xb1, 0x6d,
+	0x5a, 0x84, 0xbf, 0x3b, 0xe8, 0x6e, 0x41, 0xd1, 0x66, 0xf1, 0xdc, 0x61, 0x6f, 0xe5, 0xd6, 0xc2,
+	0x82, 0x95, 0x3f, 0x5b, 0xd0, 0x94, 0x2d, 0x5b, 0xb0, 0x24, 0x58, 0x75, 0x11, 0xc1, 0xcc, 0x64,
+	0x10, 0x71, 0x16, 0xdb, 0xd5, 0x58, 0x84, 0x7f, 0x4d, 0x0b, 0x59, 0x1c, 0xca, 0x3f, 0x9c, 0xad,
+	0x50, 0xa1, 0x5a, 0x56, 0xc1, 0x6d, 0xa0, 0x55, 0x01, 0xe9, 0x80, 0x46, 0x44, 0x9a, 0x29, 0xd6,
+	0xc2, 0x09, 0x9e, 0xd8, 0xa1, 0x5e, 0xb2, 0x43, 0x31, 0xf3, 0xca, 0xd4, 0xcc, 0xe1, 0xb5, 0xeb,
+	0x7d, 0x9d, 0xc6, 0x0b, 0x5d, 0xaf, 0x87, 0x56, 0x32, 0x10, 0x92, 0xda, 0x3b, 0xa9, 0x86, 0x63,
+	0x88, 0xf7, 0xd0, 0xff, 0xf9, 0x3f, 0xa5, 0x18, 0xb2, 0x9b, 0x89, 0xf0, 0xa1, 0xf5, 0x53, 0x8b,
+	0xc6, 0xed, 0xf3, 0x94, 0x0a, 0x88, 0xdd, 0x0d, 0x54, 0xe9, 0xd2, 0xd8, 0xe6, 0xea, 0xe7, 0x4d,
+	0x87, 0x83, 0xdf, 0x16, 0x24, 0x9d, 0x3e, 0x4d, 0xd3, 0xdb, 0x90, 0x68, 0xa9, 0x41, 0x08, 0x6e,
+	0x4f, 0x2f, 0xcc, 0x41, 0xab, 0xfd, 0xf5, 0xd2, 0x77, 0x2e, 0x2e, 0x7d, 0xe7, 0xe7, 0xa5, 0xef,
+	0x7c, 0xbc, 0xf2, 0x97, 0x2e, 0xae, 0xfc, 0xa5, 0x1f, 0x57, 0xfe, 0xd2, 0xbb, 0x47, 0x3d, 0xaa,
+	0x4e, 0x87, 0xdd, 0x20, 0xe2, 0x49, 0x53, 0x2b, 0xb9, 0xc7, 0x40, 0x9d, 0x71, 0xd1, 0x37, 0xa0,
+	0x79, 0x3e, 0xfe, 0x96, 0xa8, 0x51, 0x0a, 0xb2, 0x5b, 0x37, 0x9f, 0x91, 0xa7, 0xbf, 0x03, 0x00,
+	0x00, 0xff, 0xff, 0x06, 0x43, 0xe1, 0xda, 0xaf, 0x06, 0x00, 0x00,
 }
 
 func (m *EventPoolSet) Marshal() (dAtA []byte, err error) {
@@ -1026,6 +1236,127 @@ func (m *EventLeaseEnded) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventLeaseChanged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventLeaseChanged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventLeaseChanged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Second != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Second))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Rate != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Rate))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Replicas != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Replicas))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Stream != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Stream))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.State != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Lease != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventDeploymentUpdated) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventDeploymentUpdated) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventDeploymentUpdated) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Version != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Version))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Deployment != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Deployment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventPruned) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventPruned) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventPruned) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Deployment != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Deployment))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *EventBidExpired) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1256,6 +1587,64 @@ func (m *EventLeaseEnded) Size() (n int) {
 	}
 	if m.Second != 0 {
 		n += 1 + sovEvents(uint64(m.Second))
+	}
+	return n
+}
+
+func (m *EventLeaseChanged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		n += 1 + sovEvents(uint64(m.Lease))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.State != 0 {
+		n += 1 + sovEvents(uint64(m.State))
+	}
+	if m.Stream != 0 {
+		n += 1 + sovEvents(uint64(m.Stream))
+	}
+	if m.Replicas != 0 {
+		n += 1 + sovEvents(uint64(m.Replicas))
+	}
+	if m.Rate != 0 {
+		n += 1 + sovEvents(uint64(m.Rate))
+	}
+	if m.Second != 0 {
+		n += 1 + sovEvents(uint64(m.Second))
+	}
+	return n
+}
+
+func (m *EventDeploymentUpdated) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Deployment != 0 {
+		n += 1 + sovEvents(uint64(m.Deployment))
+	}
+	if m.Version != 0 {
+		n += 1 + sovEvents(uint64(m.Version))
+	}
+	return n
+}
+
+func (m *EventPruned) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Deployment != 0 {
+		n += 1 + sovEvents(uint64(m.Deployment))
 	}
 	return n
 }
@@ -2209,6 +2598,359 @@ func (m *EventLeaseEnded) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventLeaseChanged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventLeaseChanged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventLeaseChanged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= LeaseState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stream", wireType)
+			}
+			m.Stream = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Stream |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Replicas", wireType)
+			}
+			m.Replicas = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Replicas |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rate", wireType)
+			}
+			m.Rate = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Rate |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			m.Second = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventDeploymentUpdated) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventDeploymentUpdated: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventDeploymentUpdated: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Deployment", wireType)
+			}
+			m.Deployment = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Deployment |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			m.Version = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Version |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventPruned) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventPruned: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventPruned: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Deployment", wireType)
+			}
+			m.Deployment = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Deployment |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

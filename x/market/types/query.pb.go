@@ -118,6 +118,10 @@ func (m *QueryParamsResponse) GetParams() Params {
 type QueryBookRequest struct {
 	// pagination, at most 200 a page.
 	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// denom that offers must ask in; any when empty.
+	Denom string `protobuf:"bytes,2,opt,name=denom,proto3" json:"denom,omitempty"`
+	// requirements on labels, all must hold; at most 16.
+	Requirements []LabelRequirement `protobuf:"bytes,3,rep,name=requirements,proto3" json:"requirements"`
 }
 
 func (m *QueryBookRequest) Reset()         { *m = QueryBookRequest{} }
@@ -156,6 +160,20 @@ var xxx_messageInfo_QueryBookRequest proto.InternalMessageInfo
 func (m *QueryBookRequest) GetPagination() *query.PageRequest {
 	if m != nil {
 		return m.Pagination
+	}
+	return nil
+}
+
+func (m *QueryBookRequest) GetDenom() string {
+	if m != nil {
+		return m.Denom
+	}
+	return ""
+}
+
+func (m *QueryBookRequest) GetRequirements() []LabelRequirement {
+	if m != nil {
+		return m.Requirements
 	}
 	return nil
 }
@@ -644,6 +662,8 @@ type QueryDeploymentsRequest struct {
 	Owner string `protobuf:"bytes,1,opt,name=owner,proto3" json:"owner,omitempty"`
 	// pagination, at most 200 a page.
 	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// state to list; all when unspecified.
+	State DeploymentState `protobuf:"varint,3,opt,name=state,proto3,enum=souk.market.v1.DeploymentState" json:"state,omitempty"`
 }
 
 func (m *QueryDeploymentsRequest) Reset()         { *m = QueryDeploymentsRequest{} }
@@ -691,6 +711,13 @@ func (m *QueryDeploymentsRequest) GetPagination() *query.PageRequest {
 		return m.Pagination
 	}
 	return nil
+}
+
+func (m *QueryDeploymentsRequest) GetState() DeploymentState {
+	if m != nil {
+		return m.State
+	}
+	return DeploymentState_DEPLOYMENT_STATE_UNSPECIFIED
 }
 
 // QueryDeploymentsResponse lists deployments.
@@ -748,6 +775,208 @@ func (m *QueryDeploymentsResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// QueryBidRequest names a bid.
+type QueryBidRequest struct {
+	// id of the bid.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+}
+
+func (m *QueryBidRequest) Reset()         { *m = QueryBidRequest{} }
+func (m *QueryBidRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryBidRequest) ProtoMessage()    {}
+func (*QueryBidRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{14}
+}
+func (m *QueryBidRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryBidRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryBidRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryBidRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryBidRequest.Merge(m, src)
+}
+func (m *QueryBidRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryBidRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryBidRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryBidRequest proto.InternalMessageInfo
+
+func (m *QueryBidRequest) GetId() uint64 {
+	if m != nil {
+		return m.Id
+	}
+	return 0
+}
+
+// QueryBidResponse holds a bid.
+type QueryBidResponse struct {
+	// bid found.
+	Bid Bid `protobuf:"bytes,1,opt,name=bid,proto3" json:"bid"`
+}
+
+func (m *QueryBidResponse) Reset()         { *m = QueryBidResponse{} }
+func (m *QueryBidResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryBidResponse) ProtoMessage()    {}
+func (*QueryBidResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{15}
+}
+func (m *QueryBidResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryBidResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryBidResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryBidResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryBidResponse.Merge(m, src)
+}
+func (m *QueryBidResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryBidResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryBidResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryBidResponse proto.InternalMessageInfo
+
+func (m *QueryBidResponse) GetBid() Bid {
+	if m != nil {
+		return m.Bid
+	}
+	return Bid{}
+}
+
+// QueryOpenBidsRequest pages through the bids in the book.
+type QueryOpenBidsRequest struct {
+	// pagination, at most 200 a page.
+	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// denom of the bids; any when empty.
+	Denom string `protobuf:"bytes,2,opt,name=denom,proto3" json:"denom,omitempty"`
+}
+
+func (m *QueryOpenBidsRequest) Reset()         { *m = QueryOpenBidsRequest{} }
+func (m *QueryOpenBidsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryOpenBidsRequest) ProtoMessage()    {}
+func (*QueryOpenBidsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{16}
+}
+func (m *QueryOpenBidsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryOpenBidsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryOpenBidsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryOpenBidsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryOpenBidsRequest.Merge(m, src)
+}
+func (m *QueryOpenBidsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryOpenBidsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryOpenBidsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryOpenBidsRequest proto.InternalMessageInfo
+
+func (m *QueryOpenBidsRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+func (m *QueryOpenBidsRequest) GetDenom() string {
+	if m != nil {
+		return m.Denom
+	}
+	return ""
+}
+
+// QueryOpenBidsResponse lists bids.
+type QueryOpenBidsResponse struct {
+	// bids by id.
+	Bids []Bid `protobuf:"bytes,1,rep,name=bids,proto3" json:"bids"`
+	// pagination of the answer.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryOpenBidsResponse) Reset()         { *m = QueryOpenBidsResponse{} }
+func (m *QueryOpenBidsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryOpenBidsResponse) ProtoMessage()    {}
+func (*QueryOpenBidsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{17}
+}
+func (m *QueryOpenBidsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryOpenBidsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryOpenBidsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryOpenBidsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryOpenBidsResponse.Merge(m, src)
+}
+func (m *QueryOpenBidsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryOpenBidsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryOpenBidsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryOpenBidsResponse proto.InternalMessageInfo
+
+func (m *QueryOpenBidsResponse) GetBids() []Bid {
+	if m != nil {
+		return m.Bids
+	}
+	return nil
+}
+
+func (m *QueryOpenBidsResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 // QueryLeaseRequest names a lease.
 type QueryLeaseRequest struct {
 	// id of the lease.
@@ -758,7 +987,7 @@ func (m *QueryLeaseRequest) Reset()         { *m = QueryLeaseRequest{} }
 func (m *QueryLeaseRequest) String() string { return proto.CompactTextString(m) }
 func (*QueryLeaseRequest) ProtoMessage()    {}
 func (*QueryLeaseRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ecc08703c71528bc, []int{14}
+	return fileDescriptor_ecc08703c71528bc, []int{18}
 }
 func (m *QueryLeaseRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -804,7 +1033,7 @@ func (m *QueryLeaseResponse) Reset()         { *m = QueryLeaseResponse{} }
 func (m *QueryLeaseResponse) String() string { return proto.CompactTextString(m) }
 func (*QueryLeaseResponse) ProtoMessage()    {}
 func (*QueryLeaseResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ecc08703c71528bc, []int{15}
+	return fileDescriptor_ecc08703c71528bc, []int{19}
 }
 func (m *QueryLeaseResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -846,13 +1075,15 @@ type QueryLeasesRequest struct {
 	Deployment uint64 `protobuf:"varint,1,opt,name=deployment,proto3" json:"deployment,omitempty"`
 	// pagination, at most 200 a page.
 	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// live lists only leases that live.
+	Live bool `protobuf:"varint,3,opt,name=live,proto3" json:"live,omitempty"`
 }
 
 func (m *QueryLeasesRequest) Reset()         { *m = QueryLeasesRequest{} }
 func (m *QueryLeasesRequest) String() string { return proto.CompactTextString(m) }
 func (*QueryLeasesRequest) ProtoMessage()    {}
 func (*QueryLeasesRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ecc08703c71528bc, []int{16}
+	return fileDescriptor_ecc08703c71528bc, []int{20}
 }
 func (m *QueryLeasesRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -895,6 +1126,13 @@ func (m *QueryLeasesRequest) GetPagination() *query.PageRequest {
 	return nil
 }
 
+func (m *QueryLeasesRequest) GetLive() bool {
+	if m != nil {
+		return m.Live
+	}
+	return false
+}
+
 // QueryLeasesResponse lists leases.
 type QueryLeasesResponse struct {
 	// leases by id.
@@ -907,7 +1145,7 @@ func (m *QueryLeasesResponse) Reset()         { *m = QueryLeasesResponse{} }
 func (m *QueryLeasesResponse) String() string { return proto.CompactTextString(m) }
 func (*QueryLeasesResponse) ProtoMessage()    {}
 func (*QueryLeasesResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ecc08703c71528bc, []int{17}
+	return fileDescriptor_ecc08703c71528bc, []int{21}
 }
 func (m *QueryLeasesResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -962,7 +1200,7 @@ func (m *QueryWorkRequest) Reset()         { *m = QueryWorkRequest{} }
 func (m *QueryWorkRequest) String() string { return proto.CompactTextString(m) }
 func (*QueryWorkRequest) ProtoMessage()    {}
 func (*QueryWorkRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ecc08703c71528bc, []int{18}
+	return fileDescriptor_ecc08703c71528bc, []int{22}
 }
 func (m *QueryWorkRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1017,7 +1255,7 @@ func (m *QueryWorkResponse) Reset()         { *m = QueryWorkResponse{} }
 func (m *QueryWorkResponse) String() string { return proto.CompactTextString(m) }
 func (*QueryWorkResponse) ProtoMessage()    {}
 func (*QueryWorkResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_ecc08703c71528bc, []int{19}
+	return fileDescriptor_ecc08703c71528bc, []int{23}
 }
 func (m *QueryWorkResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1075,6 +1313,10 @@ func init() {
 	proto.RegisterType((*QueryDeploymentByNameResponse)(nil), "souk.market.v1.QueryDeploymentByNameResponse")
 	proto.RegisterType((*QueryDeploymentsRequest)(nil), "souk.market.v1.QueryDeploymentsRequest")
 	proto.RegisterType((*QueryDeploymentsResponse)(nil), "souk.market.v1.QueryDeploymentsResponse")
+	proto.RegisterType((*QueryBidRequest)(nil), "souk.market.v1.QueryBidRequest")
+	proto.RegisterType((*QueryBidResponse)(nil), "souk.market.v1.QueryBidResponse")
+	proto.RegisterType((*QueryOpenBidsRequest)(nil), "souk.market.v1.QueryOpenBidsRequest")
+	proto.RegisterType((*QueryOpenBidsResponse)(nil), "souk.market.v1.QueryOpenBidsResponse")
 	proto.RegisterType((*QueryLeaseRequest)(nil), "souk.market.v1.QueryLeaseRequest")
 	proto.RegisterType((*QueryLeaseResponse)(nil), "souk.market.v1.QueryLeaseResponse")
 	proto.RegisterType((*QueryLeasesRequest)(nil), "souk.market.v1.QueryLeasesRequest")
@@ -1086,76 +1328,88 @@ func init() {
 func init() { proto.RegisterFile("souk/market/v1/query.proto", fileDescriptor_ecc08703c71528bc) }
 
 var fileDescriptor_ecc08703c71528bc = []byte{
-	// 1102 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x57, 0xcf, 0x6f, 0x1b, 0x55,
-	0x10, 0xce, 0xa6, 0xb6, 0x21, 0x13, 0x29, 0x2a, 0xaf, 0x26, 0xb8, 0xdb, 0xc4, 0x84, 0x8d, 0xd4,
-	0x9a, 0xa4, 0xde, 0x95, 0xe3, 0x0a, 0xa8, 0xc4, 0x01, 0x0c, 0x69, 0x0f, 0x20, 0x08, 0xe6, 0x80,
-	0xd4, 0x0b, 0x5a, 0xc7, 0xaf, 0x66, 0x65, 0x7b, 0xdf, 0x66, 0xdf, 0x3a, 0xad, 0x15, 0x0c, 0x12,
-	0x17, 0xa4, 0x8a, 0x43, 0x50, 0x91, 0xb8, 0x71, 0x45, 0xe2, 0xcc, 0x1f, 0x51, 0xc1, 0xa5, 0x82,
-	0x0b, 0x27, 0x84, 0x12, 0xfe, 0x10, 0xf4, 0xde, 0x9b, 0x8d, 0xf7, 0x87, 0xd7, 0xb6, 0x8a, 0xa5,
-	0x9e, 0xe2, 0x7d, 0xfb, 0xcd, 0xcc, 0x37, 0xdf, 0xcc, 0xce, 0xbc, 0x80, 0xce, 0xd9, 0xa0, 0x6b,
-	0xf5, 0x6d, 0xbf, 0x4b, 0x03, 0xeb, 0xb8, 0x66, 0x1d, 0x0d, 0xa8, 0x3f, 0x34, 0x3d, 0x9f, 0x05,
-	0x8c, 0xac, 0x89, 0x77, 0xa6, 0x7a, 0x67, 0x1e, 0xd7, 0xf4, 0x9d, 0x43, 0xc6, 0xfb, 0x8c, 0x5b,
-	0x2d, 0x9b, 0x53, 0x05, 0xb4, 0x8e, 0x6b, 0x2d, 0x1a, 0xd8, 0x35, 0xcb, 0xb3, 0x3b, 0x8e, 0x6b,
-	0x07, 0x0e, 0x73, 0x95, 0xad, 0x7e, 0x55, 0x61, 0x3f, 0x97, 0x4f, 0x96, 0x7a, 0xc0, 0x57, 0xc5,
-	0x0e, 0xeb, 0x30, 0x75, 0x2e, 0x7e, 0xe1, 0xe9, 0x46, 0x87, 0xb1, 0x4e, 0x8f, 0x5a, 0xb6, 0xe7,
-	0x58, 0xb6, 0xeb, 0xb2, 0x40, 0x7a, 0x0b, 0x6d, 0x36, 0x13, 0x34, 0xa9, 0x1b, 0x38, 0x81, 0x43,
-	0xf1, 0xb5, 0x51, 0x04, 0xf2, 0x89, 0xe0, 0x73, 0x60, 0xfb, 0x76, 0x9f, 0x37, 0xe9, 0xd1, 0x80,
-	0xf2, 0xc0, 0xf8, 0x00, 0xae, 0xc4, 0x4e, 0xb9, 0xc7, 0x5c, 0x4e, 0xc9, 0x2d, 0x28, 0x78, 0xf2,
-	0xa4, 0xa4, 0x6d, 0x69, 0x95, 0xd5, 0xbd, 0x75, 0x33, 0x9e, 0xa7, 0xa9, 0xf0, 0x8d, 0xdc, 0x93,
-	0xbf, 0x5f, 0x5d, 0x6a, 0x22, 0xd6, 0xb8, 0x07, 0x97, 0xa5, 0xb3, 0x06, 0x63, 0x5d, 0x0c, 0x40,
-	0xee, 0x00, 0x8c, 0x13, 0x47, 0x6f, 0xd7, 0x4d, 0x4c, 0x56, 0xa8, 0x64, 0x2a, 0x39, 0x51, 0x25,
-	0xf3, 0xc0, 0xee, 0x50, 0xb4, 0x6d, 0x46, 0x2c, 0x8d, 0x1f, 0x35, 0x78, 0x29, 0xe2, 0x1c, 0x79,
-	0xde, 0x86, 0x17, 0xa8, 0x1b, 0xf8, 0x0e, 0x15, 0x44, 0x2f, 0x55, 0x56, 0xf7, 0xae, 0x26, 0x89,
-	0x0a, 0xf8, 0xbe, 0x1b, 0xf8, 0x43, 0xe4, 0x1a, 0xe2, 0xc9, 0xdd, 0x18, 0xb1, 0x65, 0x49, 0xec,
-	0xc6, 0x4c, 0x62, 0x2a, 0x6e, 0x8c, 0xd9, 0x36, 0x12, 0xfb, 0xf8, 0xfe, 0x7d, 0xea, 0x87, 0x69,
-	0xaf, 0xc1, 0xb2, 0xd3, 0x96, 0xe9, 0xe6, 0x9a, 0xcb, 0x4e, 0xdb, 0xf8, 0x1a, 0xd5, 0x47, 0x10,
-	0xd2, 0xaf, 0x41, 0x9e, 0x89, 0x03, 0xd4, 0xe5, 0xe5, 0x24, 0x79, 0x89, 0x46, 0xe2, 0x0a, 0x49,
-	0xde, 0x80, 0x9c, 0xc7, 0x58, 0x0f, 0x09, 0x6f, 0x24, 0x2d, 0xde, 0xb3, 0x3d, 0xfb, 0xd0, 0x09,
-	0x86, 0x07, 0x8c, 0xf5, 0xd0, 0x50, 0xe2, 0x8d, 0x26, 0xe8, 0xaa, 0xd0, 0x3e, 0x3b, 0x76, 0xda,
-	0xd4, 0x97, 0xae, 0xc3, 0x36, 0x20, 0xb7, 0xe0, 0x45, 0x0f, 0x5f, 0x48, 0x2e, 0x2b, 0x8d, 0xd2,
-	0x1f, 0xbf, 0x56, 0x8b, 0xa8, 0xc6, 0xbb, 0xed, 0xb6, 0x4f, 0x39, 0xff, 0x34, 0xf0, 0x1d, 0xb7,
-	0xd3, 0xbc, 0x40, 0x1a, 0xbf, 0x69, 0x70, 0x6d, 0xa2, 0x53, 0x4c, 0xef, 0x2d, 0xc8, 0x8b, 0xd8,
-	0x61, 0x6d, 0xe6, 0x21, 0xab, 0x0c, 0x48, 0x1d, 0x0a, 0x32, 0x5d, 0x5e, 0x5a, 0x96, 0xa6, 0x53,
-	0x95, 0x41, 0x28, 0x79, 0x1b, 0x56, 0xe8, 0x43, 0x8f, 0xf1, 0x81, 0x4f, 0x79, 0xe9, 0x92, 0xb4,
-	0x2b, 0x25, 0xed, 0xf6, 0x11, 0x80, 0xa6, 0x63, 0x03, 0xa3, 0x02, 0xeb, 0x32, 0x97, 0xf7, 0xa9,
-	0xd7, 0x63, 0xc3, 0x3e, 0x75, 0x83, 0xac, 0x5a, 0xb6, 0x60, 0x23, 0x81, 0x6c, 0x0c, 0x3f, 0xb2,
-	0xfb, 0x61, 0xdb, 0x12, 0x13, 0xf2, 0xec, 0x81, 0x3b, 0x87, 0x92, 0x0a, 0x46, 0x08, 0xe4, 0x5c,
-	0xbb, 0x4f, 0x65, 0x49, 0x57, 0x9a, 0xf2, 0xb7, 0xf1, 0x48, 0x83, 0x57, 0x52, 0x74, 0x50, 0xd6,
-	0x77, 0x00, 0xda, 0x17, 0xa7, 0xd8, 0x3a, 0x7a, 0x32, 0xd1, 0x08, 0x39, 0x95, 0x6a, 0xc4, 0x86,
-	0x54, 0x21, 0xd7, 0x72, 0xda, 0xa1, 0xb8, 0x57, 0x52, 0xdf, 0x8c, 0xd3, 0x0e, 0x7b, 0x47, 0xc0,
-	0x8c, 0x53, 0x0d, 0x36, 0x33, 0x32, 0x7e, 0x5e, 0x94, 0xbe, 0x4f, 0xeb, 0xc3, 0x9f, 0x55, 0xff,
-	0x3b, 0x13, 0x26, 0xc1, 0xb3, 0x8c, 0xa8, 0x9f, 0x35, 0x28, 0xa5, 0x39, 0xa1, 0x42, 0x0d, 0x58,
-	0x1d, 0x67, 0x1b, 0x7e, 0x11, 0xb3, 0x25, 0x8a, 0x1a, 0x2d, 0x7e, 0x64, 0x7d, 0x48, 0x6d, 0x4e,
-	0xb3, 0xda, 0xfc, 0x2e, 0x8e, 0x2c, 0x04, 0x8d, 0x47, 0x56, 0x4f, 0x1c, 0x64, 0x8d, 0x2c, 0x89,
-	0x0e, 0x3f, 0x66, 0x89, 0x34, 0xbe, 0x8c, 0x3a, 0xba, 0xa8, 0x52, 0x39, 0xd5, 0x32, 0xb9, 0x58,
-	0x43, 0x2c, 0xaa, 0x2a, 0x8f, 0x35, 0x5c, 0x71, 0x61, 0x78, 0x4c, 0xa4, 0x0e, 0x05, 0x49, 0x2f,
-	0xac, 0xc5, 0xd4, 0x4c, 0x10, 0xba, 0xb8, 0x0a, 0x9c, 0x6a, 0xb8, 0x2b, 0x3f, 0x63, 0x7e, 0xf7,
-	0x7f, 0x4d, 0xe1, 0x85, 0x09, 0xf5, 0x5d, 0xb8, 0x61, 0x15, 0x25, 0x94, 0xc9, 0x84, 0xdc, 0x03,
-	0xe6, 0x77, 0x51, 0xa4, 0x62, 0x52, 0x24, 0x81, 0x0d, 0x3f, 0x4c, 0x81, 0x5b, 0x98, 0x42, 0x7b,
-	0xbf, 0x03, 0xe4, 0x25, 0x1d, 0x72, 0x04, 0x05, 0x75, 0xdd, 0x20, 0x46, 0x32, 0x7c, 0xfa, 0x46,
-	0xa3, 0x6f, 0x4f, 0xc5, 0xa8, 0x40, 0x46, 0xf9, 0x9b, 0x3f, 0xff, 0x7d, 0xbc, 0x5c, 0x22, 0xeb,
-	0x56, 0xe2, 0xd2, 0xa4, 0x6e, 0x32, 0xc4, 0x81, 0x9c, 0xb8, 0x38, 0x90, 0xad, 0x89, 0xce, 0x22,
-	0xf7, 0x1b, 0xfd, 0xb5, 0x29, 0x08, 0x0c, 0xb6, 0x21, 0x83, 0xad, 0x93, 0x62, 0x32, 0x58, 0x4b,
-	0x84, 0xe0, 0x90, 0x97, 0xcb, 0x8c, 0x4c, 0xf6, 0x14, 0xbd, 0x55, 0xe8, 0xc6, 0x34, 0x08, 0x46,
-	0xdb, 0x96, 0xd1, 0x36, 0xc9, 0xb5, 0x64, 0x34, 0xb5, 0x25, 0xad, 0x13, 0xa7, 0x3d, 0x22, 0x3f,
-	0x69, 0xb0, 0x16, 0x5f, 0xda, 0x64, 0x67, 0xb2, 0x6e, 0x93, 0xae, 0x0b, 0xfa, 0xee, 0x5c, 0x58,
-	0x24, 0x54, 0x97, 0x84, 0xaa, 0x64, 0x37, 0xa5, 0x35, 0xe2, 0xb9, 0x75, 0x12, 0xfe, 0x1c, 0x21,
-	0x4b, 0xf2, 0xad, 0x06, 0x30, 0x1e, 0x86, 0xe4, 0xfa, 0xc4, 0x80, 0xa9, 0x55, 0xad, 0xdf, 0x98,
-	0x89, 0x43, 0x52, 0x15, 0x49, 0xca, 0x20, 0x5b, 0x49, 0x52, 0x91, 0x79, 0xab, 0xa4, 0xfa, 0x45,
-	0x83, 0xcb, 0xc9, 0xbd, 0x47, 0x6e, 0xce, 0x88, 0x13, 0xbb, 0x10, 0xe8, 0xd5, 0x39, 0xd1, 0xc8,
-	0xed, 0xb6, 0xe4, 0x56, 0x27, 0xb5, 0x54, 0x05, 0xc5, 0xba, 0xe2, 0xd6, 0x89, 0xfc, 0x3b, 0x8a,
-	0x53, 0x15, 0xb7, 0x86, 0x11, 0xf9, 0x41, 0x83, 0xd5, 0xc8, 0xf6, 0x21, 0xb3, 0xf4, 0xb8, 0xa8,
-	0x68, 0x65, 0x36, 0x10, 0xd9, 0xed, 0x49, 0x76, 0x37, 0xc9, 0xce, 0xfc, 0xec, 0x44, 0x8f, 0xcb,
-	0x69, 0x9a, 0xd1, 0xe3, 0xd1, 0x35, 0x94, 0xd1, 0xe3, 0xb1, 0x25, 0x94, 0xdd, 0xe3, 0x6a, 0x4c,
-	0xab, 0xc2, 0x3d, 0xd2, 0xa0, 0xa0, 0x66, 0x3e, 0x99, 0xe2, 0x73, 0xc6, 0xdc, 0x88, 0x2f, 0x0d,
-	0xe3, 0x4d, 0x19, 0xb8, 0x46, 0xac, 0xa9, 0x6d, 0x33, 0x7e, 0x18, 0x21, 0x23, 0xf2, 0x15, 0xe4,
-	0xc4, 0xa8, 0xcc, 0x18, 0x28, 0x91, 0x25, 0x90, 0x31, 0x50, 0xa2, 0x33, 0xd9, 0xa8, 0x49, 0x16,
-	0xbb, 0xe4, 0xf5, 0xb9, 0xbe, 0x28, 0x31, 0x96, 0x1b, 0xfb, 0x4f, 0xce, 0xca, 0xda, 0xd3, 0xb3,
-	0xb2, 0xf6, 0xcf, 0x59, 0x59, 0x3b, 0x3d, 0x2f, 0x2f, 0x3d, 0x3d, 0x2f, 0x2f, 0xfd, 0x75, 0x5e,
-	0x5e, 0xba, 0xb7, 0xdb, 0x71, 0x82, 0x2f, 0x06, 0x2d, 0xf3, 0x90, 0xf5, 0xa5, 0xbb, 0xaa, 0x4b,
-	0x03, 0x61, 0xa2, 0x7c, 0x3f, 0x0c, 0xbd, 0x07, 0x43, 0x8f, 0xf2, 0x56, 0x41, 0xfe, 0x2f, 0x59,
-	0xff, 0x2f, 0x00, 0x00, 0xff, 0xff, 0x51, 0x45, 0xa0, 0xbb, 0x13, 0x0f, 0x00, 0x00,
+	// 1290 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x58, 0xcf, 0x6f, 0x1b, 0x45,
+	0x14, 0xce, 0x3a, 0xb6, 0x49, 0x5e, 0xaa, 0x50, 0xa6, 0x6e, 0x70, 0x36, 0x89, 0xe3, 0x6c, 0xa0,
+	0x35, 0x49, 0xe3, 0x95, 0x93, 0xf2, 0xa3, 0x12, 0x12, 0x60, 0x48, 0x2b, 0x41, 0x05, 0xc1, 0x3d,
+	0x20, 0x71, 0x41, 0xeb, 0xec, 0xd4, 0xac, 0x6c, 0xef, 0x6c, 0x76, 0xd7, 0x69, 0xad, 0x28, 0x20,
+	0x71, 0x41, 0xaa, 0x90, 0x88, 0x54, 0x24, 0x6e, 0x5c, 0x91, 0xb8, 0x70, 0xe1, 0xc8, 0x1f, 0x10,
+	0x71, 0xaa, 0xe0, 0xc2, 0x09, 0xa1, 0x84, 0x3f, 0x04, 0xcd, 0xcc, 0xdb, 0x78, 0x77, 0xed, 0xb5,
+	0xad, 0x62, 0xd1, 0x93, 0x77, 0x67, 0xbf, 0xf7, 0xde, 0xf7, 0xbe, 0x99, 0x37, 0xef, 0xc9, 0xa0,
+	0x7a, 0xac, 0xd3, 0xd4, 0xdb, 0x86, 0xdb, 0xa4, 0xbe, 0x7e, 0x58, 0xd1, 0x0f, 0x3a, 0xd4, 0xed,
+	0x96, 0x1d, 0x97, 0xf9, 0x8c, 0xcc, 0xf3, 0x6f, 0x65, 0xf9, 0xad, 0x7c, 0x58, 0x51, 0x37, 0xf6,
+	0x99, 0xd7, 0x66, 0x9e, 0x5e, 0x37, 0x3c, 0x2a, 0x81, 0xfa, 0x61, 0xa5, 0x4e, 0x7d, 0xa3, 0xa2,
+	0x3b, 0x46, 0xc3, 0xb2, 0x0d, 0xdf, 0x62, 0xb6, 0xb4, 0x55, 0x17, 0x25, 0xf6, 0x33, 0xf1, 0xa6,
+	0xcb, 0x17, 0xfc, 0x94, 0x6b, 0xb0, 0x06, 0x93, 0xeb, 0xfc, 0x09, 0x57, 0x97, 0x1b, 0x8c, 0x35,
+	0x5a, 0x54, 0x37, 0x1c, 0x4b, 0x37, 0x6c, 0x9b, 0xf9, 0xc2, 0x5b, 0x60, 0xb3, 0x12, 0xa3, 0x49,
+	0x6d, 0xdf, 0xf2, 0x2d, 0x8a, 0x9f, 0xb5, 0x1c, 0x90, 0x8f, 0x39, 0x9f, 0x3d, 0xc3, 0x35, 0xda,
+	0x5e, 0x8d, 0x1e, 0x74, 0xa8, 0xe7, 0x6b, 0x1f, 0xc0, 0x95, 0xc8, 0xaa, 0xe7, 0x30, 0xdb, 0xa3,
+	0xe4, 0x26, 0x64, 0x1d, 0xb1, 0x92, 0x57, 0x8a, 0x4a, 0x69, 0x6e, 0x7b, 0xa1, 0x1c, 0xcd, 0xb3,
+	0x2c, 0xf1, 0xd5, 0xf4, 0xe9, 0x5f, 0xab, 0x53, 0x35, 0xc4, 0x6a, 0xbf, 0x2a, 0x70, 0x59, 0x78,
+	0xab, 0x32, 0xd6, 0xc4, 0x08, 0xe4, 0x36, 0x40, 0x2f, 0x73, 0x74, 0x77, 0xad, 0x8c, 0xd9, 0x72,
+	0x99, 0xca, 0x52, 0x4f, 0x94, 0xa9, 0xbc, 0x67, 0x34, 0x28, 0xda, 0xd6, 0x42, 0x96, 0x24, 0x07,
+	0x19, 0x93, 0xda, 0xac, 0x9d, 0x4f, 0x15, 0x95, 0xd2, 0x6c, 0x4d, 0xbe, 0x90, 0xf7, 0xe1, 0x92,
+	0x4b, 0x0f, 0x3a, 0x96, 0x4b, 0xdb, 0xd4, 0xf6, 0xbd, 0xfc, 0x74, 0x71, 0xba, 0x34, 0xb7, 0x5d,
+	0x8c, 0xd3, 0xbd, 0x6b, 0xd4, 0x69, 0xab, 0xd6, 0x03, 0x22, 0xf1, 0x88, 0xad, 0xf6, 0xbd, 0x02,
+	0x2f, 0x84, 0xe8, 0xa3, 0x14, 0xb7, 0xe0, 0x39, 0x6a, 0xfb, 0xae, 0x45, 0xb9, 0x16, 0xdc, 0xf9,
+	0x62, 0xdc, 0x39, 0x87, 0xef, 0xda, 0xbe, 0xdb, 0x45, 0xaf, 0x01, 0x9e, 0xdc, 0x89, 0xa4, 0x9e,
+	0x12, 0xa9, 0x5f, 0x1f, 0x99, 0xba, 0x8c, 0x1b, 0xce, 0x5d, 0x5b, 0x47, 0x62, 0x1f, 0xdd, 0xbf,
+	0x4f, 0xdd, 0x40, 0xd8, 0x79, 0x48, 0x59, 0xa6, 0x10, 0x34, 0x5d, 0x4b, 0x59, 0xa6, 0xf6, 0x25,
+	0x6e, 0x30, 0x82, 0x90, 0x7e, 0x05, 0x32, 0x8c, 0x2f, 0xa0, 0xf2, 0x57, 0xe3, 0xe4, 0x05, 0x1a,
+	0x89, 0x4b, 0x24, 0x79, 0x0d, 0xd2, 0x0e, 0x63, 0x2d, 0x24, 0xbc, 0x1c, 0xb7, 0x78, 0xd7, 0x70,
+	0x8c, 0x7d, 0xcb, 0xef, 0xee, 0x31, 0xd6, 0x42, 0x43, 0x81, 0xd7, 0x6a, 0xa0, 0xca, 0xb3, 0xe4,
+	0xb2, 0x43, 0xcb, 0xa4, 0xae, 0x70, 0x1d, 0x9c, 0x34, 0x72, 0x13, 0x66, 0x1c, 0xfc, 0x20, 0xb8,
+	0xcc, 0x56, 0xf3, 0xbf, 0xff, 0xb2, 0x95, 0x43, 0x35, 0xde, 0x31, 0x4d, 0x97, 0x7a, 0xde, 0x3d,
+	0xdf, 0xb5, 0xec, 0x46, 0xed, 0x02, 0xa9, 0xfd, 0xa6, 0xc0, 0xd2, 0x40, 0xa7, 0x98, 0xde, 0x1b,
+	0x90, 0xe1, 0xb1, 0x83, 0xbd, 0x19, 0x87, 0xac, 0x34, 0x20, 0x3b, 0x90, 0x15, 0xe9, 0x7a, 0xf9,
+	0x94, 0x30, 0x1d, 0xaa, 0x0c, 0x42, 0xc9, 0x9b, 0x30, 0x4b, 0x1f, 0x3a, 0xcc, 0xeb, 0xb8, 0x34,
+	0x38, 0x6b, 0xf9, 0xb8, 0xdd, 0x2e, 0x02, 0xd0, 0xb4, 0x67, 0xa0, 0x95, 0x60, 0x41, 0xe4, 0xf2,
+	0x1e, 0x75, 0x5a, 0xac, 0xcb, 0x0f, 0x5d, 0xd2, 0x5e, 0xd6, 0x61, 0x39, 0x86, 0xac, 0x76, 0x3f,
+	0x34, 0xda, 0x41, 0x61, 0x90, 0x32, 0x64, 0xd8, 0x03, 0x7b, 0x0c, 0x25, 0x25, 0x8c, 0x10, 0x48,
+	0xdb, 0x46, 0x9b, 0x62, 0xed, 0x88, 0x67, 0xed, 0x91, 0x02, 0x2f, 0xf6, 0xd1, 0x41, 0x59, 0xdf,
+	0x06, 0x30, 0x2f, 0x56, 0xf1, 0xe8, 0xa8, 0xf1, 0x44, 0x43, 0xe4, 0x64, 0xaa, 0x21, 0x1b, 0xb2,
+	0x05, 0xe9, 0xba, 0x65, 0x06, 0xe2, 0x5e, 0xe9, 0xab, 0x19, 0xcb, 0x0c, 0xce, 0x0e, 0x87, 0x69,
+	0x27, 0x0a, 0xac, 0x24, 0x64, 0xfc, 0xac, 0x28, 0x9d, 0xf6, 0xeb, 0xe3, 0x3d, 0xad, 0xfe, 0xb7,
+	0x07, 0xdc, 0x04, 0x4f, 0x73, 0x09, 0xbe, 0x0a, 0x19, 0xcf, 0x37, 0x7c, 0x9a, 0x9f, 0x2e, 0x2a,
+	0xa5, 0xf9, 0xed, 0xd5, 0xe4, 0xfc, 0xef, 0x71, 0x58, 0x4d, 0xa2, 0xb5, 0x1f, 0x15, 0xc8, 0xf7,
+	0xa7, 0x82, 0xc2, 0x56, 0x61, 0xae, 0x27, 0x52, 0x50, 0x48, 0xa3, 0x95, 0x0d, 0x1b, 0x4d, 0xee,
+	0xa6, 0x5b, 0x83, 0xe7, 0xe5, 0x15, 0x6c, 0x99, 0x49, 0xb5, 0xf1, 0x56, 0xd0, 0x64, 0x38, 0x04,
+	0x73, 0xd8, 0x84, 0xe9, 0x3a, 0x82, 0x86, 0xee, 0x2c, 0x47, 0x69, 0x3e, 0xe4, 0xe4, 0x45, 0xe9,
+	0x50, 0xbb, 0x6a, 0x99, 0xde, 0xff, 0xd2, 0xa9, 0xb4, 0x6f, 0x15, 0xb8, 0x1a, 0x0b, 0x8b, 0xe4,
+	0x83, 0x73, 0xa9, 0x8c, 0x75, 0x2e, 0x27, 0xdf, 0x55, 0xee, 0x52, 0xc3, 0xa3, 0x49, 0x6a, 0xdf,
+	0xc1, 0xae, 0x82, 0xa0, 0x5e, 0x57, 0x69, 0xf1, 0x85, 0xa4, 0xae, 0x22, 0xd0, 0xc1, 0x7d, 0x2b,
+	0x90, 0xbc, 0xc2, 0x43, 0x9e, 0x2e, 0x44, 0x2f, 0xf4, 0x95, 0x75, 0x3a, 0x52, 0xb4, 0x93, 0xaa,
+	0x1c, 0x02, 0xe9, 0x96, 0x75, 0x28, 0x0b, 0x67, 0xa6, 0x26, 0x9e, 0xb5, 0xc7, 0x0a, 0x4e, 0x3f,
+	0x01, 0x25, 0xcc, 0x6e, 0x07, 0xb2, 0x82, 0x73, 0xb0, 0x25, 0x43, 0xd3, 0x43, 0xe8, 0xe4, 0xb6,
+	0xe5, 0x24, 0x98, 0xa2, 0x3e, 0x61, 0x6e, 0xf3, 0x3f, 0x75, 0xcf, 0x49, 0x89, 0xa7, 0x7d, 0x13,
+	0x4c, 0x46, 0x92, 0x12, 0xca, 0x54, 0x86, 0xf4, 0x03, 0xe6, 0x36, 0x51, 0xa4, 0x5c, 0x5c, 0x24,
+	0x8e, 0x0d, 0x0e, 0x2e, 0xc7, 0x4d, 0x4c, 0xa1, 0xed, 0x9f, 0x2f, 0x41, 0x46, 0xd0, 0x21, 0x07,
+	0x90, 0x95, 0x93, 0x28, 0xd1, 0xe2, 0xe1, 0xfb, 0x87, 0x5d, 0x75, 0x7d, 0x28, 0x46, 0x06, 0xd2,
+	0x0a, 0x5f, 0xfd, 0xf1, 0xcf, 0xe3, 0x54, 0x9e, 0x2c, 0xe8, 0xb1, 0x79, 0x5a, 0x0e, 0xb9, 0xc4,
+	0x82, 0x34, 0x1f, 0xf8, 0x48, 0x71, 0xa0, 0xb3, 0xd0, 0xe4, 0xab, 0xae, 0x0d, 0x41, 0x60, 0xb0,
+	0x65, 0x11, 0x6c, 0x81, 0xe4, 0xe2, 0xc1, 0xea, 0x3c, 0x84, 0x07, 0x19, 0x31, 0x84, 0x90, 0xc1,
+	0x9e, 0xc2, 0xd3, 0xa0, 0xaa, 0x0d, 0x83, 0x60, 0xb4, 0x75, 0x11, 0x6d, 0x85, 0x2c, 0xc5, 0xa3,
+	0xc9, 0xe9, 0x46, 0x3f, 0xb2, 0xcc, 0x63, 0xf2, 0x83, 0x02, 0xf3, 0xd1, 0x61, 0x8b, 0x6c, 0x0c,
+	0xd6, 0x6d, 0xd0, 0x98, 0xa7, 0x6e, 0x8e, 0x85, 0x45, 0x42, 0x3b, 0x82, 0xd0, 0x16, 0xd9, 0xec,
+	0xd3, 0x1a, 0xf1, 0x9e, 0x7e, 0x14, 0x3c, 0x1e, 0x23, 0x4b, 0xf2, 0xb5, 0x02, 0xd0, 0xeb, 0x46,
+	0xe4, 0xda, 0xc0, 0x80, 0x7d, 0x23, 0x96, 0x7a, 0x7d, 0x24, 0x0e, 0x49, 0x95, 0x04, 0x29, 0x8d,
+	0x14, 0xe3, 0xa4, 0x42, 0x0d, 0x4f, 0x4a, 0xf5, 0x93, 0x02, 0x97, 0xe3, 0xf3, 0x0a, 0xb9, 0x31,
+	0x22, 0x4e, 0x64, 0x90, 0x53, 0xb7, 0xc6, 0x44, 0x23, 0xb7, 0x5b, 0x82, 0xdb, 0x0e, 0xa9, 0xf4,
+	0xed, 0x20, 0x1f, 0x33, 0x3c, 0xfd, 0x48, 0xfc, 0x1e, 0x47, 0xa9, 0xf2, 0x69, 0xef, 0x98, 0x7c,
+	0xa7, 0xc0, 0x5c, 0xa8, 0xfd, 0x93, 0x51, 0x7a, 0x5c, 0xec, 0x68, 0x69, 0x34, 0x10, 0xd9, 0x6d,
+	0x0b, 0x76, 0x37, 0xc8, 0xc6, 0xf8, 0xec, 0x48, 0x13, 0xa6, 0xab, 0x96, 0x49, 0x56, 0x07, 0xd7,
+	0xca, 0xc5, 0x14, 0xa0, 0x16, 0x93, 0x01, 0x18, 0x7d, 0x4d, 0x44, 0x5f, 0x22, 0x8b, 0x7d, 0xb5,
+	0x64, 0x99, 0xb8, 0x61, 0x1d, 0x98, 0x09, 0xba, 0x2f, 0x79, 0x69, 0x70, 0xc1, 0x44, 0x67, 0x02,
+	0xf5, 0xe5, 0x11, 0xa8, 0x91, 0x75, 0xcc, 0x43, 0x79, 0x90, 0x11, 0x1d, 0x23, 0xa1, 0x8e, 0xc3,
+	0xfd, 0x37, 0xa1, 0x8e, 0x23, 0xdd, 0x37, 0xb9, 0x8e, 0x65, 0x2b, 0x92, 0xb9, 0x3e, 0x52, 0x20,
+	0x2b, 0xfb, 0x1a, 0x19, 0xe2, 0x73, 0xc4, 0xdd, 0x18, 0x6d, 0x8c, 0xda, 0xeb, 0x22, 0x70, 0x85,
+	0xe8, 0x43, 0x4b, 0xa3, 0xf7, 0x72, 0x8c, 0x8c, 0xc8, 0x17, 0x90, 0xe6, 0xed, 0x20, 0xe1, 0xd2,
+	0x0c, 0x35, 0xba, 0x84, 0x4b, 0x33, 0xdc, 0x77, 0xb4, 0x8a, 0x60, 0xb1, 0x49, 0x5e, 0x19, 0xeb,
+	0xd6, 0xe0, 0xad, 0xa7, 0xba, 0x7b, 0x7a, 0x56, 0x50, 0x9e, 0x9c, 0x15, 0x94, 0xbf, 0xcf, 0x0a,
+	0xca, 0xc9, 0x79, 0x61, 0xea, 0xc9, 0x79, 0x61, 0xea, 0xcf, 0xf3, 0xc2, 0xd4, 0xa7, 0x9b, 0x0d,
+	0xcb, 0xff, 0xbc, 0x53, 0x2f, 0xef, 0xb3, 0xb6, 0x70, 0xb7, 0x65, 0x53, 0x9f, 0x9b, 0x48, 0xdf,
+	0x0f, 0x03, 0xef, 0x7e, 0xd7, 0xa1, 0x5e, 0x3d, 0x2b, 0xfe, 0x4a, 0xd9, 0xf9, 0x37, 0x00, 0x00,
+	0xff, 0xff, 0xe4, 0xf9, 0x51, 0x65, 0x12, 0x12, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1184,6 +1438,10 @@ type QueryClient interface {
 	DeploymentByName(ctx context.Context, in *QueryDeploymentByNameRequest, opts ...grpc.CallOption) (*QueryDeploymentByNameResponse, error)
 	// Deployments lists an owner's deployments, newest last.
 	Deployments(ctx context.Context, in *QueryDeploymentsRequest, opts ...grpc.CallOption) (*QueryDeploymentsResponse, error)
+	// Bid returns one bid.
+	Bid(ctx context.Context, in *QueryBidRequest, opts ...grpc.CallOption) (*QueryBidResponse, error)
+	// OpenBids lists the bids in the book.
+	OpenBids(ctx context.Context, in *QueryOpenBidsRequest, opts ...grpc.CallOption) (*QueryOpenBidsResponse, error)
 	// Lease returns one lease.
 	Lease(ctx context.Context, in *QueryLeaseRequest, opts ...grpc.CallOption) (*QueryLeaseResponse, error)
 	// Leases lists the leases of a deployment, ended ones included.
@@ -1263,6 +1521,24 @@ func (c *queryClient) Deployments(ctx context.Context, in *QueryDeploymentsReque
 	return out, nil
 }
 
+func (c *queryClient) Bid(ctx context.Context, in *QueryBidRequest, opts ...grpc.CallOption) (*QueryBidResponse, error) {
+	out := new(QueryBidResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Query/Bid", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) OpenBids(ctx context.Context, in *QueryOpenBidsRequest, opts ...grpc.CallOption) (*QueryOpenBidsResponse, error) {
+	out := new(QueryOpenBidsResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Query/OpenBids", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *queryClient) Lease(ctx context.Context, in *QueryLeaseRequest, opts ...grpc.CallOption) (*QueryLeaseResponse, error) {
 	out := new(QueryLeaseResponse)
 	err := c.cc.Invoke(ctx, "/souk.market.v1.Query/Lease", in, out, opts...)
@@ -1306,6 +1582,10 @@ type QueryServer interface {
 	DeploymentByName(context.Context, *QueryDeploymentByNameRequest) (*QueryDeploymentByNameResponse, error)
 	// Deployments lists an owner's deployments, newest last.
 	Deployments(context.Context, *QueryDeploymentsRequest) (*QueryDeploymentsResponse, error)
+	// Bid returns one bid.
+	Bid(context.Context, *QueryBidRequest) (*QueryBidResponse, error)
+	// OpenBids lists the bids in the book.
+	OpenBids(context.Context, *QueryOpenBidsRequest) (*QueryOpenBidsResponse, error)
 	// Lease returns one lease.
 	Lease(context.Context, *QueryLeaseRequest) (*QueryLeaseResponse, error)
 	// Leases lists the leases of a deployment, ended ones included.
@@ -1338,6 +1618,12 @@ func (*UnimplementedQueryServer) DeploymentByName(ctx context.Context, req *Quer
 }
 func (*UnimplementedQueryServer) Deployments(ctx context.Context, req *QueryDeploymentsRequest) (*QueryDeploymentsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Deployments not implemented")
+}
+func (*UnimplementedQueryServer) Bid(ctx context.Context, req *QueryBidRequest) (*QueryBidResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Bid not implemented")
+}
+func (*UnimplementedQueryServer) OpenBids(ctx context.Context, req *QueryOpenBidsRequest) (*QueryOpenBidsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method OpenBids not implemented")
 }
 func (*UnimplementedQueryServer) Lease(ctx context.Context, req *QueryLeaseRequest) (*QueryLeaseResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Lease not implemented")
@@ -1479,6 +1765,42 @@ func _Query_Deployments_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Bid_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryBidRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Bid(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Query/Bid",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Bid(ctx, req.(*QueryBidRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_OpenBids_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryOpenBidsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).OpenBids(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Query/OpenBids",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).OpenBids(ctx, req.(*QueryOpenBidsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Query_Lease_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(QueryLeaseRequest)
 	if err := dec(in); err != nil {
@@ -1565,6 +1887,14 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Deployments",
 			Handler:    _Query_Deployments_Handler,
+		},
+		{
+			MethodName: "Bid",
+			Handler:    _Query_Bid_Handler,
+		},
+		{
+			MethodName: "OpenBids",
+			Handler:    _Query_OpenBids_Handler,
 		},
 		{
 			MethodName: "Lease",
@@ -1659,6 +1989,27 @@ func (m *QueryBookRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Requirements) > 0 {
+		for iNdEx := len(m.Requirements) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Requirements[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Denom) > 0 {
+		i -= len(m.Denom)
+		copy(dAtA[i:], m.Denom)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Denom)))
+		i--
+		dAtA[i] = 0x12
+	}
 	if m.Pagination != nil {
 		{
 			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
@@ -2068,6 +2419,11 @@ func (m *QueryDeploymentsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error)
 	_ = i
 	var l int
 	_ = l
+	if m.State != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.State))
+		i--
+		dAtA[i] = 0x18
+	}
 	if m.Pagination != nil {
 		{
 			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
@@ -2126,6 +2482,158 @@ func (m *QueryDeploymentsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error
 		for iNdEx := len(m.Deployments) - 1; iNdEx >= 0; iNdEx-- {
 			{
 				size, err := m.Deployments[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryBidRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryBidRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryBidRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Id != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Id))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryBidResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryBidResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryBidResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Bid.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0xa
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryOpenBidsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryOpenBidsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryOpenBidsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Denom) > 0 {
+		i -= len(m.Denom)
+		copy(dAtA[i:], m.Denom)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Denom)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryOpenBidsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryOpenBidsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryOpenBidsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Bids) > 0 {
+		for iNdEx := len(m.Bids) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Bids[iNdEx].MarshalToSizedBuffer(dAtA[:i])
 				if err != nil {
 					return 0, err
 				}
@@ -2220,6 +2728,16 @@ func (m *QueryLeasesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Live {
+		i--
+		if m.Live {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
 	if m.Pagination != nil {
 		{
 			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
@@ -2421,6 +2939,16 @@ func (m *QueryBookRequest) Size() (n int) {
 		l = m.Pagination.Size()
 		n += 1 + l + sovQuery(uint64(l))
 	}
+	l = len(m.Denom)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if len(m.Requirements) > 0 {
+		for _, e := range m.Requirements {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -2585,6 +3113,9 @@ func (m *QueryDeploymentsRequest) Size() (n int) {
 		l = m.Pagination.Size()
 		n += 1 + l + sovQuery(uint64(l))
 	}
+	if m.State != 0 {
+		n += 1 + sovQuery(uint64(m.State))
+	}
 	return n
 }
 
@@ -2596,6 +3127,65 @@ func (m *QueryDeploymentsResponse) Size() (n int) {
 	_ = l
 	if len(m.Deployments) > 0 {
 		for _, e := range m.Deployments {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryBidRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Id != 0 {
+		n += 1 + sovQuery(uint64(m.Id))
+	}
+	return n
+}
+
+func (m *QueryBidResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = m.Bid.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryOpenBidsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = len(m.Denom)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryOpenBidsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Bids) > 0 {
+		for _, e := range m.Bids {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
@@ -2642,6 +3232,9 @@ func (m *QueryLeasesRequest) Size() (n int) {
 	if m.Pagination != nil {
 		l = m.Pagination.Size()
 		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Live {
+		n += 2
 	}
 	return n
 }
@@ -2902,6 +3495,72 @@ func (m *QueryBookRequest) Unmarshal(dAtA []byte) error {
 				m.Pagination = &query.PageRequest{}
 			}
 			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Denom", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Denom = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Requirements", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Requirements = append(m.Requirements, LabelRequirement{})
+			if err := m.Requirements[len(m.Requirements)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex
@@ -3979,6 +4638,25 @@ func (m *QueryDeploymentsRequest) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field State", wireType)
+			}
+			m.State = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.State |= DeploymentState(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -4060,6 +4738,396 @@ func (m *QueryDeploymentsResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Deployments = append(m.Deployments, Deployment{})
 			if err := m.Deployments[len(m.Deployments)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryBidRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryBidRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryBidRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
+			}
+			m.Id = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Id |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryBidResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryBidResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryBidResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bid", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Bid.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryOpenBidsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryOpenBidsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryOpenBidsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Denom", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Denom = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryOpenBidsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryOpenBidsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryOpenBidsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bids", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Bids = append(m.Bids, Bid{})
+			if err := m.Bids[len(m.Bids)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex
@@ -4356,6 +5424,26 @@ func (m *QueryLeasesRequest) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Live", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Live = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])

@@ -163,6 +163,8 @@ type MsgPostOffer struct {
 	Asks []Ask `protobuf:"bytes,4,rep,name=asks,proto3" json:"asks"`
 	// labels by key, sorted, at most 32.
 	Labels []Label `protobuf:"bytes,5,rep,name=labels,proto3" json:"labels"`
+	// terms of its leases.
+	Terms OfferTerms `protobuf:"bytes,6,opt,name=terms,proto3" json:"terms"`
 }
 
 func (m *MsgPostOffer) Reset()         { *m = MsgPostOffer{} }
@@ -233,6 +235,13 @@ func (m *MsgPostOffer) GetLabels() []Label {
 	return nil
 }
 
+func (m *MsgPostOffer) GetTerms() OfferTerms {
+	if m != nil {
+		return m.Terms
+	}
+	return OfferTerms{}
+}
+
 // MsgPostOfferResponse tells the id.
 type MsgPostOfferResponse struct {
 	// offer that was posted.
@@ -279,7 +288,8 @@ func (m *MsgPostOfferResponse) GetOffer() uint64 {
 	return 0
 }
 
-// MsgUpdateOffer replaces asks and labels.
+// MsgUpdateOffer replaces asks, labels and terms. Higher asks count after the
+// next clearing.
 type MsgUpdateOffer struct {
 	// signer is the agent or the operator of the provider.
 	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
@@ -289,6 +299,8 @@ type MsgUpdateOffer struct {
 	Asks []Ask `protobuf:"bytes,3,rep,name=asks,proto3" json:"asks"`
 	// labels by key, sorted, at most 32.
 	Labels []Label `protobuf:"bytes,4,rep,name=labels,proto3" json:"labels"`
+	// terms of its leases.
+	Terms OfferTerms `protobuf:"bytes,5,opt,name=terms,proto3" json:"terms"`
 }
 
 func (m *MsgUpdateOffer) Reset()         { *m = MsgUpdateOffer{} }
@@ -350,6 +362,13 @@ func (m *MsgUpdateOffer) GetLabels() []Label {
 		return m.Labels
 	}
 	return nil
+}
+
+func (m *MsgUpdateOffer) GetTerms() OfferTerms {
+	if m != nil {
+		return m.Terms
+	}
+	return OfferTerms{}
 }
 
 // MsgUpdateOfferResponse is empty.
@@ -493,6 +512,13 @@ type MsgCreateDeployment struct {
 	Bids []BidSpec `protobuf:"bytes,4,rep,name=bids,proto3" json:"bids"`
 	// deposit opens the account and fixes its denom.
 	Deposit types.Coin `protobuf:"bytes,5,opt,name=deposit,proto3" json:"deposit"`
+	// granter pays the deposit in the owner's stead, under a DepositAuthorization
+	// given to the owner; empty when the owner pays.
+	Granter string `protobuf:"bytes,6,opt,name=granter,proto3" json:"granter,omitempty"`
+	// access_keys by address, sorted, at most 8.
+	AccessKeys []AccessKey `protobuf:"bytes,7,rep,name=access_keys,json=accessKeys,proto3" json:"access_keys"`
+	// custodians are at most 2 providers, by operator.
+	Custodians []string `protobuf:"bytes,8,rep,name=custodians,proto3" json:"custodians,omitempty"`
 }
 
 func (m *MsgCreateDeployment) Reset()         { *m = MsgCreateDeployment{} }
@@ -563,6 +589,27 @@ func (m *MsgCreateDeployment) GetDeposit() types.Coin {
 	return types.Coin{}
 }
 
+func (m *MsgCreateDeployment) GetGranter() string {
+	if m != nil {
+		return m.Granter
+	}
+	return ""
+}
+
+func (m *MsgCreateDeployment) GetAccessKeys() []AccessKey {
+	if m != nil {
+		return m.AccessKeys
+	}
+	return nil
+}
+
+func (m *MsgCreateDeployment) GetCustodians() []string {
+	if m != nil {
+		return m.Custodians
+	}
+	return nil
+}
+
 // MsgCreateDeploymentResponse tells the ids.
 type MsgCreateDeploymentResponse struct {
 	// deployment that was created.
@@ -627,6 +674,498 @@ func (m *MsgCreateDeploymentResponse) GetBids() []uint64 {
 	return nil
 }
 
+// MsgUpdateDeployment declares what a deployment should be, complete. Bids are
+// told apart by name: one that is not there any more closes with its leases; one
+// that is new enters the book; of the others replicas, caps and requirements
+// change for what is placed from now on, and units change in place, at the terms
+// of each lease.
+type MsgUpdateDeployment struct {
+	// signer is the owner, or an access key with SCOPE_MANAGE, which may not change
+	// the access keys.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// deployment to change.
+	Deployment uint64 `protobuf:"varint,2,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	// version that the deployment has, so that nobody overwrites what somebody else
+	// just changed; 0 for any.
+	Version uint64 `protobuf:"varint,3,opt,name=version,proto3" json:"version,omitempty"`
+	// manifest_hash, 32 bytes.
+	ManifestHash []byte `protobuf:"bytes,4,opt,name=manifest_hash,json=manifestHash,proto3" json:"manifest_hash,omitempty"`
+	// bids, one a placement group, at most 32.
+	Bids []BidSpec `protobuf:"bytes,5,rep,name=bids,proto3" json:"bids"`
+	// access_keys by address, sorted, at most 8.
+	AccessKeys []AccessKey `protobuf:"bytes,6,rep,name=access_keys,json=accessKeys,proto3" json:"access_keys"`
+	// custodians are at most 2 providers, by operator.
+	Custodians []string `protobuf:"bytes,7,rep,name=custodians,proto3" json:"custodians,omitempty"`
+}
+
+func (m *MsgUpdateDeployment) Reset()         { *m = MsgUpdateDeployment{} }
+func (m *MsgUpdateDeployment) String() string { return proto.CompactTextString(m) }
+func (*MsgUpdateDeployment) ProtoMessage()    {}
+func (*MsgUpdateDeployment) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{10}
+}
+func (m *MsgUpdateDeployment) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUpdateDeployment) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUpdateDeployment.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUpdateDeployment) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUpdateDeployment.Merge(m, src)
+}
+func (m *MsgUpdateDeployment) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUpdateDeployment) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUpdateDeployment.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUpdateDeployment proto.InternalMessageInfo
+
+func (m *MsgUpdateDeployment) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgUpdateDeployment) GetDeployment() uint64 {
+	if m != nil {
+		return m.Deployment
+	}
+	return 0
+}
+
+func (m *MsgUpdateDeployment) GetVersion() uint64 {
+	if m != nil {
+		return m.Version
+	}
+	return 0
+}
+
+func (m *MsgUpdateDeployment) GetManifestHash() []byte {
+	if m != nil {
+		return m.ManifestHash
+	}
+	return nil
+}
+
+func (m *MsgUpdateDeployment) GetBids() []BidSpec {
+	if m != nil {
+		return m.Bids
+	}
+	return nil
+}
+
+func (m *MsgUpdateDeployment) GetAccessKeys() []AccessKey {
+	if m != nil {
+		return m.AccessKeys
+	}
+	return nil
+}
+
+func (m *MsgUpdateDeployment) GetCustodians() []string {
+	if m != nil {
+		return m.Custodians
+	}
+	return nil
+}
+
+// MsgUpdateDeploymentResponse tells the version and the bids.
+type MsgUpdateDeploymentResponse struct {
+	// version of the manifest.
+	Version uint64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
+	// bids in the order of the message.
+	Bids []uint64 `protobuf:"varint,2,rep,packed,name=bids,proto3" json:"bids,omitempty"`
+}
+
+func (m *MsgUpdateDeploymentResponse) Reset()         { *m = MsgUpdateDeploymentResponse{} }
+func (m *MsgUpdateDeploymentResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgUpdateDeploymentResponse) ProtoMessage()    {}
+func (*MsgUpdateDeploymentResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{11}
+}
+func (m *MsgUpdateDeploymentResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUpdateDeploymentResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUpdateDeploymentResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUpdateDeploymentResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUpdateDeploymentResponse.Merge(m, src)
+}
+func (m *MsgUpdateDeploymentResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUpdateDeploymentResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUpdateDeploymentResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUpdateDeploymentResponse proto.InternalMessageInfo
+
+func (m *MsgUpdateDeploymentResponse) GetVersion() uint64 {
+	if m != nil {
+		return m.Version
+	}
+	return 0
+}
+
+func (m *MsgUpdateDeploymentResponse) GetBids() []uint64 {
+	if m != nil {
+		return m.Bids
+	}
+	return nil
+}
+
+// MsgCloseLease ends one lease.
+type MsgCloseLease struct {
+	// signer is the owner, or an access key with SCOPE_MANAGE.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// lease to close.
+	Lease uint64 `protobuf:"varint,2,opt,name=lease,proto3" json:"lease,omitempty"`
+	// replace returns its replicas to the book, without that provider; else they
+	// are wanted no more.
+	Replace bool `protobuf:"varint,3,opt,name=replace,proto3" json:"replace,omitempty"`
+}
+
+func (m *MsgCloseLease) Reset()         { *m = MsgCloseLease{} }
+func (m *MsgCloseLease) String() string { return proto.CompactTextString(m) }
+func (*MsgCloseLease) ProtoMessage()    {}
+func (*MsgCloseLease) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{12}
+}
+func (m *MsgCloseLease) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCloseLease) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCloseLease.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCloseLease) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCloseLease.Merge(m, src)
+}
+func (m *MsgCloseLease) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCloseLease) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCloseLease.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCloseLease proto.InternalMessageInfo
+
+func (m *MsgCloseLease) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgCloseLease) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
+func (m *MsgCloseLease) GetReplace() bool {
+	if m != nil {
+		return m.Replace
+	}
+	return false
+}
+
+// MsgCloseLeaseResponse is empty.
+type MsgCloseLeaseResponse struct {
+}
+
+func (m *MsgCloseLeaseResponse) Reset()         { *m = MsgCloseLeaseResponse{} }
+func (m *MsgCloseLeaseResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgCloseLeaseResponse) ProtoMessage()    {}
+func (*MsgCloseLeaseResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{13}
+}
+func (m *MsgCloseLeaseResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgCloseLeaseResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgCloseLeaseResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgCloseLeaseResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgCloseLeaseResponse.Merge(m, src)
+}
+func (m *MsgCloseLeaseResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgCloseLeaseResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgCloseLeaseResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgCloseLeaseResponse proto.InternalMessageInfo
+
+// MsgResignLeases gives notice.
+type MsgResignLeases struct {
+	// signer is the agent or the operator of the provider.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// leases to resign, at most 100.
+	Leases []uint64 `protobuf:"varint,3,rep,packed,name=leases,proto3" json:"leases,omitempty"`
+	// reason: REASON_PROVIDER_LEFT or REASON_POLICY.
+	Reason Reason `protobuf:"varint,4,opt,name=reason,proto3,enum=souk.market.v1.Reason" json:"reason,omitempty"`
+}
+
+func (m *MsgResignLeases) Reset()         { *m = MsgResignLeases{} }
+func (m *MsgResignLeases) String() string { return proto.CompactTextString(m) }
+func (*MsgResignLeases) ProtoMessage()    {}
+func (*MsgResignLeases) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{14}
+}
+func (m *MsgResignLeases) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgResignLeases) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgResignLeases.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgResignLeases) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgResignLeases.Merge(m, src)
+}
+func (m *MsgResignLeases) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgResignLeases) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgResignLeases.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgResignLeases proto.InternalMessageInfo
+
+func (m *MsgResignLeases) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgResignLeases) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *MsgResignLeases) GetLeases() []uint64 {
+	if m != nil {
+		return m.Leases
+	}
+	return nil
+}
+
+func (m *MsgResignLeases) GetReason() Reason {
+	if m != nil {
+		return m.Reason
+	}
+	return Reason_REASON_UNSPECIFIED
+}
+
+// MsgResignLeasesResponse tells a result per lease.
+type MsgResignLeasesResponse struct {
+	// results in the order of the message.
+	Results []AckResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results"`
+}
+
+func (m *MsgResignLeasesResponse) Reset()         { *m = MsgResignLeasesResponse{} }
+func (m *MsgResignLeasesResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgResignLeasesResponse) ProtoMessage()    {}
+func (*MsgResignLeasesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{15}
+}
+func (m *MsgResignLeasesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgResignLeasesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgResignLeasesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgResignLeasesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgResignLeasesResponse.Merge(m, src)
+}
+func (m *MsgResignLeasesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgResignLeasesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgResignLeasesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgResignLeasesResponse proto.InternalMessageInfo
+
+func (m *MsgResignLeasesResponse) GetResults() []AckResult {
+	if m != nil {
+		return m.Results
+	}
+	return nil
+}
+
+// MsgReclaimLeases takes spot leases back at short notice.
+type MsgReclaimLeases struct {
+	// signer is the agent or the operator of the provider.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// leases to reclaim, at most 100, of class SPOT.
+	Leases []uint64 `protobuf:"varint,3,rep,packed,name=leases,proto3" json:"leases,omitempty"`
+}
+
+func (m *MsgReclaimLeases) Reset()         { *m = MsgReclaimLeases{} }
+func (m *MsgReclaimLeases) String() string { return proto.CompactTextString(m) }
+func (*MsgReclaimLeases) ProtoMessage()    {}
+func (*MsgReclaimLeases) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{16}
+}
+func (m *MsgReclaimLeases) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgReclaimLeases) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgReclaimLeases.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgReclaimLeases) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgReclaimLeases.Merge(m, src)
+}
+func (m *MsgReclaimLeases) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgReclaimLeases) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgReclaimLeases.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgReclaimLeases proto.InternalMessageInfo
+
+func (m *MsgReclaimLeases) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgReclaimLeases) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *MsgReclaimLeases) GetLeases() []uint64 {
+	if m != nil {
+		return m.Leases
+	}
+	return nil
+}
+
+// MsgReclaimLeasesResponse tells a result per lease.
+type MsgReclaimLeasesResponse struct {
+	// results in the order of the message.
+	Results []AckResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results"`
+}
+
+func (m *MsgReclaimLeasesResponse) Reset()         { *m = MsgReclaimLeasesResponse{} }
+func (m *MsgReclaimLeasesResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgReclaimLeasesResponse) ProtoMessage()    {}
+func (*MsgReclaimLeasesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{17}
+}
+func (m *MsgReclaimLeasesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgReclaimLeasesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgReclaimLeasesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgReclaimLeasesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgReclaimLeasesResponse.Merge(m, src)
+}
+func (m *MsgReclaimLeasesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgReclaimLeasesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgReclaimLeasesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgReclaimLeasesResponse proto.InternalMessageInfo
+
+func (m *MsgReclaimLeasesResponse) GetResults() []AckResult {
+	if m != nil {
+		return m.Results
+	}
+	return nil
+}
+
 // MsgCloseDeployment ends a deployment.
 type MsgCloseDeployment struct {
 	// owner of the deployment.
@@ -639,7 +1178,7 @@ func (m *MsgCloseDeployment) Reset()         { *m = MsgCloseDeployment{} }
 func (m *MsgCloseDeployment) String() string { return proto.CompactTextString(m) }
 func (*MsgCloseDeployment) ProtoMessage()    {}
 func (*MsgCloseDeployment) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{10}
+	return fileDescriptor_5912aa6d9266e508, []int{18}
 }
 func (m *MsgCloseDeployment) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -692,7 +1231,7 @@ func (m *MsgCloseDeploymentResponse) Reset()         { *m = MsgCloseDeploymentRe
 func (m *MsgCloseDeploymentResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgCloseDeploymentResponse) ProtoMessage()    {}
 func (*MsgCloseDeploymentResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{11}
+	return fileDescriptor_5912aa6d9266e508, []int{19}
 }
 func (m *MsgCloseDeploymentResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -744,7 +1283,7 @@ func (m *MsgAckLeases) Reset()         { *m = MsgAckLeases{} }
 func (m *MsgAckLeases) String() string { return proto.CompactTextString(m) }
 func (*MsgAckLeases) ProtoMessage()    {}
 func (*MsgAckLeases) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{12}
+	return fileDescriptor_5912aa6d9266e508, []int{20}
 }
 func (m *MsgAckLeases) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -811,7 +1350,7 @@ func (m *MsgAckLeasesResponse) Reset()         { *m = MsgAckLeasesResponse{} }
 func (m *MsgAckLeasesResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgAckLeasesResponse) ProtoMessage()    {}
 func (*MsgAckLeasesResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{13}
+	return fileDescriptor_5912aa6d9266e508, []int{21}
 }
 func (m *MsgAckLeasesResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -859,7 +1398,7 @@ func (m *AckResult) Reset()         { *m = AckResult{} }
 func (m *AckResult) String() string { return proto.CompactTextString(m) }
 func (*AckResult) ProtoMessage()    {}
 func (*AckResult) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{14}
+	return fileDescriptor_5912aa6d9266e508, []int{22}
 }
 func (m *AckResult) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -914,7 +1453,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{15}
+	return fileDescriptor_5912aa6d9266e508, []int{23}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -965,7 +1504,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{16}
+	return fileDescriptor_5912aa6d9266e508, []int{24}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1005,6 +1544,14 @@ func init() {
 	proto.RegisterType((*MsgWithdrawOfferResponse)(nil), "souk.market.v1.MsgWithdrawOfferResponse")
 	proto.RegisterType((*MsgCreateDeployment)(nil), "souk.market.v1.MsgCreateDeployment")
 	proto.RegisterType((*MsgCreateDeploymentResponse)(nil), "souk.market.v1.MsgCreateDeploymentResponse")
+	proto.RegisterType((*MsgUpdateDeployment)(nil), "souk.market.v1.MsgUpdateDeployment")
+	proto.RegisterType((*MsgUpdateDeploymentResponse)(nil), "souk.market.v1.MsgUpdateDeploymentResponse")
+	proto.RegisterType((*MsgCloseLease)(nil), "souk.market.v1.MsgCloseLease")
+	proto.RegisterType((*MsgCloseLeaseResponse)(nil), "souk.market.v1.MsgCloseLeaseResponse")
+	proto.RegisterType((*MsgResignLeases)(nil), "souk.market.v1.MsgResignLeases")
+	proto.RegisterType((*MsgResignLeasesResponse)(nil), "souk.market.v1.MsgResignLeasesResponse")
+	proto.RegisterType((*MsgReclaimLeases)(nil), "souk.market.v1.MsgReclaimLeases")
+	proto.RegisterType((*MsgReclaimLeasesResponse)(nil), "souk.market.v1.MsgReclaimLeasesResponse")
 	proto.RegisterType((*MsgCloseDeployment)(nil), "souk.market.v1.MsgCloseDeployment")
 	proto.RegisterType((*MsgCloseDeploymentResponse)(nil), "souk.market.v1.MsgCloseDeploymentResponse")
 	proto.RegisterType((*MsgAckLeases)(nil), "souk.market.v1.MsgAckLeases")
@@ -1017,76 +1564,98 @@ func init() {
 func init() { proto.RegisterFile("souk/market/v1/tx.proto", fileDescriptor_5912aa6d9266e508) }
 
 var fileDescriptor_5912aa6d9266e508 = []byte{
-	// 1100 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xbc, 0x57, 0x4f, 0x6f, 0xdc, 0x44,
-	0x14, 0x8f, 0x37, 0xbb, 0x49, 0xf3, 0xf2, 0xa7, 0xc5, 0x0d, 0x89, 0xe3, 0x96, 0x4d, 0xe4, 0xa2,
-	0xb2, 0x4a, 0x9b, 0x5d, 0x12, 0x50, 0x81, 0x3d, 0x54, 0x24, 0x01, 0x01, 0x52, 0x57, 0x8d, 0x1c,
-	0x05, 0x10, 0x48, 0x54, 0xb3, 0xf6, 0xc4, 0x6b, 0xad, 0xd7, 0x63, 0x79, 0x66, 0x93, 0xe6, 0x86,
-	0x38, 0x21, 0x4e, 0x48, 0x7c, 0x03, 0x0e, 0x88, 0x63, 0x90, 0xfa, 0x21, 0x7a, 0x8c, 0x7a, 0xe2,
-	0x84, 0x50, 0x72, 0xc8, 0x9d, 0x4f, 0x80, 0x3c, 0x1e, 0xcf, 0xda, 0x93, 0x6d, 0x37, 0x2d, 0xa8,
-	0x97, 0x95, 0xdf, 0x7b, 0xbf, 0xdf, 0x9b, 0x37, 0xbf, 0x37, 0xf3, 0xec, 0x85, 0x45, 0x4a, 0xfa,
-	0xdd, 0x46, 0x0f, 0xc5, 0x5d, 0xcc, 0x1a, 0x07, 0xeb, 0x0d, 0xf6, 0xb8, 0x1e, 0xc5, 0x84, 0x11,
-	0x7d, 0x2e, 0x09, 0xd4, 0xd3, 0x40, 0xfd, 0x60, 0xdd, 0x7c, 0x03, 0xf5, 0xfc, 0x90, 0x34, 0xf8,
-	0x6f, 0x0a, 0x31, 0xab, 0x0e, 0xa1, 0x3d, 0x42, 0x1b, 0x6d, 0x44, 0x71, 0xe3, 0x60, 0xbd, 0x8d,
-	0x19, 0x5a, 0x6f, 0x38, 0xc4, 0x0f, 0x45, 0x7c, 0x51, 0xc4, 0x7b, 0xd4, 0x4b, 0x52, 0xf7, 0xa8,
-	0x27, 0x02, 0x4b, 0x69, 0xe0, 0x11, 0xb7, 0x1a, 0xa9, 0x21, 0x42, 0xf3, 0x1e, 0xf1, 0x48, 0xea,
-	0x4f, 0x9e, 0x84, 0xf7, 0x2d, 0xa5, 0x4a, 0x1c, 0x32, 0x9f, 0xf9, 0x58, 0x90, 0xac, 0x3f, 0x4a,
-	0x00, 0x2d, 0xea, 0xed, 0x62, 0xb6, 0x43, 0x48, 0xa0, 0xbf, 0x0b, 0x13, 0xd4, 0xf7, 0x42, 0x1c,
-	0x1b, 0xda, 0x8a, 0x56, 0x9b, 0xda, 0x32, 0x9e, 0x3d, 0x59, 0x9b, 0x17, 0xab, 0x6c, 0xba, 0x6e,
-	0x8c, 0x29, 0xdd, 0x65, 0xb1, 0x1f, 0x7a, 0xb6, 0xc0, 0xe9, 0xef, 0xc3, 0x95, 0x28, 0x26, 0x07,
-	0xbe, 0x8b, 0x63, 0xa3, 0x34, 0x82, 0x23, 0x91, 0xfa, 0x1c, 0x94, 0x7c, 0xd7, 0x18, 0x5f, 0xd1,
-	0x6a, 0xb3, 0x76, 0xc9, 0x77, 0xf5, 0x26, 0x54, 0x18, 0x61, 0x28, 0x30, 0xca, 0x2b, 0x5a, 0x6d,
-	0x7a, 0x63, 0xa9, 0x5e, 0x94, 0xb0, 0x6e, 0x63, 0x4a, 0xfa, 0xb1, 0x83, 0xe9, 0xd6, 0xd4, 0xd3,
-	0xbf, 0x96, 0xc7, 0x7e, 0x3f, 0x3f, 0x5e, 0xd5, 0xec, 0x94, 0xa2, 0x7f, 0x06, 0x33, 0x01, 0x8a,
-	0x3d, 0x4c, 0xd9, 0xa3, 0x7e, 0xe8, 0x33, 0xa3, 0xf2, 0x12, 0x29, 0xa6, 0x05, 0x73, 0x2f, 0xf4,
-	0x59, 0xf3, 0xf6, 0x0f, 0xe7, 0xc7, 0xab, 0x62, 0x5f, 0x3f, 0x9d, 0x1f, 0xaf, 0x2e, 0xe4, 0xa5,
-	0x1b, 0x88, 0x64, 0xcd, 0x83, 0x3e, 0xb0, 0x6c, 0x4c, 0x23, 0x12, 0x52, 0x6c, 0xfd, 0x5a, 0x82,
-	0x99, 0x16, 0xf5, 0x76, 0x08, 0x65, 0x0f, 0xf7, 0xf7, 0x71, 0xfc, 0xda, 0xb4, 0xd4, 0xa1, 0x1c,
-	0x11, 0x12, 0x08, 0x35, 0xf9, 0xb3, 0xbe, 0x01, 0x65, 0x44, 0xbb, 0xd4, 0x28, 0xaf, 0x8c, 0xd7,
-	0xa6, 0x37, 0xae, 0xab, 0x5a, 0x6c, 0xd2, 0x6e, 0x5e, 0x05, 0x8e, 0xd5, 0x3f, 0x84, 0x89, 0x00,
-	0xb5, 0x71, 0x40, 0x8d, 0x0a, 0x67, 0xbd, 0xa9, 0xb2, 0x1e, 0x24, 0xd1, 0x3c, 0x4f, 0xe0, 0x9b,
-	0x35, 0x45, 0x38, 0x43, 0x11, 0x4e, 0x6a, 0x62, 0xdd, 0x85, 0xf9, 0xbc, 0x9d, 0x89, 0xa7, 0xcf,
-	0x43, 0x85, 0x24, 0x0e, 0x2e, 0x55, 0xd9, 0x4e, 0x0d, 0xeb, 0x1f, 0x0d, 0xe6, 0x5a, 0xd4, 0xdb,
-	0x8b, 0x5c, 0xc4, 0xf0, 0xab, 0x8a, 0x2a, 0x53, 0x97, 0x72, 0xa9, 0xa5, 0x40, 0xe3, 0xaf, 0x24,
-	0x50, 0xf9, 0x25, 0x05, 0x5a, 0x55, 0x04, 0x32, 0x15, 0x81, 0x72, 0x3b, 0xb4, 0x0c, 0x58, 0x28,
-	0x7a, 0xe4, 0x09, 0xfb, 0x51, 0x83, 0x6b, 0x2d, 0xea, 0x7d, 0xe5, 0xb3, 0x8e, 0x1b, 0xa3, 0xc3,
-	0xff, 0x55, 0x90, 0xe6, 0x5d, 0xa5, 0xc4, 0x9b, 0x4a, 0x89, 0x85, 0x55, 0x2d, 0x13, 0x0c, 0xd5,
-	0x27, 0xcb, 0xfc, 0xad, 0x04, 0xd7, 0x5b, 0xd4, 0xdb, 0x8e, 0x31, 0x62, 0xf8, 0x13, 0x1c, 0x05,
-	0xe4, 0xa8, 0x87, 0x43, 0xa6, 0xd7, 0xa1, 0x42, 0x0e, 0x2f, 0x53, 0x68, 0x0a, 0x4b, 0xce, 0x75,
-	0x88, 0x7a, 0x38, 0xbd, 0x09, 0x36, 0x7f, 0xd6, 0x6f, 0xc1, 0x6c, 0x0f, 0x85, 0xfe, 0x7e, 0x72,
-	0xd9, 0x3b, 0x88, 0x76, 0xf8, 0xa1, 0x9f, 0xb1, 0x67, 0x32, 0xe7, 0xe7, 0x88, 0x76, 0xf4, 0x7b,
-	0x50, 0x6e, 0xfb, 0x6e, 0xd6, 0xa5, 0x45, 0xb5, 0x4b, 0x5b, 0xbe, 0xbb, 0x1b, 0x61, 0xa7, 0xd0,
-	0xdf, 0x04, 0xaf, 0xdf, 0x87, 0x49, 0x17, 0x47, 0x84, 0xe6, 0x66, 0x88, 0xa8, 0x2f, 0x19, 0xd3,
-	0x75, 0x31, 0xa6, 0xeb, 0xdb, 0xc4, 0x0f, 0xf3, 0xe4, 0x8c, 0xd4, 0xac, 0x27, 0x12, 0xa6, 0xc5,
-	0x27, 0x0a, 0x2e, 0x2b, 0x0a, 0xaa, 0x82, 0x58, 0x5d, 0xb8, 0x31, 0xc4, 0x2d, 0xef, 0x44, 0x15,
-	0xc0, 0x95, 0x5e, 0x71, 0x31, 0x72, 0x1e, 0xdd, 0x80, 0x49, 0xe4, 0x38, 0xa4, 0x1f, 0x32, 0xd1,
-	0xc9, 0xcc, 0x4c, 0x94, 0xe3, 0x02, 0x24, 0x87, 0xbb, 0x9c, 0x6e, 0xce, 0xfa, 0x45, 0xe3, 0x53,
-	0x6b, 0x3b, 0x20, 0xf4, 0xbf, 0x34, 0xa5, 0x58, 0x54, 0x49, 0x2d, 0xaa, 0xb9, 0x56, 0xd4, 0xa0,
-	0xaa, 0x6a, 0x50, 0x5c, 0xde, 0xfa, 0x0e, 0xcc, 0x8b, 0x5e, 0xa9, 0xc0, 0xc7, 0x70, 0x25, 0xc6,
-	0xfb, 0xfd, 0xd0, 0xc5, 0x2e, 0xaf, 0xef, 0xb2, 0x1d, 0x91, 0x2c, 0xeb, 0x99, 0xc6, 0x87, 0xf2,
-	0xa6, 0xd3, 0x7d, 0x80, 0x11, 0xc5, 0xf4, 0xb5, 0x0d, 0xe5, 0x05, 0x98, 0x40, 0x8e, 0x83, 0x23,
-	0x26, 0x9a, 0x20, 0xac, 0xa4, 0x69, 0x2e, 0x76, 0x02, 0x3f, 0xc4, 0xfc, 0x78, 0x96, 0xed, 0xcc,
-	0x1c, 0x39, 0x44, 0xe5, 0x1e, 0xac, 0x2f, 0xf9, 0x10, 0x95, 0xb6, 0x94, 0xeb, 0x3e, 0x4c, 0xc6,
-	0x98, 0xf6, 0x03, 0x46, 0x0d, 0x8d, 0x1f, 0xfd, 0x0b, 0xef, 0xc0, 0x4d, 0xa7, 0x6b, 0x73, 0x44,
-	0xe1, 0xfc, 0x0a, 0x92, 0xf5, 0x01, 0x4c, 0x49, 0x40, 0x32, 0x25, 0x82, 0x24, 0x7d, 0x36, 0x91,
-	0xb9, 0x91, 0x78, 0x71, 0x1c, 0x13, 0xa1, 0x84, 0x9d, 0x1a, 0xd6, 0x13, 0x0d, 0xae, 0xca, 0x99,
-	0xb5, 0x83, 0x62, 0xd4, 0xa3, 0xfa, 0x3d, 0x98, 0x42, 0x7d, 0xd6, 0x21, 0xb1, 0xcf, 0x8e, 0x46,
-	0x6a, 0x3d, 0x80, 0xea, 0x1f, 0xc1, 0x44, 0xc4, 0x33, 0xf0, 0x25, 0xa6, 0x37, 0x16, 0xd4, 0x3d,
-	0xa4, 0xf9, 0x0b, 0x53, 0x36, 0x25, 0xa4, 0xf7, 0x6f, 0x90, 0x2a, 0x11, 0xf1, 0xc6, 0xd0, 0x41,
-	0x9b, 0xa6, 0xb0, 0x96, 0x60, 0x51, 0x71, 0x65, 0x52, 0x6e, 0x9c, 0x54, 0x60, 0xbc, 0x45, 0x3d,
-	0xfd, 0x0b, 0x98, 0xcc, 0x3e, 0x8d, 0x4c, 0xb5, 0x90, 0xc1, 0x37, 0x80, 0x69, 0x3d, 0x3f, 0x26,
-	0xbb, 0xf3, 0x10, 0xa6, 0x06, 0xdf, 0x06, 0x37, 0x87, 0x10, 0x64, 0xd4, 0x7c, 0xfb, 0x45, 0x51,
-	0x99, 0x70, 0x0f, 0xa6, 0xf3, 0x6f, 0xc6, 0xea, 0x10, 0x52, 0x2e, 0x6e, 0xde, 0x7e, 0x71, 0x5c,
-	0xa6, 0xfd, 0x16, 0x66, 0x8b, 0x6f, 0x98, 0x95, 0x21, 0xc4, 0x02, 0xc2, 0xac, 0x8d, 0x42, 0xc8,
-	0xe4, 0x2e, 0x5c, 0xbb, 0xf0, 0x5e, 0xb8, 0x35, 0x84, 0xad, 0x82, 0xcc, 0x3b, 0x97, 0x00, 0xc9,
-	0x55, 0x10, 0x5c, 0x55, 0xe7, 0xdc, 0xb0, 0x0e, 0x29, 0x18, 0x73, 0x75, 0x34, 0x26, 0xdf, 0xcd,
-	0xc1, 0x50, 0x19, 0xd6, 0x4d, 0x19, 0x1d, 0xda, 0xcd, 0x8b, 0x97, 0xf7, 0x6b, 0x98, 0x29, 0xdc,
-	0x9f, 0xe5, 0xe7, 0xb6, 0x2b, 0x05, 0x98, 0xef, 0x8c, 0x00, 0x64, 0x99, 0xcd, 0xca, 0xf7, 0xc9,
-	0x2d, 0xd9, 0xfa, 0xf4, 0xe9, 0x69, 0x55, 0x3b, 0x39, 0xad, 0x6a, 0x7f, 0x9f, 0x56, 0xb5, 0x9f,
-	0xcf, 0xaa, 0x63, 0x27, 0x67, 0xd5, 0xb1, 0x3f, 0xcf, 0xaa, 0x63, 0xdf, 0xdc, 0xf1, 0x7c, 0xd6,
-	0xe9, 0xb7, 0xeb, 0x0e, 0xe9, 0x35, 0x92, 0x9c, 0x6b, 0x21, 0x66, 0x87, 0x24, 0xee, 0x72, 0xa3,
-	0xf1, 0x38, 0xbb, 0x3e, 0xec, 0x28, 0xc2, 0xb4, 0x3d, 0xc1, 0xff, 0x37, 0xbc, 0xf7, 0x6f, 0x00,
-	0x00, 0x00, 0xff, 0xff, 0x0c, 0x3f, 0xcf, 0xc2, 0xfe, 0x0c, 0x00, 0x00,
+	// 1444 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x58, 0x4f, 0x6f, 0x1b, 0x45,
+	0x14, 0xcf, 0x3a, 0xb6, 0x93, 0xbc, 0xfc, 0x69, 0xd9, 0xa6, 0xc9, 0x66, 0xdb, 0x3a, 0xd6, 0x16,
+	0x4a, 0x48, 0x5b, 0x9b, 0x04, 0x54, 0xc0, 0x48, 0x55, 0x93, 0x82, 0x00, 0xb5, 0x56, 0xab, 0x2d,
+	0x85, 0x52, 0x24, 0xaa, 0xc9, 0xee, 0x64, 0xb3, 0xb2, 0xbd, 0x63, 0xed, 0x8c, 0xd3, 0xe6, 0x86,
+	0x38, 0x21, 0xb8, 0x20, 0x71, 0xe5, 0x03, 0x70, 0xa3, 0x48, 0xfd, 0x00, 0x70, 0xeb, 0xb1, 0xea,
+	0x01, 0x71, 0x02, 0xd4, 0x1e, 0x7a, 0xe3, 0x33, 0xa0, 0x99, 0xdd, 0x1d, 0xcf, 0xae, 0x37, 0x71,
+	0x93, 0x56, 0x11, 0x97, 0xc8, 0xef, 0xdf, 0xcc, 0x9b, 0xdf, 0x7b, 0xf3, 0x9b, 0xb7, 0x81, 0x79,
+	0x4a, 0x7a, 0xad, 0x7a, 0x07, 0x85, 0x2d, 0xcc, 0xea, 0xdb, 0x2b, 0x75, 0x76, 0xaf, 0xd6, 0x0d,
+	0x09, 0x23, 0xfa, 0x0c, 0x37, 0xd4, 0x22, 0x43, 0x6d, 0x7b, 0xc5, 0x7c, 0x05, 0x75, 0xfc, 0x80,
+	0xd4, 0xc5, 0xdf, 0xc8, 0xc5, 0xac, 0x38, 0x84, 0x76, 0x08, 0xad, 0x6f, 0x20, 0x8a, 0xeb, 0xdb,
+	0x2b, 0x1b, 0x98, 0xa1, 0x95, 0xba, 0x43, 0xfc, 0x20, 0xb6, 0xcf, 0xc7, 0xf6, 0x0e, 0xf5, 0xf8,
+	0xd2, 0x1d, 0xea, 0xc5, 0x86, 0x85, 0xc8, 0x70, 0x47, 0x48, 0xf5, 0x48, 0x88, 0x4d, 0xb3, 0x1e,
+	0xf1, 0x48, 0xa4, 0xe7, 0xbf, 0x62, 0xed, 0xa9, 0x4c, 0x96, 0x38, 0x60, 0x3e, 0xf3, 0x71, 0x1c,
+	0x64, 0xfd, 0x5a, 0x00, 0x68, 0x52, 0xef, 0x06, 0x66, 0xd7, 0x09, 0x69, 0xeb, 0x6f, 0x42, 0x99,
+	0xfa, 0x5e, 0x80, 0x43, 0x43, 0xab, 0x6a, 0x4b, 0x13, 0xeb, 0xc6, 0xe3, 0x07, 0xe7, 0x67, 0xe3,
+	0x5d, 0xd6, 0x5c, 0x37, 0xc4, 0x94, 0xde, 0x60, 0xa1, 0x1f, 0x78, 0x76, 0xec, 0xa7, 0xbf, 0x0d,
+	0xe3, 0xdd, 0x90, 0x6c, 0xfb, 0x2e, 0x0e, 0x8d, 0xc2, 0x90, 0x18, 0xe9, 0xa9, 0xcf, 0x40, 0xc1,
+	0x77, 0x8d, 0xd1, 0xaa, 0xb6, 0x34, 0x6d, 0x17, 0x7c, 0x57, 0x6f, 0x40, 0x89, 0x11, 0x86, 0xda,
+	0x46, 0xb1, 0xaa, 0x2d, 0x4d, 0xae, 0x2e, 0xd4, 0xd2, 0x10, 0xd6, 0x6c, 0x4c, 0x49, 0x2f, 0x74,
+	0x30, 0x5d, 0x9f, 0x78, 0xf8, 0xd7, 0xe2, 0xc8, 0xcf, 0xcf, 0xee, 0x2f, 0x6b, 0x76, 0x14, 0xa2,
+	0x7f, 0x04, 0x53, 0x6d, 0x14, 0x7a, 0x98, 0xb2, 0x3b, 0xbd, 0xc0, 0x67, 0x46, 0x69, 0x1f, 0x4b,
+	0x4c, 0xc6, 0x91, 0x37, 0x03, 0x9f, 0x35, 0xce, 0x7c, 0xf3, 0xec, 0xfe, 0x72, 0x7c, 0xae, 0xef,
+	0x9e, 0xdd, 0x5f, 0x9e, 0x53, 0xa1, 0xeb, 0x83, 0x64, 0xcd, 0x82, 0xde, 0x97, 0x6c, 0x4c, 0xbb,
+	0x24, 0xa0, 0xd8, 0xfa, 0xbb, 0x00, 0x53, 0x4d, 0xea, 0x5d, 0x27, 0x94, 0x5d, 0xdb, 0xdc, 0xc4,
+	0xe1, 0xa1, 0x61, 0xa9, 0x43, 0xb1, 0x4b, 0x48, 0x3b, 0x46, 0x53, 0xfc, 0xd6, 0x57, 0xa1, 0x88,
+	0x68, 0x8b, 0x1a, 0xc5, 0xea, 0xe8, 0xd2, 0xe4, 0xea, 0xb1, 0x2c, 0x16, 0x6b, 0xb4, 0xa5, 0xa2,
+	0x20, 0x7c, 0xf5, 0x77, 0xa1, 0xdc, 0x46, 0x1b, 0xb8, 0x4d, 0x8d, 0x92, 0x88, 0x3a, 0x9e, 0x8d,
+	0xba, 0xca, 0xad, 0x6a, 0x5c, 0xec, 0xaf, 0xbf, 0x0f, 0x25, 0x86, 0xc3, 0x0e, 0x35, 0xca, 0x02,
+	0x7a, 0x33, 0x1b, 0x28, 0xf0, 0xf8, 0x94, 0x7b, 0xa4, 0xcb, 0xc7, 0x35, 0x8d, 0xa5, 0x0c, 0xea,
+	0x46, 0x06, 0x75, 0x09, 0xa8, 0x75, 0x0e, 0x66, 0x55, 0x39, 0x41, 0x5e, 0x9f, 0x85, 0x12, 0xe1,
+	0x0a, 0x81, 0x73, 0xd1, 0x8e, 0x04, 0xeb, 0x97, 0x02, 0xcc, 0x34, 0xa9, 0x77, 0xb3, 0xeb, 0x22,
+	0x86, 0x0f, 0x5a, 0x11, 0xb9, 0x74, 0x41, 0x59, 0x5a, 0xa2, 0x3b, 0x7a, 0x20, 0x74, 0x8b, 0x07,
+	0x45, 0xb7, 0x74, 0x00, 0x74, 0x97, 0x33, 0xe8, 0x9a, 0x19, 0x74, 0x15, 0x78, 0x2c, 0x03, 0xe6,
+	0xd2, 0x1a, 0xd9, 0xdb, 0xdf, 0x6a, 0x70, 0xb4, 0x49, 0xbd, 0xcf, 0x7d, 0xb6, 0xe5, 0x86, 0xe8,
+	0xee, 0x4b, 0x45, 0xb3, 0x71, 0x2e, 0x93, 0xe2, 0xc9, 0x4c, 0x8a, 0xa9, 0x5d, 0x2d, 0x13, 0x8c,
+	0xac, 0x4e, 0xa6, 0xf9, 0xc7, 0x28, 0x1c, 0x6b, 0x52, 0xef, 0x72, 0x88, 0x11, 0xc3, 0x1f, 0xe0,
+	0x6e, 0x9b, 0xec, 0x74, 0x70, 0xc0, 0xf4, 0x1a, 0x94, 0xc8, 0xdd, 0xe7, 0x49, 0x34, 0x72, 0xe3,
+	0x37, 0x2a, 0x40, 0x1d, 0x1c, 0xdd, 0x41, 0x5b, 0xfc, 0xd6, 0x4f, 0xc3, 0x74, 0x07, 0x05, 0xfe,
+	0x26, 0xa7, 0x99, 0x2d, 0x44, 0xb7, 0xc4, 0x75, 0x9b, 0xb2, 0xa7, 0x12, 0xe5, 0xc7, 0x88, 0x6e,
+	0xe9, 0x17, 0xa0, 0xb8, 0xe1, 0xbb, 0x49, 0x89, 0xe7, 0xb3, 0x95, 0x5a, 0xf7, 0xdd, 0x1b, 0x5d,
+	0xec, 0xa4, 0x9a, 0x83, 0xfb, 0xeb, 0x17, 0x61, 0xcc, 0xc5, 0x5d, 0x42, 0x15, 0xf6, 0x8a, 0xf3,
+	0xe3, 0x0f, 0x44, 0x2d, 0x7e, 0x20, 0x6a, 0x97, 0x89, 0x1f, 0xa8, 0xc1, 0x49, 0x90, 0xbe, 0x0a,
+	0x63, 0x5e, 0x88, 0x02, 0x86, 0x43, 0x71, 0x05, 0xf7, 0x3a, 0x62, 0xe2, 0xa8, 0x5f, 0x82, 0x49,
+	0xe4, 0x38, 0x98, 0xd2, 0x3b, 0x2d, 0xbc, 0x43, 0x8d, 0x31, 0x91, 0xf2, 0x00, 0x6b, 0xae, 0x09,
+	0x97, 0x2b, 0x78, 0x67, 0xbd, 0xc8, 0xf7, 0xb5, 0x01, 0x25, 0x0a, 0xde, 0xd2, 0xe0, 0xf4, 0x28,
+	0x23, 0xae, 0x8f, 0x02, 0x6a, 0x8c, 0x57, 0x47, 0xf7, 0xdc, 0x58, 0xf1, 0x6d, 0xd4, 0x78, 0xc9,
+	0x23, 0xb0, 0x79, 0xc5, 0x17, 0x33, 0x15, 0xcf, 0x16, 0xd0, 0x6a, 0xc1, 0x89, 0x1c, 0xb5, 0x24,
+	0x80, 0x0a, 0x80, 0x2b, 0xb5, 0x31, 0x0b, 0x28, 0x1a, 0xdd, 0x80, 0x31, 0xe4, 0x38, 0xa4, 0x17,
+	0xb0, 0xb8, 0xf3, 0x12, 0x91, 0x57, 0x5a, 0x14, 0x8c, 0xdf, 0xe4, 0x62, 0x54, 0x0c, 0xeb, 0xfb,
+	0xa8, 0x8b, 0xa2, 0x7b, 0xa0, 0x74, 0xd1, 0xfe, 0xfb, 0x3d, 0x9d, 0x57, 0x21, 0x2f, 0xaf, 0x6d,
+	0x1c, 0x52, 0x9f, 0x04, 0xa2, 0x9b, 0x8a, 0x76, 0x22, 0x0e, 0x76, 0x5b, 0x71, 0x8f, 0x6e, 0x2b,
+	0xed, 0xb3, 0xdb, 0x32, 0x95, 0x2f, 0xbf, 0x68, 0xe5, 0xc7, 0xf6, 0x51, 0xf9, 0x7a, 0xe6, 0xb2,
+	0x2f, 0xe6, 0xf2, 0x91, 0x52, 0xfa, 0x2b, 0xa2, 0xf4, 0x59, 0xb5, 0x2c, 0xbd, 0x02, 0xa1, 0x96,
+	0x86, 0x30, 0x29, 0x6d, 0x41, 0x29, 0xed, 0x4f, 0x1a, 0x4c, 0xf3, 0x46, 0x6a, 0x13, 0x8a, 0xaf,
+	0x62, 0x44, 0xf1, 0xc1, 0x48, 0xac, 0xcd, 0x43, 0x13, 0x12, 0x13, 0x02, 0xcf, 0x23, 0xc4, 0xdd,
+	0x36, 0x72, 0xb0, 0x28, 0xe5, 0xb8, 0x9d, 0x88, 0x8d, 0x37, 0x32, 0x27, 0x5e, 0xc8, 0x36, 0xbb,
+	0x4c, 0xc6, 0x9a, 0x87, 0xe3, 0x29, 0x85, 0x24, 0xb6, 0x7f, 0x35, 0x38, 0xd2, 0xa4, 0x9e, 0x8d,
+	0xf9, 0x32, 0xc2, 0x44, 0x0f, 0x6d, 0xbc, 0x98, 0x83, 0xb2, 0x38, 0x62, 0x72, 0x49, 0x62, 0x49,
+	0xaf, 0x41, 0x39, 0xc4, 0x88, 0x92, 0x40, 0xf4, 0xe6, 0xcc, 0xea, 0xdc, 0xe0, 0xc0, 0xc5, 0xad,
+	0x76, 0xec, 0xd5, 0x38, 0x9b, 0xc1, 0xe1, 0x44, 0x06, 0x07, 0xf5, 0x70, 0xd6, 0x17, 0x30, 0x9f,
+	0x51, 0xc9, 0x8a, 0x5f, 0xe4, 0x48, 0xd3, 0x5e, 0x9b, 0x51, 0x43, 0xdb, 0xad, 0x73, 0x5b, 0xb6,
+	0xf0, 0x48, 0x71, 0x65, 0x1c, 0x64, 0xfd, 0x16, 0xbd, 0x65, 0x36, 0x76, 0xda, 0xc8, 0xef, 0xfc,
+	0x3f, 0xc0, 0x1c, 0xfa, 0x06, 0xa6, 0xb2, 0xb5, 0x6e, 0x8b, 0x37, 0x30, 0xa5, 0x7b, 0x69, 0xf0,
+	0xfc, 0xa8, 0x89, 0xe9, 0x56, 0x34, 0xe1, 0x0b, 0x3c, 0xa1, 0x43, 0xa8, 0xaf, 0x71, 0x3e, 0xfd,
+	0x02, 0x54, 0xf2, 0x2e, 0x85, 0xc2, 0x02, 0x5f, 0x81, 0x39, 0xa8, 0x95, 0x67, 0xbe, 0x04, 0xe3,
+	0x21, 0xde, 0xec, 0x05, 0x2e, 0x76, 0x45, 0x7e, 0xcf, 0xfb, 0x7e, 0xca, 0x28, 0xeb, 0xb1, 0x26,
+	0x86, 0xf7, 0x35, 0xa7, 0x75, 0xf8, 0x0d, 0xc1, 0x79, 0xb5, 0xcb, 0x92, 0x86, 0x88, 0x24, 0xce,
+	0x27, 0x2e, 0x76, 0xda, 0x7e, 0x80, 0xc5, 0x30, 0x51, 0xb4, 0x13, 0x71, 0xe8, 0xbc, 0x2c, 0xcf,
+	0x60, 0x7d, 0x26, 0xe6, 0x65, 0x29, 0xbf, 0xb4, 0x16, 0x79, 0x07, 0x26, 0xa4, 0x43, 0x9f, 0x0e,
+	0x35, 0x95, 0x0e, 0x67, 0xa1, 0x84, 0xc3, 0x90, 0xc4, 0x48, 0xd8, 0x91, 0x60, 0x3d, 0x88, 0x68,
+	0x2c, 0x22, 0xf3, 0xeb, 0x28, 0x44, 0x1d, 0xaa, 0x5f, 0x80, 0x09, 0xd4, 0x63, 0x5b, 0x24, 0xf4,
+	0xd9, 0xce, 0x50, 0xac, 0xfb, 0xae, 0xfa, 0x7b, 0x50, 0xee, 0x8a, 0x15, 0xc4, 0x16, 0x93, 0x83,
+	0xf4, 0x13, 0xad, 0x9f, 0x1a, 0xa8, 0xa3, 0x80, 0x68, 0xfa, 0xe8, 0x2f, 0x95, 0x47, 0x46, 0x6a,
+	0x8a, 0xd6, 0x82, 0x20, 0x23, 0x55, 0x95, 0x40, 0xb9, 0xfa, 0xfb, 0x38, 0x8c, 0x36, 0xa9, 0xa7,
+	0x7f, 0x02, 0x63, 0xc9, 0x27, 0xf4, 0xc0, 0x7c, 0xde, 0xff, 0x56, 0x34, 0xad, 0xdd, 0x6d, 0xb2,
+	0x3a, 0xd7, 0x60, 0xa2, 0xff, 0x0d, 0x79, 0x32, 0x27, 0x40, 0x5a, 0xcd, 0x57, 0xf7, 0xb2, 0xca,
+	0x05, 0x6f, 0xc2, 0xa4, 0xfa, 0x11, 0x54, 0xc9, 0x09, 0x52, 0xec, 0xe6, 0x99, 0xbd, 0xed, 0x72,
+	0xd9, 0x2f, 0x61, 0x3a, 0xfd, 0x3d, 0x50, 0xcd, 0x09, 0x4c, 0x79, 0x98, 0x4b, 0xc3, 0x3c, 0xe4,
+	0xe2, 0x2e, 0x1c, 0x1d, 0x98, 0xe2, 0x4f, 0xe7, 0x44, 0x67, 0x9d, 0xcc, 0xb3, 0xcf, 0xe1, 0xa4,
+	0xee, 0x32, 0x30, 0xe5, 0x9d, 0xde, 0xf5, 0xf8, 0x43, 0x76, 0xd9, 0x75, 0x44, 0xb1, 0x01, 0x94,
+	0x81, 0xe3, 0x54, 0x5e, 0x82, 0xd2, 0x6c, 0xbe, 0xb6, 0xa7, 0x59, 0xae, 0x89, 0xe0, 0x48, 0x96,
+	0xa1, 0xad, 0xdd, 0x22, 0x95, 0xbc, 0x97, 0x87, 0xfb, 0xa8, 0x7d, 0xd8, 0xa7, 0xc3, 0xbc, 0x3e,
+	0x94, 0xd6, 0xdc, 0x3e, 0x1c, 0xa4, 0x9d, 0x5b, 0x30, 0x95, 0x1a, 0x60, 0x16, 0x73, 0xa2, 0x54,
+	0x07, 0xf3, 0xf5, 0x21, 0x0e, 0x6a, 0x2b, 0xa6, 0x9f, 0xf3, 0x6a, 0x6e, 0xa4, 0xe2, 0x91, 0xdb,
+	0x8a, 0xf9, 0x0f, 0xea, 0x2d, 0x98, 0x4a, 0x11, 0xd6, 0xe2, 0xae, 0xb5, 0x8f, 0x1c, 0x72, 0xd3,
+	0xce, 0x23, 0x0f, 0xb3, 0xf4, 0x35, 0xa7, 0xa5, 0xf5, 0x0f, 0x1f, 0x3e, 0xa9, 0x68, 0x8f, 0x9e,
+	0x54, 0xb4, 0x7f, 0x9e, 0x54, 0xb4, 0x1f, 0x9e, 0x56, 0x46, 0x1e, 0x3d, 0xad, 0x8c, 0xfc, 0xf9,
+	0xb4, 0x32, 0x72, 0xfb, 0xac, 0xe7, 0xb3, 0xad, 0xde, 0x46, 0xcd, 0x21, 0x9d, 0x3a, 0x5f, 0xf3,
+	0x7c, 0x80, 0xd9, 0x5d, 0x12, 0xb6, 0x84, 0x50, 0xbf, 0x97, 0xf0, 0x15, 0xdb, 0xe9, 0x62, 0xba,
+	0x51, 0x16, 0xff, 0xd0, 0x7b, 0xeb, 0xbf, 0x00, 0x00, 0x00, 0xff, 0xff, 0x3b, 0x75, 0xbd, 0x8d,
+	0x97, 0x14, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1105,16 +1674,26 @@ type MsgClient interface {
 	SetPool(ctx context.Context, in *MsgSetPool, opts ...grpc.CallOption) (*MsgSetPoolResponse, error)
 	// PostOffer offers a pool at a price.
 	PostOffer(ctx context.Context, in *MsgPostOffer, opts ...grpc.CallOption) (*MsgPostOfferResponse, error)
-	// UpdateOffer changes asks and labels, and reactivates a suspended offer.
+	// UpdateOffer changes asks, labels and terms, and reactivates a suspended offer.
 	UpdateOffer(ctx context.Context, in *MsgUpdateOffer, opts ...grpc.CallOption) (*MsgUpdateOfferResponse, error)
 	// WithdrawOffer ends an offer; its leases go on.
 	WithdrawOffer(ctx context.Context, in *MsgWithdrawOffer, opts ...grpc.CallOption) (*MsgWithdrawOfferResponse, error)
 	// CreateDeployment opens an account, a deployment and its bids.
 	CreateDeployment(ctx context.Context, in *MsgCreateDeployment, opts ...grpc.CallOption) (*MsgCreateDeploymentResponse, error)
+	// UpdateDeployment declares anew what a deployment should be; leases that this
+	// does not touch stay.
+	UpdateDeployment(ctx context.Context, in *MsgUpdateDeployment, opts ...grpc.CallOption) (*MsgUpdateDeploymentResponse, error)
+	// CloseLease ends one lease of a deployment.
+	CloseLease(ctx context.Context, in *MsgCloseLease, opts ...grpc.CallOption) (*MsgCloseLeaseResponse, error)
 	// CloseDeployment ends everything of a deployment and refunds the rest.
 	CloseDeployment(ctx context.Context, in *MsgCloseDeployment, opts ...grpc.CallOption) (*MsgCloseDeploymentResponse, error)
 	// AckLeases accepts or declines pending leases; a batch never fails as one.
 	AckLeases(ctx context.Context, in *MsgAckLeases, opts ...grpc.CallOption) (*MsgAckLeasesResponse, error)
+	// ResignLeases gives notice; a batch never fails as one.
+	ResignLeases(ctx context.Context, in *MsgResignLeases, opts ...grpc.CallOption) (*MsgResignLeasesResponse, error)
+	// ReclaimLeases takes spot leases back at short notice; a batch never fails as
+	// one.
+	ReclaimLeases(ctx context.Context, in *MsgReclaimLeases, opts ...grpc.CallOption) (*MsgReclaimLeasesResponse, error)
 	// UpdateParams replaces the parameters; governance only.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -1172,6 +1751,24 @@ func (c *msgClient) CreateDeployment(ctx context.Context, in *MsgCreateDeploymen
 	return out, nil
 }
 
+func (c *msgClient) UpdateDeployment(ctx context.Context, in *MsgUpdateDeployment, opts ...grpc.CallOption) (*MsgUpdateDeploymentResponse, error) {
+	out := new(MsgUpdateDeploymentResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/UpdateDeployment", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) CloseLease(ctx context.Context, in *MsgCloseLease, opts ...grpc.CallOption) (*MsgCloseLeaseResponse, error) {
+	out := new(MsgCloseLeaseResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/CloseLease", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) CloseDeployment(ctx context.Context, in *MsgCloseDeployment, opts ...grpc.CallOption) (*MsgCloseDeploymentResponse, error) {
 	out := new(MsgCloseDeploymentResponse)
 	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/CloseDeployment", in, out, opts...)
@@ -1184,6 +1781,24 @@ func (c *msgClient) CloseDeployment(ctx context.Context, in *MsgCloseDeployment,
 func (c *msgClient) AckLeases(ctx context.Context, in *MsgAckLeases, opts ...grpc.CallOption) (*MsgAckLeasesResponse, error) {
 	out := new(MsgAckLeasesResponse)
 	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/AckLeases", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ResignLeases(ctx context.Context, in *MsgResignLeases, opts ...grpc.CallOption) (*MsgResignLeasesResponse, error) {
+	out := new(MsgResignLeasesResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/ResignLeases", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ReclaimLeases(ctx context.Context, in *MsgReclaimLeases, opts ...grpc.CallOption) (*MsgReclaimLeasesResponse, error) {
+	out := new(MsgReclaimLeasesResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/ReclaimLeases", in, out, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -1205,16 +1820,26 @@ type MsgServer interface {
 	SetPool(context.Context, *MsgSetPool) (*MsgSetPoolResponse, error)
 	// PostOffer offers a pool at a price.
 	PostOffer(context.Context, *MsgPostOffer) (*MsgPostOfferResponse, error)
-	// UpdateOffer changes asks and labels, and reactivates a suspended offer.
+	// UpdateOffer changes asks, labels and terms, and reactivates a suspended offer.
 	UpdateOffer(context.Context, *MsgUpdateOffer) (*MsgUpdateOfferResponse, error)
 	// WithdrawOffer ends an offer; its leases go on.
 	WithdrawOffer(context.Context, *MsgWithdrawOffer) (*MsgWithdrawOfferResponse, error)
 	// CreateDeployment opens an account, a deployment and its bids.
 	CreateDeployment(context.Context, *MsgCreateDeployment) (*MsgCreateDeploymentResponse, error)
+	// UpdateDeployment declares anew what a deployment should be; leases that this
+	// does not touch stay.
+	UpdateDeployment(context.Context, *MsgUpdateDeployment) (*MsgUpdateDeploymentResponse, error)
+	// CloseLease ends one lease of a deployment.
+	CloseLease(context.Context, *MsgCloseLease) (*MsgCloseLeaseResponse, error)
 	// CloseDeployment ends everything of a deployment and refunds the rest.
 	CloseDeployment(context.Context, *MsgCloseDeployment) (*MsgCloseDeploymentResponse, error)
 	// AckLeases accepts or declines pending leases; a batch never fails as one.
 	AckLeases(context.Context, *MsgAckLeases) (*MsgAckLeasesResponse, error)
+	// ResignLeases gives notice; a batch never fails as one.
+	ResignLeases(context.Context, *MsgResignLeases) (*MsgResignLeasesResponse, error)
+	// ReclaimLeases takes spot leases back at short notice; a batch never fails as
+	// one.
+	ReclaimLeases(context.Context, *MsgReclaimLeases) (*MsgReclaimLeasesResponse, error)
 	// UpdateParams replaces the parameters; governance only.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -1238,11 +1863,23 @@ func (*UnimplementedMsgServer) WithdrawOffer(ctx context.Context, req *MsgWithdr
 func (*UnimplementedMsgServer) CreateDeployment(ctx context.Context, req *MsgCreateDeployment) (*MsgCreateDeploymentResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method CreateDeployment not implemented")
 }
+func (*UnimplementedMsgServer) UpdateDeployment(ctx context.Context, req *MsgUpdateDeployment) (*MsgUpdateDeploymentResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method UpdateDeployment not implemented")
+}
+func (*UnimplementedMsgServer) CloseLease(ctx context.Context, req *MsgCloseLease) (*MsgCloseLeaseResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method CloseLease not implemented")
+}
 func (*UnimplementedMsgServer) CloseDeployment(ctx context.Context, req *MsgCloseDeployment) (*MsgCloseDeploymentResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method CloseDeployment not implemented")
 }
 func (*UnimplementedMsgServer) AckLeases(ctx context.Context, req *MsgAckLeases) (*MsgAckLeasesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method AckLeases not implemented")
+}
+func (*UnimplementedMsgServer) ResignLeases(ctx context.Context, req *MsgResignLeases) (*MsgResignLeasesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ResignLeases not implemented")
+}
+func (*UnimplementedMsgServer) ReclaimLeases(ctx context.Context, req *MsgReclaimLeases) (*MsgReclaimLeasesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ReclaimLeases not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -1342,6 +1979,42 @@ func _Msg_CreateDeployment_Handler(srv interface{}, ctx context.Context, dec fun
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_UpdateDeployment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUpdateDeployment)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).UpdateDeployment(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/UpdateDeployment",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).UpdateDeployment(ctx, req.(*MsgUpdateDeployment))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_CloseLease_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgCloseLease)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).CloseLease(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/CloseLease",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).CloseLease(ctx, req.(*MsgCloseLease))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_CloseDeployment_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgCloseDeployment)
 	if err := dec(in); err != nil {
@@ -1374,6 +2047,42 @@ func _Msg_AckLeases_Handler(srv interface{}, ctx context.Context, dec func(inter
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).AckLeases(ctx, req.(*MsgAckLeases))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ResignLeases_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgResignLeases)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ResignLeases(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/ResignLeases",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ResignLeases(ctx, req.(*MsgResignLeases))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ReclaimLeases_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgReclaimLeases)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ReclaimLeases(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/ReclaimLeases",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ReclaimLeases(ctx, req.(*MsgReclaimLeases))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -1422,12 +2131,28 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 			Handler:    _Msg_CreateDeployment_Handler,
 		},
 		{
+			MethodName: "UpdateDeployment",
+			Handler:    _Msg_UpdateDeployment_Handler,
+		},
+		{
+			MethodName: "CloseLease",
+			Handler:    _Msg_CloseLease_Handler,
+		},
+		{
 			MethodName: "CloseDeployment",
 			Handler:    _Msg_CloseDeployment_Handler,
 		},
 		{
 			MethodName: "AckLeases",
 			Handler:    _Msg_AckLeases_Handler,
+		},
+		{
+			MethodName: "ResignLeases",
+			Handler:    _Msg_ResignLeases_Handler,
+		},
+		{
+			MethodName: "ReclaimLeases",
+			Handler:    _Msg_ReclaimLeases_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -1543,6 +2268,16 @@ func (m *MsgPostOffer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	{
+		size, err := m.Terms.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x32
 	if len(m.Labels) > 0 {
 		for iNdEx := len(m.Labels) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -1641,6 +2376,16 @@ func (m *MsgUpdateOffer) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	{
+		size, err := m.Terms.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x2a
 	if len(m.Labels) > 0 {
 		for iNdEx := len(m.Labels) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -1785,6 +2530,36 @@ func (m *MsgCreateDeployment) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Custodians) > 0 {
+		for iNdEx := len(m.Custodians) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Custodians[iNdEx])
+			copy(dAtA[i:], m.Custodians[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Custodians[iNdEx])))
+			i--
+			dAtA[i] = 0x42
+		}
+	}
+	if len(m.AccessKeys) > 0 {
+		for iNdEx := len(m.AccessKeys) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.AccessKeys[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x3a
+		}
+	}
+	if len(m.Granter) > 0 {
+		i -= len(m.Granter)
+		copy(dAtA[i:], m.Granter)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Granter)))
+		i--
+		dAtA[i] = 0x32
+	}
 	{
 		size, err := m.Deposit.MarshalToSizedBuffer(dAtA[:i])
 		if err != nil {
@@ -1854,20 +2629,20 @@ func (m *MsgCreateDeploymentResponse) MarshalToSizedBuffer(dAtA []byte) (int, er
 	var l int
 	_ = l
 	if len(m.Bids) > 0 {
-		dAtA5 := make([]byte, len(m.Bids)*10)
-		var j4 int
+		dAtA7 := make([]byte, len(m.Bids)*10)
+		var j6 int
 		for _, num := range m.Bids {
 			for num >= 1<<7 {
-				dAtA5[j4] = uint8(uint64(num)&0x7f | 0x80)
+				dAtA7[j6] = uint8(uint64(num)&0x7f | 0x80)
 				num >>= 7
-				j4++
+				j6++
 			}
-			dAtA5[j4] = uint8(num)
-			j4++
+			dAtA7[j6] = uint8(num)
+			j6++
 		}
-		i -= j4
-		copy(dAtA[i:], dAtA5[:j4])
-		i = encodeVarintTx(dAtA, i, uint64(j4))
+		i -= j6
+		copy(dAtA[i:], dAtA7[:j6])
+		i = encodeVarintTx(dAtA, i, uint64(j6))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -1880,6 +2655,393 @@ func (m *MsgCreateDeploymentResponse) MarshalToSizedBuffer(dAtA []byte) (int, er
 		i = encodeVarintTx(dAtA, i, uint64(m.Deployment))
 		i--
 		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUpdateDeployment) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUpdateDeployment) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUpdateDeployment) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Custodians) > 0 {
+		for iNdEx := len(m.Custodians) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Custodians[iNdEx])
+			copy(dAtA[i:], m.Custodians[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Custodians[iNdEx])))
+			i--
+			dAtA[i] = 0x3a
+		}
+	}
+	if len(m.AccessKeys) > 0 {
+		for iNdEx := len(m.AccessKeys) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.AccessKeys[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x32
+		}
+	}
+	if len(m.Bids) > 0 {
+		for iNdEx := len(m.Bids) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Bids[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x2a
+		}
+	}
+	if len(m.ManifestHash) > 0 {
+		i -= len(m.ManifestHash)
+		copy(dAtA[i:], m.ManifestHash)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.ManifestHash)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Version != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Version))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Deployment != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Deployment))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUpdateDeploymentResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUpdateDeploymentResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUpdateDeploymentResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Bids) > 0 {
+		dAtA9 := make([]byte, len(m.Bids)*10)
+		var j8 int
+		for _, num := range m.Bids {
+			for num >= 1<<7 {
+				dAtA9[j8] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j8++
+			}
+			dAtA9[j8] = uint8(num)
+			j8++
+		}
+		i -= j8
+		copy(dAtA[i:], dAtA9[:j8])
+		i = encodeVarintTx(dAtA, i, uint64(j8))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Version != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Version))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCloseLease) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCloseLease) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCloseLease) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Replace {
+		i--
+		if m.Replace {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Lease != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgCloseLeaseResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgCloseLeaseResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgCloseLeaseResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgResignLeases) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgResignLeases) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgResignLeases) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Reason != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Reason))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Leases) > 0 {
+		dAtA11 := make([]byte, len(m.Leases)*10)
+		var j10 int
+		for _, num := range m.Leases {
+			for num >= 1<<7 {
+				dAtA11[j10] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j10++
+			}
+			dAtA11[j10] = uint8(num)
+			j10++
+		}
+		i -= j10
+		copy(dAtA[i:], dAtA11[:j10])
+		i = encodeVarintTx(dAtA, i, uint64(j10))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgResignLeasesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgResignLeasesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgResignLeasesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Results) > 0 {
+		for iNdEx := len(m.Results) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Results[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgReclaimLeases) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgReclaimLeases) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgReclaimLeases) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Leases) > 0 {
+		dAtA13 := make([]byte, len(m.Leases)*10)
+		var j12 int
+		for _, num := range m.Leases {
+			for num >= 1<<7 {
+				dAtA13[j12] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j12++
+			}
+			dAtA13[j12] = uint8(num)
+			j12++
+		}
+		i -= j12
+		copy(dAtA[i:], dAtA13[:j12])
+		i = encodeVarintTx(dAtA, i, uint64(j12))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgReclaimLeasesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgReclaimLeasesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgReclaimLeasesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Results) > 0 {
+		for iNdEx := len(m.Results) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Results[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
 	}
 	return len(dAtA) - i, nil
 }
@@ -1973,38 +3135,38 @@ func (m *MsgAckLeases) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	var l int
 	_ = l
 	if len(m.Decline) > 0 {
-		dAtA8 := make([]byte, len(m.Decline)*10)
-		var j7 int
+		dAtA16 := make([]byte, len(m.Decline)*10)
+		var j15 int
 		for _, num := range m.Decline {
 			for num >= 1<<7 {
-				dAtA8[j7] = uint8(uint64(num)&0x7f | 0x80)
+				dAtA16[j15] = uint8(uint64(num)&0x7f | 0x80)
 				num >>= 7
-				j7++
+				j15++
 			}
-			dAtA8[j7] = uint8(num)
-			j7++
+			dAtA16[j15] = uint8(num)
+			j15++
 		}
-		i -= j7
-		copy(dAtA[i:], dAtA8[:j7])
-		i = encodeVarintTx(dAtA, i, uint64(j7))
+		i -= j15
+		copy(dAtA[i:], dAtA16[:j15])
+		i = encodeVarintTx(dAtA, i, uint64(j15))
 		i--
 		dAtA[i] = 0x22
 	}
 	if len(m.Accept) > 0 {
-		dAtA10 := make([]byte, len(m.Accept)*10)
-		var j9 int
+		dAtA18 := make([]byte, len(m.Accept)*10)
+		var j17 int
 		for _, num := range m.Accept {
 			for num >= 1<<7 {
-				dAtA10[j9] = uint8(uint64(num)&0x7f | 0x80)
+				dAtA18[j17] = uint8(uint64(num)&0x7f | 0x80)
 				num >>= 7
-				j9++
+				j17++
 			}
-			dAtA10[j9] = uint8(num)
-			j9++
+			dAtA18[j17] = uint8(num)
+			j17++
 		}
-		i -= j9
-		copy(dAtA[i:], dAtA10[:j9])
-		i = encodeVarintTx(dAtA, i, uint64(j9))
+		i -= j17
+		copy(dAtA[i:], dAtA18[:j17])
+		i = encodeVarintTx(dAtA, i, uint64(j17))
 		i--
 		dAtA[i] = 0x1a
 	}
@@ -2233,6 +3395,8 @@ func (m *MsgPostOffer) Size() (n int) {
 			n += 1 + l + sovTx(uint64(l))
 		}
 	}
+	l = m.Terms.Size()
+	n += 1 + l + sovTx(uint64(l))
 	return n
 }
 
@@ -2273,6 +3437,8 @@ func (m *MsgUpdateOffer) Size() (n int) {
 			n += 1 + l + sovTx(uint64(l))
 		}
 	}
+	l = m.Terms.Size()
+	n += 1 + l + sovTx(uint64(l))
 	return n
 }
 
@@ -2336,6 +3502,22 @@ func (m *MsgCreateDeployment) Size() (n int) {
 	}
 	l = m.Deposit.Size()
 	n += 1 + l + sovTx(uint64(l))
+	l = len(m.Granter)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.AccessKeys) > 0 {
+		for _, e := range m.AccessKeys {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.Custodians) > 0 {
+		for _, s := range m.Custodians {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -2357,6 +3539,175 @@ func (m *MsgCreateDeploymentResponse) Size() (n int) {
 			l += sovTx(uint64(e))
 		}
 		n += 1 + sovTx(uint64(l)) + l
+	}
+	return n
+}
+
+func (m *MsgUpdateDeployment) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Deployment != 0 {
+		n += 1 + sovTx(uint64(m.Deployment))
+	}
+	if m.Version != 0 {
+		n += 1 + sovTx(uint64(m.Version))
+	}
+	l = len(m.ManifestHash)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Bids) > 0 {
+		for _, e := range m.Bids {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.AccessKeys) > 0 {
+		for _, e := range m.AccessKeys {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if len(m.Custodians) > 0 {
+		for _, s := range m.Custodians {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgUpdateDeploymentResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Version != 0 {
+		n += 1 + sovTx(uint64(m.Version))
+	}
+	if len(m.Bids) > 0 {
+		l = 0
+		for _, e := range m.Bids {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	return n
+}
+
+func (m *MsgCloseLease) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Lease != 0 {
+		n += 1 + sovTx(uint64(m.Lease))
+	}
+	if m.Replace {
+		n += 2
+	}
+	return n
+}
+
+func (m *MsgCloseLeaseResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgResignLeases) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Leases) > 0 {
+		l = 0
+		for _, e := range m.Leases {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	if m.Reason != 0 {
+		n += 1 + sovTx(uint64(m.Reason))
+	}
+	return n
+}
+
+func (m *MsgResignLeasesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Results) > 0 {
+		for _, e := range m.Results {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *MsgReclaimLeases) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Leases) > 0 {
+		l = 0
+		for _, e := range m.Leases {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	return n
+}
+
+func (m *MsgReclaimLeasesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Results) > 0 {
+		for _, e := range m.Results {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
 	}
 	return n
 }
@@ -2909,6 +4260,39 @@ func (m *MsgPostOffer) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Terms", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Terms.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -3144,6 +4528,39 @@ func (m *MsgUpdateOffer) Unmarshal(dAtA []byte) error {
 			}
 			m.Labels = append(m.Labels, Label{})
 			if err := m.Labels[len(m.Labels)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Terms", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Terms.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex
@@ -3563,6 +4980,104 @@ func (m *MsgCreateDeployment) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Granter", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Granter = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AccessKeys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.AccessKeys = append(m.AccessKeys, AccessKey{})
+			if err := m.AccessKeys[len(m.AccessKeys)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Custodians", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Custodians = append(m.Custodians, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -3727,6 +5242,1143 @@ func (m *MsgCreateDeploymentResponse) Unmarshal(dAtA []byte) error {
 			} else {
 				return fmt.Errorf("proto: wrong wireType = %d for field Bids", wireType)
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUpdateDeployment) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUpdateDeployment: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUpdateDeployment: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Deployment", wireType)
+			}
+			m.Deployment = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Deployment |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			m.Version = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Version |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ManifestHash", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ManifestHash = append(m.ManifestHash[:0], dAtA[iNdEx:postIndex]...)
+			if m.ManifestHash == nil {
+				m.ManifestHash = []byte{}
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bids", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Bids = append(m.Bids, BidSpec{})
+			if err := m.Bids[len(m.Bids)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AccessKeys", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.AccessKeys = append(m.AccessKeys, AccessKey{})
+			if err := m.AccessKeys[len(m.AccessKeys)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 7:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Custodians", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Custodians = append(m.Custodians, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUpdateDeploymentResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUpdateDeploymentResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUpdateDeploymentResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Version", wireType)
+			}
+			m.Version = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Version |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType == 0 {
+				var v uint64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Bids = append(m.Bids, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Bids) == 0 {
+					m.Bids = make([]uint64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Bids = append(m.Bids, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bids", wireType)
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCloseLease) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCloseLease: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCloseLease: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Replace", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Replace = bool(v != 0)
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgCloseLeaseResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgCloseLeaseResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgCloseLeaseResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgResignLeases) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgResignLeases: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgResignLeases: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType == 0 {
+				var v uint64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Leases = append(m.Leases, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Leases) == 0 {
+					m.Leases = make([]uint64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Leases = append(m.Leases, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Leases", wireType)
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			m.Reason = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Reason |= Reason(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgResignLeasesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgResignLeasesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgResignLeasesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Results", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Results = append(m.Results, AckResult{})
+			if err := m.Results[len(m.Results)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgReclaimLeases) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgReclaimLeases: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgReclaimLeases: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType == 0 {
+				var v uint64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Leases = append(m.Leases, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Leases) == 0 {
+					m.Leases = make([]uint64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Leases = append(m.Leases, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Leases", wireType)
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgReclaimLeasesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgReclaimLeasesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgReclaimLeasesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Results", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Results = append(m.Results, AckResult{})
+			if err := m.Results[len(m.Results)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])

@@ -9,10 +9,13 @@ import (
 )
 
 // msgServer answers the module's messages.
-type msgServer struct{ *Keeper }
+type msgServer struct {
+	*types.UnimplementedMsgServer // until every message is answered
+	*Keeper
+}
 
 // NewMsgServer returns the transaction service of the module.
-func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{k} }
+func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{Keeper: k} }
 
 // Update replaces payout, gateway, TLS keys and info of a provider.
 func (m msgServer) Update(ctx context.Context, msg *types.MsgUpdate) (*types.MsgUpdateResponse, error) {

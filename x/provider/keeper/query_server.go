@@ -13,10 +13,13 @@ import (
 const maxProvidersPage = 200
 
 // queryServer answers the module's queries.
-type queryServer struct{ *Keeper }
+type queryServer struct {
+	*types.UnimplementedQueryServer // until every query is answered
+	*Keeper
+}
 
 // NewQueryServer returns the query service of the module.
-func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{k} }
+func NewQueryServer(k *Keeper) types.QueryServer { return queryServer{Keeper: k} }
 
 // Params returns the parameters.
 func (q queryServer) Params(ctx context.Context, _ *types.QueryParamsRequest) (*types.QueryParamsResponse, error) {

@@ -35,16 +35,24 @@ const (
 	Lifecycle_LIFECYCLE_UNSPECIFIED Lifecycle = 0
 	// LIFECYCLE_ACTIVE may take leases.
 	Lifecycle_LIFECYCLE_ACTIVE Lifecycle = 1
+	// LIFECYCLE_LEAVING takes no new leases; those that it has end after notice.
+	Lifecycle_LIFECYCLE_LEAVING Lifecycle = 2
+	// LIFECYCLE_GONE has taken its bond back; it may register again.
+	Lifecycle_LIFECYCLE_GONE Lifecycle = 3
 )
 
 var Lifecycle_name = map[int32]string{
 	0: "LIFECYCLE_UNSPECIFIED",
 	1: "LIFECYCLE_ACTIVE",
+	2: "LIFECYCLE_LEAVING",
+	3: "LIFECYCLE_GONE",
 }
 
 var Lifecycle_value = map[string]int32{
 	"LIFECYCLE_UNSPECIFIED": 0,
 	"LIFECYCLE_ACTIVE":      1,
+	"LIFECYCLE_LEAVING":     2,
+	"LIFECYCLE_GONE":        3,
 }
 
 func (x Lifecycle) String() string {
@@ -61,6 +69,19 @@ type Params struct {
 	BondHours uint32 `protobuf:"varint,1,opt,name=bond_hours,json=bondHours,proto3" json:"bond_hours,omitempty"`
 	// free_bond_hours of free capacity at its highest ask must be bonded.
 	FreeBondHours uint32 `protobuf:"varint,2,opt,name=free_bond_hours,json=freeBondHours,proto3" json:"free_bond_hours,omitempty"`
+	// unbonding_seconds is how long bond that is taken back can still be slashed.
+	UnbondingSeconds uint32 `protobuf:"varint,3,opt,name=unbonding_seconds,json=unbondingSeconds,proto3" json:"unbonding_seconds,omitempty"`
+	// min_bond by denom is the least bond of a provider with offers in that denom.
+	MinBond github_com_cosmos_cosmos_sdk_types.Coins `protobuf:"bytes,4,rep,name=min_bond,json=minBond,proto3,castrepeated=github.com/cosmos/cosmos-sdk/types.Coins" json:"min_bond"`
+	// maintenance_notice_seconds is how long before its start a maintenance must be
+	// declared.
+	MaintenanceNoticeSeconds uint32 `protobuf:"varint,5,opt,name=maintenance_notice_seconds,json=maintenanceNoticeSeconds,proto3" json:"maintenance_notice_seconds,omitempty"`
+	// maintenance_quota_seconds is the most maintenance in maintenance_period.
+	MaintenanceQuotaSeconds uint32 `protobuf:"varint,6,opt,name=maintenance_quota_seconds,json=maintenanceQuotaSeconds,proto3" json:"maintenance_quota_seconds,omitempty"`
+	// maintenance_period_seconds is the time over which the quota counts.
+	MaintenancePeriodSeconds uint32 `protobuf:"varint,7,opt,name=maintenance_period_seconds,json=maintenancePeriodSeconds,proto3" json:"maintenance_period_seconds,omitempty"`
+	// rotation_epochs is after how many epochs a new agent takes over.
+	RotationEpochs uint32 `protobuf:"varint,8,opt,name=rotation_epochs,json=rotationEpochs,proto3" json:"rotation_epochs,omitempty"`
 }
 
 func (m *Params) Reset()         { *m = Params{} }
@@ -106,6 +127,48 @@ func (m *Params) GetBondHours() uint32 {
 func (m *Params) GetFreeBondHours() uint32 {
 	if m != nil {
 		return m.FreeBondHours
+	}
+	return 0
+}
+
+func (m *Params) GetUnbondingSeconds() uint32 {
+	if m != nil {
+		return m.UnbondingSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetMinBond() github_com_cosmos_cosmos_sdk_types.Coins {
+	if m != nil {
+		return m.MinBond
+	}
+	return nil
+}
+
+func (m *Params) GetMaintenanceNoticeSeconds() uint32 {
+	if m != nil {
+		return m.MaintenanceNoticeSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetMaintenanceQuotaSeconds() uint32 {
+	if m != nil {
+		return m.MaintenanceQuotaSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetMaintenancePeriodSeconds() uint32 {
+	if m != nil {
+		return m.MaintenancePeriodSeconds
+	}
+	return 0
+}
+
+func (m *Params) GetRotationEpochs() uint32 {
+	if m != nil {
+		return m.RotationEpochs
 	}
 	return 0
 }
@@ -198,6 +261,24 @@ type Provider struct {
 	Reputation uint32 `protobuf:"varint,9,opt,name=reputation,proto3" json:"reputation,omitempty"`
 	// registered_at is the service second of the registration.
 	RegisteredAt uint64 `protobuf:"varint,10,opt,name=registered_at,json=registeredAt,proto3" json:"registered_at,omitempty"`
+	// number of the provider, in the order of registration, from 1.
+	Number uint64 `protobuf:"varint,11,opt,name=number,proto3" json:"number,omitempty"`
+	// next_agent takes over from the agent at rotates_at; empty without a change.
+	NextAgent string `protobuf:"bytes,12,opt,name=next_agent,json=nextAgent,proto3" json:"next_agent,omitempty"`
+	// rotates_at is a service second; 0 without a change.
+	RotatesAt uint64 `protobuf:"varint,13,opt,name=rotates_at,json=rotatesAt,proto3" json:"rotates_at,omitempty"`
+	// jailed_at is the service second of the last jailing; 0 if there was none.
+	JailedAt uint64 `protobuf:"varint,14,opt,name=jailed_at,json=jailedAt,proto3" json:"jailed_at,omitempty"`
+	// jailed_until is the service second from which it may unjail itself; 0 while
+	// it is not jailed.
+	JailedUntil uint64 `protobuf:"varint,15,opt,name=jailed_until,json=jailedUntil,proto3" json:"jailed_until,omitempty"`
+	// maintenance windows declared, in the order of time, at most 8: the past ones
+	// while they count against the quota.
+	Maintenance []Maintenance `protobuf:"bytes,16,rep,name=maintenance,proto3" json:"maintenance"`
+	// auditors whose attestations the provider wants to show, at most 8.
+	Auditors []string `protobuf:"bytes,17,rep,name=auditors,proto3" json:"auditors,omitempty"`
+	// leaving_since is the service second at which it deregistered; 0 before.
+	LeavingSince uint64 `protobuf:"varint,18,opt,name=leaving_since,json=leavingSince,proto3" json:"leaving_since,omitempty"`
 }
 
 func (m *Provider) Reset()         { *m = Provider{} }
@@ -303,6 +384,437 @@ func (m *Provider) GetRegisteredAt() uint64 {
 	return 0
 }
 
+func (m *Provider) GetNumber() uint64 {
+	if m != nil {
+		return m.Number
+	}
+	return 0
+}
+
+func (m *Provider) GetNextAgent() string {
+	if m != nil {
+		return m.NextAgent
+	}
+	return ""
+}
+
+func (m *Provider) GetRotatesAt() uint64 {
+	if m != nil {
+		return m.RotatesAt
+	}
+	return 0
+}
+
+func (m *Provider) GetJailedAt() uint64 {
+	if m != nil {
+		return m.JailedAt
+	}
+	return 0
+}
+
+func (m *Provider) GetJailedUntil() uint64 {
+	if m != nil {
+		return m.JailedUntil
+	}
+	return 0
+}
+
+func (m *Provider) GetMaintenance() []Maintenance {
+	if m != nil {
+		return m.Maintenance
+	}
+	return nil
+}
+
+func (m *Provider) GetAuditors() []string {
+	if m != nil {
+		return m.Auditors
+	}
+	return nil
+}
+
+func (m *Provider) GetLeavingSince() uint64 {
+	if m != nil {
+		return m.LeavingSince
+	}
+	return 0
+}
+
+// Maintenance is a time in which a provider takes no new leases and need not
+// serve.
+type Maintenance struct {
+	// from is its first service second.
+	From uint64 `protobuf:"varint,1,opt,name=from,proto3" json:"from,omitempty"`
+	// until is the service second after its last.
+	Until uint64 `protobuf:"varint,2,opt,name=until,proto3" json:"until,omitempty"`
+}
+
+func (m *Maintenance) Reset()         { *m = Maintenance{} }
+func (m *Maintenance) String() string { return proto.CompactTextString(m) }
+func (*Maintenance) ProtoMessage()    {}
+func (*Maintenance) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4a0dc052f13cb1c7, []int{3}
+}
+func (m *Maintenance) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Maintenance) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Maintenance.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Maintenance) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Maintenance.Merge(m, src)
+}
+func (m *Maintenance) XXX_Size() int {
+	return m.Size()
+}
+func (m *Maintenance) XXX_DiscardUnknown() {
+	xxx_messageInfo_Maintenance.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Maintenance proto.InternalMessageInfo
+
+func (m *Maintenance) GetFrom() uint64 {
+	if m != nil {
+		return m.From
+	}
+	return 0
+}
+
+func (m *Maintenance) GetUntil() uint64 {
+	if m != nil {
+		return m.Until
+	}
+	return 0
+}
+
+// Unbonding is bond on its way back to the operator; it can still be slashed.
+type Unbonding struct {
+	// id is unique.
+	Id uint64 `protobuf:"varint,1,opt,name=id,proto3" json:"id,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// amount still to be returned.
+	Amount types.Coin `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount"`
+	// completes_at is the service second at which it returns.
+	CompletesAt uint64 `protobuf:"varint,4,opt,name=completes_at,json=completesAt,proto3" json:"completes_at,omitempty"`
+}
+
+func (m *Unbonding) Reset()         { *m = Unbonding{} }
+func (m *Unbonding) String() string { return proto.CompactTextString(m) }
+func (*Unbonding) ProtoMessage()    {}
+func (*Unbonding) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4a0dc052f13cb1c7, []int{4}
+}
+func (m *Unbonding) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Unbonding) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Unbonding.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Unbonding) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Unbonding.Merge(m, src)
+}
+func (m *Unbonding) XXX_Size() int {
+	return m.Size()
+}
+func (m *Unbonding) XXX_DiscardUnknown() {
+	xxx_messageInfo_Unbonding.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Unbonding proto.InternalMessageInfo
+
+func (m *Unbonding) GetId() uint64 {
+	if m != nil {
+		return m.Id
+	}
+	return 0
+}
+
+func (m *Unbonding) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *Unbonding) GetAmount() types.Coin {
+	if m != nil {
+		return m.Amount
+	}
+	return types.Coin{}
+}
+
+func (m *Unbonding) GetCompletesAt() uint64 {
+	if m != nil {
+		return m.CompletesAt
+	}
+	return 0
+}
+
+// AttestedLabel is a fact that an auditor vouches for.
+type AttestedLabel struct {
+	// key, at most 64 bytes.
+	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
+	// value, at most 128 bytes.
+	Value string `protobuf:"bytes,2,opt,name=value,proto3" json:"value,omitempty"`
+}
+
+func (m *AttestedLabel) Reset()         { *m = AttestedLabel{} }
+func (m *AttestedLabel) String() string { return proto.CompactTextString(m) }
+func (*AttestedLabel) ProtoMessage()    {}
+func (*AttestedLabel) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4a0dc052f13cb1c7, []int{5}
+}
+func (m *AttestedLabel) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *AttestedLabel) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_AttestedLabel.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *AttestedLabel) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_AttestedLabel.Merge(m, src)
+}
+func (m *AttestedLabel) XXX_Size() int {
+	return m.Size()
+}
+func (m *AttestedLabel) XXX_DiscardUnknown() {
+	xxx_messageInfo_AttestedLabel.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_AttestedLabel proto.InternalMessageInfo
+
+func (m *AttestedLabel) GetKey() string {
+	if m != nil {
+		return m.Key
+	}
+	return ""
+}
+
+func (m *AttestedLabel) GetValue() string {
+	if m != nil {
+		return m.Value
+	}
+	return ""
+}
+
+// Attestation is what an auditor says of a provider.
+type Attestation struct {
+	// provider by its operator.
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// auditor who says it.
+	Auditor string `protobuf:"bytes,2,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	// labels by key, sorted, at most 32.
+	Labels []AttestedLabel `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels"`
+	// expires_at is the service second from which it does not count any more.
+	ExpiresAt uint64 `protobuf:"varint,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+	// attested_at is a service second.
+	AttestedAt uint64 `protobuf:"varint,5,opt,name=attested_at,json=attestedAt,proto3" json:"attested_at,omitempty"`
+}
+
+func (m *Attestation) Reset()         { *m = Attestation{} }
+func (m *Attestation) String() string { return proto.CompactTextString(m) }
+func (*Attestation) ProtoMessage()    {}
+func (*Attestation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4a0dc052f13cb1c7, []int{6}
+}
+func (m *Attestation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Attestation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Attestation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Attestation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Attestation.Merge(m, src)
+}
+func (m *Attestation) XXX_Size() int {
+	return m.Size()
+}
+func (m *Attestation) XXX_DiscardUnknown() {
+	xxx_messageInfo_Attestation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Attestation proto.InternalMessageInfo
+
+func (m *Attestation) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *Attestation) GetAuditor() string {
+	if m != nil {
+		return m.Auditor
+	}
+	return ""
+}
+
+func (m *Attestation) GetLabels() []AttestedLabel {
+	if m != nil {
+		return m.Labels
+	}
+	return nil
+}
+
+func (m *Attestation) GetExpiresAt() uint64 {
+	if m != nil {
+		return m.ExpiresAt
+	}
+	return 0
+}
+
+func (m *Attestation) GetAttestedAt() uint64 {
+	if m != nil {
+		return m.AttestedAt
+	}
+	return 0
+}
+
+// Record counts what a provider did with its leases, since its registration.
+type Record struct {
+	// provider by its operator.
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// acknowledged leases.
+	Acknowledged uint64 `protobuf:"varint,2,opt,name=acknowledged,proto3" json:"acknowledged,omitempty"`
+	// missed leases: not acknowledged in time.
+	Missed uint64 `protobuf:"varint,3,opt,name=missed,proto3" json:"missed,omitempty"`
+	// declined leases.
+	Declined uint64 `protobuf:"varint,4,opt,name=declined,proto3" json:"declined,omitempty"`
+	// completed leases: ended by the tenant, its money or their term.
+	Completed uint64 `protobuf:"varint,5,opt,name=completed,proto3" json:"completed,omitempty"`
+	// resigned leases, of any notice.
+	Resigned uint64 `protobuf:"varint,6,opt,name=resigned,proto3" json:"resigned,omitempty"`
+	// failed leases: ended by the provider's fault after they were acknowledged.
+	Failed uint64 `protobuf:"varint,7,opt,name=failed,proto3" json:"failed,omitempty"`
+	// jailings so far.
+	Jailings uint64 `protobuf:"varint,8,opt,name=jailings,proto3" json:"jailings,omitempty"`
+}
+
+func (m *Record) Reset()         { *m = Record{} }
+func (m *Record) String() string { return proto.CompactTextString(m) }
+func (*Record) ProtoMessage()    {}
+func (*Record) Descriptor() ([]byte, []int) {
+	return fileDescriptor_4a0dc052f13cb1c7, []int{7}
+}
+func (m *Record) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *Record) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_Record.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *Record) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_Record.Merge(m, src)
+}
+func (m *Record) XXX_Size() int {
+	return m.Size()
+}
+func (m *Record) XXX_DiscardUnknown() {
+	xxx_messageInfo_Record.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_Record proto.InternalMessageInfo
+
+func (m *Record) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *Record) GetAcknowledged() uint64 {
+	if m != nil {
+		return m.Acknowledged
+	}
+	return 0
+}
+
+func (m *Record) GetMissed() uint64 {
+	if m != nil {
+		return m.Missed
+	}
+	return 0
+}
+
+func (m *Record) GetDeclined() uint64 {
+	if m != nil {
+		return m.Declined
+	}
+	return 0
+}
+
+func (m *Record) GetCompleted() uint64 {
+	if m != nil {
+		return m.Completed
+	}
+	return 0
+}
+
+func (m *Record) GetResigned() uint64 {
+	if m != nil {
+		return m.Resigned
+	}
+	return 0
+}
+
+func (m *Record) GetFailed() uint64 {
+	if m != nil {
+		return m.Failed
+	}
+	return 0
+}
+
+func (m *Record) GetJailings() uint64 {
+	if m != nil {
+		return m.Jailings
+	}
+	return 0
+}
+
 // Requirement is the bond that the market asks of a provider.
 type Requirement struct {
 	// provider that must hold it.
@@ -315,7 +827,7 @@ func (m *Requirement) Reset()         { *m = Requirement{} }
 func (m *Requirement) String() string { return proto.CompactTextString(m) }
 func (*Requirement) ProtoMessage()    {}
 func (*Requirement) Descriptor() ([]byte, []int) {
-	return fileDescriptor_4a0dc052f13cb1c7, []int{3}
+	return fileDescriptor_4a0dc052f13cb1c7, []int{8}
 }
 func (m *Requirement) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -363,55 +875,95 @@ func init() {
 	proto.RegisterType((*Params)(nil), "souk.provider.v1.Params")
 	proto.RegisterType((*Info)(nil), "souk.provider.v1.Info")
 	proto.RegisterType((*Provider)(nil), "souk.provider.v1.Provider")
+	proto.RegisterType((*Maintenance)(nil), "souk.provider.v1.Maintenance")
+	proto.RegisterType((*Unbonding)(nil), "souk.provider.v1.Unbonding")
+	proto.RegisterType((*AttestedLabel)(nil), "souk.provider.v1.AttestedLabel")
+	proto.RegisterType((*Attestation)(nil), "souk.provider.v1.Attestation")
+	proto.RegisterType((*Record)(nil), "souk.provider.v1.Record")
 	proto.RegisterType((*Requirement)(nil), "souk.provider.v1.Requirement")
 }
 
 func init() { proto.RegisterFile("souk/provider/v1/entities.proto", fileDescriptor_4a0dc052f13cb1c7) }
 
 var fileDescriptor_4a0dc052f13cb1c7 = []byte{
-	// 662 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x93, 0x4f, 0x6f, 0x12, 0x4f,
-	0x18, 0xc7, 0xd9, 0x1f, 0x94, 0xc2, 0x43, 0xfb, 0x13, 0x27, 0xb5, 0x59, 0xda, 0xb8, 0x10, 0x4c,
-	0x0c, 0x69, 0xc2, 0x6e, 0xa9, 0xf5, 0xa0, 0xf1, 0x52, 0x90, 0x2a, 0xb1, 0x69, 0x9a, 0xad, 0x35,
-	0xd1, 0xcb, 0x66, 0x80, 0x61, 0x3b, 0x01, 0x76, 0x70, 0x66, 0x96, 0xca, 0x5b, 0xf0, 0xe4, 0xab,
-	0x30, 0xc6, 0x53, 0x0f, 0xbe, 0x88, 0x1e, 0x1b, 0x4f, 0x9e, 0xd4, 0xb4, 0x87, 0xbe, 0x03, 0xcf,
-	0x66, 0x66, 0x97, 0xd2, 0xd4, 0xa4, 0x5e, 0xbc, 0xc0, 0x3e, 0xdf, 0xe7, 0xf3, 0xfc, 0x99, 0x67,
-	0x9e, 0x81, 0xa2, 0x60, 0x61, 0xdf, 0x19, 0x71, 0x36, 0xa6, 0x5d, 0xc2, 0x9d, 0x71, 0xcd, 0x21,
-	0x81, 0xa4, 0x92, 0x12, 0x61, 0x8f, 0x38, 0x93, 0x0c, 0xe5, 0x15, 0x60, 0x4f, 0x01, 0x7b, 0x5c,
-	0x5b, 0xb9, 0x8d, 0x87, 0x34, 0x60, 0x8e, 0xfe, 0x8d, 0xa0, 0x15, 0xab, 0xc3, 0xc4, 0x90, 0x09,
-	0xa7, 0x8d, 0x05, 0x71, 0xc6, 0xb5, 0x36, 0x91, 0xb8, 0xe6, 0x74, 0x18, 0x0d, 0x62, 0x7f, 0x21,
-	0xf2, 0x7b, 0xda, 0x72, 0x22, 0x23, 0x76, 0x2d, 0xf9, 0xcc, 0x67, 0x91, 0xae, 0xbe, 0x22, 0xb5,
-	0x3c, 0x80, 0xf4, 0x1e, 0xe6, 0x78, 0x28, 0xd0, 0x5d, 0x80, 0x36, 0x0b, 0xba, 0xde, 0x21, 0x0b,
-	0xb9, 0x30, 0x8d, 0x92, 0x51, 0x59, 0x74, 0xb3, 0x4a, 0x79, 0xae, 0x04, 0x74, 0x1f, 0x6e, 0xf5,
-	0x38, 0x21, 0xde, 0x15, 0xe6, 0x3f, 0xcd, 0x2c, 0x2a, 0xb9, 0x3e, 0xe5, 0x1e, 0xaf, 0xbe, 0xbf,
-	0x38, 0x5e, 0x5b, 0xd6, 0x87, 0x7d, 0x37, 0x3b, 0x6e, 0x54, 0xa3, 0xbc, 0x0b, 0xa9, 0x56, 0xd0,
-	0x63, 0x08, 0x41, 0x2a, 0xc0, 0x43, 0xa2, 0xab, 0x64, 0x5d, 0xfd, 0x8d, 0x4c, 0x98, 0x3f, 0x22,
-	0x6d, 0x41, 0x25, 0xd1, 0x89, 0xb3, 0xee, 0xd4, 0x54, 0x9e, 0x0e, 0x0b, 0x24, 0xee, 0x48, 0x33,
-	0x19, 0x79, 0x62, 0xb3, 0xfc, 0x2b, 0x09, 0x99, 0xbd, 0xb8, 0x06, 0xda, 0x84, 0x0c, 0x1b, 0x11,
-	0x8e, 0x25, 0xe3, 0x51, 0xe2, 0xba, 0xf9, 0xf5, 0x4b, 0x75, 0x29, 0x1e, 0xc2, 0x56, 0xb7, 0xcb,
-	0x89, 0x10, 0xfb, 0x92, 0xd3, 0xc0, 0x77, 0x2f, 0x49, 0x64, 0xc3, 0x1c, 0xf6, 0x49, 0x20, 0xa3,
-	0xa2, 0x37, 0x84, 0x44, 0x18, 0x5a, 0x87, 0xf4, 0x08, 0x4f, 0x58, 0x18, 0xf7, 0x72, 0x43, 0x40,
-	0xcc, 0xa1, 0x22, 0xe4, 0x7c, 0x2c, 0xc9, 0x11, 0x9e, 0x78, 0x21, 0xa7, 0x66, 0x4a, 0x1f, 0x01,
-	0x62, 0xe9, 0x80, 0x53, 0x54, 0x80, 0x8c, 0x1c, 0x08, 0xaf, 0x4f, 0x26, 0xc2, 0x9c, 0x2b, 0x25,
-	0x2b, 0x0b, 0xee, 0xbc, 0x1c, 0x88, 0x17, 0x64, 0x22, 0xd0, 0x43, 0x48, 0xd1, 0xa0, 0xc7, 0xcc,
-	0x74, 0xc9, 0xa8, 0xe4, 0x36, 0x96, 0xed, 0xeb, 0x3b, 0x62, 0xab, 0x71, 0xd6, 0xb3, 0x27, 0xdf,
-	0x8b, 0x89, 0x4f, 0x17, 0xc7, 0x6b, 0x86, 0xab, 0x71, 0xe4, 0x41, 0x4a, 0xdd, 0x93, 0x39, 0x5f,
-	0x4a, 0x56, 0x72, 0x1b, 0x05, 0x3b, 0xee, 0x4f, 0x6d, 0x8d, 0x1d, 0x6f, 0x8d, 0xdd, 0x60, 0x34,
-	0xa8, 0xaf, 0xab, 0xc8, 0xcf, 0x3f, 0x8a, 0x15, 0x9f, 0xca, 0xc3, 0xb0, 0x6d, 0x77, 0xd8, 0x30,
-	0xde, 0x9a, 0xf8, 0xaf, 0x2a, 0xba, 0x7d, 0x47, 0x4e, 0x46, 0x44, 0xe8, 0x00, 0xe1, 0xea, 0xc4,
-	0xe8, 0x11, 0x64, 0x07, 0xb4, 0x47, 0x3a, 0x93, 0xce, 0x80, 0x98, 0x99, 0x92, 0x51, 0xf9, 0x7f,
-	0x63, 0xf5, 0xcf, 0xe6, 0x76, 0xa6, 0x88, 0x3b, 0xa3, 0x91, 0x05, 0xc0, 0xc9, 0x28, 0x94, 0x58,
-	0x52, 0x16, 0x98, 0x59, 0xbd, 0x43, 0x57, 0x14, 0x74, 0x0f, 0x16, 0x39, 0xf1, 0xa9, 0x90, 0x84,
-	0x93, 0xae, 0x87, 0xa5, 0x09, 0x25, 0xa3, 0x92, 0x72, 0x17, 0x66, 0xe2, 0x96, 0x2c, 0x7f, 0x34,
-	0x20, 0xe7, 0x92, 0xb7, 0x21, 0xe5, 0x64, 0xa8, 0x6e, 0x65, 0x13, 0x32, 0xd3, 0xc2, 0x7f, 0xbf,
-	0xfb, 0x29, 0x89, 0x30, 0xcc, 0xa9, 0xb7, 0xa3, 0x36, 0xf9, 0x9f, 0xcf, 0x29, 0xca, 0xbc, 0xf6,
-	0x04, 0xb2, 0x97, 0x53, 0x40, 0x05, 0xb8, 0xb3, 0xd3, 0xda, 0x6e, 0x36, 0x5e, 0x37, 0x76, 0x9a,
-	0xde, 0xc1, 0xee, 0xfe, 0x5e, 0xb3, 0xd1, 0xda, 0x6e, 0x35, 0x9f, 0xe6, 0x13, 0x68, 0x09, 0xf2,
-	0x33, 0xd7, 0x56, 0xe3, 0x65, 0xeb, 0x55, 0x33, 0x6f, 0xd4, 0x9f, 0x9d, 0x9c, 0x59, 0xc6, 0xe9,
-	0x99, 0x65, 0xfc, 0x3c, 0xb3, 0x8c, 0x0f, 0xe7, 0x56, 0xe2, 0xf4, 0xdc, 0x4a, 0x7c, 0x3b, 0xb7,
-	0x12, 0x6f, 0xaa, 0x57, 0x1a, 0x51, 0x73, 0xaf, 0x06, 0x44, 0x1e, 0x31, 0xde, 0x77, 0xae, 0xbf,
-	0x3c, 0xdd, 0x53, 0x3b, 0xad, 0x5f, 0xfb, 0x83, 0xdf, 0x01, 0x00, 0x00, 0xff, 0xff, 0x2b, 0xf9,
-	0x40, 0x7b, 0x86, 0x04, 0x00, 0x00,
+	// 1217 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x56, 0x4f, 0x6f, 0x1b, 0xc5,
+	0x1b, 0x8e, 0x63, 0xc7, 0xf1, 0xbe, 0x4e, 0x52, 0x67, 0x94, 0xf6, 0xb7, 0x49, 0x7f, 0x75, 0x82,
+	0x91, 0x20, 0x2a, 0x8a, 0xdd, 0x04, 0xaa, 0x8a, 0xaa, 0x1c, 0x9c, 0xe0, 0x96, 0x88, 0x10, 0xc2,
+	0x86, 0x54, 0x82, 0x8b, 0x35, 0xde, 0x9d, 0xb8, 0x83, 0x77, 0x67, 0xdc, 0x99, 0xd9, 0xa4, 0xbe,
+	0x73, 0xe2, 0xc4, 0xa7, 0x40, 0x88, 0x53, 0x85, 0xf8, 0x10, 0x3d, 0x56, 0x9c, 0x38, 0x01, 0x6a,
+	0x0f, 0xfd, 0x06, 0x9c, 0xd1, 0xfc, 0x59, 0x7b, 0x9b, 0x48, 0x09, 0x54, 0x5c, 0x92, 0x7d, 0x9f,
+	0xf7, 0x79, 0x76, 0xde, 0x77, 0xde, 0x67, 0xc6, 0x0b, 0xab, 0x92, 0xa7, 0x83, 0xd6, 0x50, 0xf0,
+	0x13, 0x1a, 0x11, 0xd1, 0x3a, 0xd9, 0x6c, 0x11, 0xa6, 0xa8, 0xa2, 0x44, 0x36, 0x87, 0x82, 0x2b,
+	0x8e, 0x6a, 0x9a, 0xd0, 0xcc, 0x08, 0xcd, 0x93, 0xcd, 0x95, 0x45, 0x9c, 0x50, 0xc6, 0x5b, 0xe6,
+	0xaf, 0x25, 0xad, 0xd4, 0x43, 0x2e, 0x13, 0x2e, 0x5b, 0x3d, 0x2c, 0x49, 0xeb, 0x64, 0xb3, 0x47,
+	0x14, 0xde, 0x6c, 0x85, 0x9c, 0x32, 0x97, 0x5f, 0xb6, 0xf9, 0xae, 0x89, 0x5a, 0x36, 0x70, 0xa9,
+	0xa5, 0x3e, 0xef, 0x73, 0x8b, 0xeb, 0x27, 0x8b, 0x36, 0x5e, 0x15, 0xa1, 0x7c, 0x80, 0x05, 0x4e,
+	0x24, 0xba, 0x01, 0xd0, 0xe3, 0x2c, 0xea, 0x3e, 0xe2, 0xa9, 0x90, 0x7e, 0x61, 0xad, 0xb0, 0x3e,
+	0x1f, 0x78, 0x1a, 0xf9, 0x44, 0x03, 0xe8, 0x1d, 0xb8, 0x72, 0x2c, 0x08, 0xe9, 0xe6, 0x38, 0xd3,
+	0x86, 0x33, 0xaf, 0xe1, 0xed, 0x31, 0xef, 0x3d, 0x58, 0x4c, 0x99, 0x26, 0x51, 0xd6, 0xef, 0x4a,
+	0x12, 0x72, 0x16, 0x49, 0xbf, 0x68, 0x98, 0xb5, 0x71, 0xe2, 0xd0, 0xe2, 0x68, 0x00, 0x95, 0x84,
+	0x32, 0xf3, 0x4e, 0xbf, 0xb4, 0x56, 0x5c, 0xaf, 0x6e, 0x2d, 0x37, 0x5d, 0xd5, 0xba, 0xc5, 0xa6,
+	0x6b, 0xb1, 0xb9, 0xc3, 0x29, 0xdb, 0xbe, 0xfd, 0xec, 0xf7, 0xd5, 0xa9, 0x9f, 0xfe, 0x58, 0x5d,
+	0xef, 0x53, 0xf5, 0x28, 0xed, 0x35, 0x43, 0x9e, 0xb8, 0x16, 0xdd, 0xbf, 0x0d, 0x19, 0x0d, 0x5a,
+	0x6a, 0x34, 0x24, 0xd2, 0x08, 0xe4, 0x8f, 0xaf, 0x9e, 0xde, 0x2c, 0x04, 0xb3, 0x09, 0x65, 0xba,
+	0x3c, 0x74, 0x0f, 0x56, 0x12, 0x4c, 0x99, 0x22, 0x0c, 0xb3, 0x90, 0x74, 0x19, 0x57, 0x34, 0x24,
+	0xe3, 0x12, 0x67, 0x4c, 0x89, 0x7e, 0x8e, 0xb1, 0x6f, 0x08, 0x59, 0xa9, 0x77, 0x61, 0x39, 0xaf,
+	0x7e, 0x9c, 0x72, 0x85, 0xc7, 0xe2, 0xb2, 0x11, 0xff, 0x2f, 0x47, 0xf8, 0x42, 0xe7, 0x33, 0xed,
+	0x99, 0x95, 0x87, 0x44, 0x50, 0x1e, 0x8d, 0xc5, 0xb3, 0xe7, 0x56, 0x3e, 0x30, 0x84, 0x4c, 0xfd,
+	0x2e, 0x5c, 0x11, 0x5c, 0x61, 0x45, 0x39, 0xeb, 0x92, 0x21, 0x0f, 0x1f, 0x49, 0xbf, 0x62, 0x24,
+	0x0b, 0x19, 0xdc, 0x31, 0xe8, 0xdd, 0xeb, 0xdf, 0xbd, 0x7a, 0x7a, 0xf3, 0x9a, 0x31, 0xda, 0x93,
+	0x89, 0xd5, 0xec, 0x78, 0x1b, 0xfb, 0x50, 0xda, 0x65, 0xc7, 0x1c, 0x21, 0x28, 0x31, 0x9c, 0x10,
+	0x33, 0x60, 0x2f, 0x30, 0xcf, 0xc8, 0x87, 0xd9, 0x53, 0xd2, 0x93, 0x54, 0x11, 0x33, 0x53, 0x2f,
+	0xc8, 0x42, 0x9d, 0x09, 0x39, 0x53, 0x38, 0x54, 0x66, 0x86, 0x5e, 0x90, 0x85, 0x8d, 0x67, 0x65,
+	0xa8, 0x1c, 0xb8, 0x35, 0xd0, 0x07, 0x50, 0xe1, 0x43, 0x22, 0xb0, 0xe2, 0xc2, 0xbe, 0x78, 0xdb,
+	0xff, 0xf5, 0x97, 0x8d, 0x25, 0x37, 0xca, 0x76, 0x14, 0x09, 0x22, 0xe5, 0xa1, 0x12, 0x94, 0xf5,
+	0x83, 0x31, 0x13, 0x35, 0x61, 0x06, 0xf7, 0x09, 0x53, 0x76, 0xd1, 0x0b, 0x24, 0x96, 0x86, 0x6e,
+	0x41, 0x79, 0x88, 0x47, 0x3c, 0x75, 0xb5, 0x5c, 0x20, 0x70, 0x3c, 0xb4, 0x0a, 0xd5, 0x3e, 0x56,
+	0xe4, 0x14, 0x8f, 0xba, 0xa9, 0xa0, 0x7e, 0xc9, 0xb4, 0x00, 0x0e, 0x3a, 0x12, 0x14, 0x2d, 0x43,
+	0x45, 0xc5, 0xb2, 0x3b, 0x20, 0x23, 0xed, 0x80, 0xe2, 0xfa, 0x5c, 0x30, 0xab, 0x62, 0xf9, 0x29,
+	0x19, 0x49, 0x74, 0x1b, 0x4a, 0x94, 0x1d, 0x73, 0x33, 0xdb, 0xea, 0xd6, 0xb5, 0xe6, 0xd9, 0xf3,
+	0xd9, 0xd4, 0xdb, 0xb9, 0xed, 0x69, 0x53, 0x5a, 0xa3, 0x19, 0x3a, 0xea, 0x42, 0xc9, 0xd8, 0x79,
+	0xf6, 0x32, 0x3b, 0xdf, 0xfa, 0xb7, 0x76, 0x0e, 0xcc, 0x8b, 0xd1, 0x87, 0xe0, 0xc5, 0xf4, 0x98,
+	0x84, 0xa3, 0x30, 0x26, 0xc6, 0x08, 0x0b, 0x5b, 0xd7, 0xcf, 0x17, 0xb7, 0x97, 0x51, 0x82, 0x09,
+	0x1b, 0xd5, 0x01, 0x04, 0x19, 0xa6, 0xd6, 0x34, 0xbe, 0x67, 0x4c, 0x94, 0x43, 0xd0, 0xdb, 0x30,
+	0x2f, 0x48, 0x9f, 0x4a, 0x45, 0x04, 0x89, 0xba, 0x58, 0xf9, 0xb0, 0x56, 0x58, 0x2f, 0x05, 0x73,
+	0x13, 0xb0, 0xad, 0xd0, 0x35, 0x28, 0xb3, 0x34, 0xe9, 0x11, 0xe1, 0x57, 0x4d, 0xd6, 0x45, 0xe8,
+	0x0e, 0x00, 0x23, 0x4f, 0x54, 0xd7, 0x8e, 0x74, 0xee, 0x92, 0x09, 0x79, 0x9a, 0xdb, 0x36, 0x63,
+	0xbd, 0x01, 0x60, 0x8c, 0x4c, 0xa4, 0x5e, 0x72, 0xde, 0xbc, 0xd4, 0x73, 0x48, 0x5b, 0xa1, 0xeb,
+	0xe0, 0x7d, 0x83, 0x69, 0x6c, 0x0b, 0x5a, 0x30, 0xd9, 0x8a, 0x05, 0xda, 0x0a, 0xbd, 0x05, 0x73,
+	0x2e, 0x99, 0x32, 0x45, 0x63, 0xff, 0x8a, 0xc9, 0x57, 0x2d, 0x76, 0xa4, 0x21, 0xd4, 0x81, 0x6a,
+	0xee, 0x68, 0xf9, 0x35, 0x33, 0x97, 0x1b, 0xe7, 0x77, 0xec, 0xb3, 0x09, 0x69, 0xbb, 0xa4, 0x67,
+	0x13, 0xe4, 0x75, 0xda, 0xe2, 0x38, 0x8d, 0xa8, 0xe2, 0x42, 0xfa, 0x8b, 0x6b, 0xc5, 0x8b, 0x2d,
+	0x9e, 0x31, 0xf5, 0x8e, 0xc6, 0x04, 0x9f, 0x98, 0xbb, 0x90, 0xea, 0xe5, 0x91, 0xdd, 0x51, 0x07,
+	0x1e, 0x6a, 0xac, 0x71, 0x07, 0xaa, 0xb9, 0xc5, 0xf5, 0x09, 0x3d, 0x16, 0x3c, 0x31, 0x07, 0xa9,
+	0x14, 0x98, 0x67, 0xb4, 0x04, 0x33, 0xb6, 0xc1, 0x69, 0x03, 0xda, 0xa0, 0xf1, 0x73, 0x01, 0xbc,
+	0xa3, 0xec, 0x4e, 0x45, 0x0b, 0x30, 0x4d, 0x23, 0xa7, 0x9a, 0xa6, 0x91, 0xae, 0x38, 0xeb, 0xef,
+	0xd2, 0x13, 0x36, 0x66, 0xa2, 0x7b, 0x50, 0xc6, 0x09, 0x4f, 0x99, 0x3d, 0x64, 0x17, 0x3a, 0x38,
+	0xe7, 0x7d, 0xa7, 0xd1, 0xf3, 0x08, 0x79, 0x32, 0x8c, 0x89, 0x9b, 0x66, 0xc9, 0xce, 0x63, 0x8c,
+	0xb5, 0x55, 0xe3, 0x0e, 0xcc, 0xb7, 0x95, 0x22, 0x52, 0x91, 0x68, 0x0f, 0xf7, 0x48, 0x8c, 0x6a,
+	0x50, 0x1c, 0x90, 0x91, 0xbb, 0x90, 0xf4, 0xa3, 0xee, 0xf6, 0x04, 0xc7, 0x69, 0x76, 0x1b, 0xd9,
+	0xa0, 0xf1, 0x57, 0x01, 0xaa, 0x56, 0x69, 0xdd, 0x9a, 0xef, 0xaf, 0xf0, 0x8f, 0xfb, 0xdb, 0x82,
+	0x59, 0x37, 0x9d, 0x4b, 0x37, 0x25, 0x23, 0xa2, 0x8f, 0xa0, 0x1c, 0xeb, 0x52, 0xf5, 0x0f, 0x99,
+	0x76, 0xcf, 0xea, 0x79, 0xf7, 0xbc, 0xd6, 0x92, 0xf3, 0x8f, 0x13, 0x69, 0x83, 0x93, 0x27, 0x43,
+	0x2a, 0xf2, 0x5b, 0xe2, 0x39, 0xa4, 0x6d, 0x2e, 0x29, 0xec, 0xd4, 0x3a, 0x3f, 0x63, 0xf2, 0x90,
+	0x41, 0x6d, 0xd5, 0xf8, 0x76, 0x1a, 0xca, 0x01, 0x09, 0xb9, 0x88, 0xde, 0xb0, 0xe7, 0x06, 0xcc,
+	0xe1, 0x70, 0xc0, 0xf8, 0x69, 0x4c, 0xa2, 0x3e, 0x89, 0x9c, 0x89, 0x5e, 0xc3, 0xf4, 0xb1, 0x4e,
+	0xa8, 0x94, 0x24, 0x32, 0x73, 0x2f, 0x05, 0x2e, 0x42, 0x2b, 0x50, 0x89, 0x48, 0x18, 0x53, 0x46,
+	0x22, 0x57, 0xfa, 0x38, 0x46, 0xff, 0x07, 0x2f, 0x9b, 0x6c, 0xe4, 0xea, 0x9e, 0x00, 0x5a, 0x29,
+	0x88, 0xa4, 0x7d, 0xad, 0x2c, 0x5b, 0x65, 0x16, 0xeb, 0xd5, 0x8e, 0xcd, 0x19, 0x35, 0xbf, 0x7e,
+	0xa5, 0xc0, 0x45, 0x5a, 0xa3, 0xcf, 0x2e, 0x65, 0x7d, 0xfb, 0x23, 0xe7, 0xce, 0xba, 0x8e, 0x1b,
+	0x3f, 0x14, 0xa0, 0x1a, 0x90, 0xc7, 0x29, 0x15, 0x24, 0xd1, 0xf7, 0xc6, 0x9b, 0xed, 0x05, 0x86,
+	0x19, 0xfd, 0xc1, 0xa4, 0xbf, 0x5e, 0xfe, 0xf3, 0x0b, 0xda, 0xbe, 0xf9, 0x66, 0x1f, 0xbc, 0xf1,
+	0xf5, 0x8b, 0x96, 0xe1, 0xea, 0xde, 0xee, 0xfd, 0xce, 0xce, 0x57, 0x3b, 0x7b, 0x9d, 0xee, 0xd1,
+	0xfe, 0xe1, 0x41, 0x67, 0x67, 0xf7, 0xfe, 0x6e, 0xe7, 0xe3, 0xda, 0x14, 0x5a, 0x82, 0xda, 0x24,
+	0xd5, 0xde, 0xf9, 0x72, 0xf7, 0x61, 0xa7, 0x56, 0x40, 0x57, 0x61, 0x71, 0x82, 0xee, 0x75, 0xda,
+	0x0f, 0x77, 0xf7, 0x1f, 0xd4, 0xa6, 0x11, 0x82, 0x85, 0x09, 0xfc, 0xe0, 0xf3, 0xfd, 0x4e, 0xad,
+	0xb8, 0xfd, 0xe0, 0xd9, 0x8b, 0x7a, 0xe1, 0xf9, 0x8b, 0x7a, 0xe1, 0xcf, 0x17, 0xf5, 0xc2, 0xf7,
+	0x2f, 0xeb, 0x53, 0xcf, 0x5f, 0xd6, 0xa7, 0x7e, 0x7b, 0x59, 0x9f, 0xfa, 0x7a, 0x23, 0x57, 0xb3,
+	0xf6, 0xea, 0x06, 0x23, 0xea, 0x94, 0x8b, 0x41, 0xeb, 0xec, 0xd7, 0x81, 0x29, 0xbf, 0x57, 0x36,
+	0x5f, 0x83, 0xef, 0xff, 0x1d, 0x00, 0x00, 0xff, 0xff, 0x75, 0x7f, 0x8d, 0xfa, 0xa6, 0x0a, 0x00,
+	0x00,
 }
 
 func (m *Params) Marshal() (dAtA []byte, err error) {
@@ -434,6 +986,45 @@ func (m *Params) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.RotationEpochs != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.RotationEpochs))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.MaintenancePeriodSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MaintenancePeriodSeconds))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.MaintenanceQuotaSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MaintenanceQuotaSeconds))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.MaintenanceNoticeSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.MaintenanceNoticeSeconds))
+		i--
+		dAtA[i] = 0x28
+	}
+	if len(m.MinBond) > 0 {
+		for iNdEx := len(m.MinBond) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.MinBond[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEntities(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x22
+		}
+	}
+	if m.UnbondingSeconds != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.UnbondingSeconds))
+		i--
+		dAtA[i] = 0x18
+	}
 	if m.FreeBondHours != 0 {
 		i = encodeVarintEntities(dAtA, i, uint64(m.FreeBondHours))
 		i--
@@ -511,6 +1102,67 @@ func (m *Provider) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.LeavingSince != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.LeavingSince))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x90
+	}
+	if len(m.Auditors) > 0 {
+		for iNdEx := len(m.Auditors) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Auditors[iNdEx])
+			copy(dAtA[i:], m.Auditors[iNdEx])
+			i = encodeVarintEntities(dAtA, i, uint64(len(m.Auditors[iNdEx])))
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0x8a
+		}
+	}
+	if len(m.Maintenance) > 0 {
+		for iNdEx := len(m.Maintenance) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Maintenance[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEntities(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1
+			i--
+			dAtA[i] = 0x82
+		}
+	}
+	if m.JailedUntil != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.JailedUntil))
+		i--
+		dAtA[i] = 0x78
+	}
+	if m.JailedAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.JailedAt))
+		i--
+		dAtA[i] = 0x70
+	}
+	if m.RotatesAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.RotatesAt))
+		i--
+		dAtA[i] = 0x68
+	}
+	if len(m.NextAgent) > 0 {
+		i -= len(m.NextAgent)
+		copy(dAtA[i:], m.NextAgent)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.NextAgent)))
+		i--
+		dAtA[i] = 0x62
+	}
+	if m.Number != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Number))
+		i--
+		dAtA[i] = 0x58
+	}
 	if m.RegisteredAt != 0 {
 		i = encodeVarintEntities(dAtA, i, uint64(m.RegisteredAt))
 		i--
@@ -590,6 +1242,252 @@ func (m *Provider) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *Maintenance) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Maintenance) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Maintenance) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Until != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Until))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.From != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.From))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Unbonding) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Unbonding) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Unbonding) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.CompletesAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.CompletesAt))
+		i--
+		dAtA[i] = 0x20
+	}
+	{
+		size, err := m.Amount.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintEntities(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Id != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Id))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *AttestedLabel) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *AttestedLabel) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *AttestedLabel) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Value) > 0 {
+		i -= len(m.Value)
+		copy(dAtA[i:], m.Value)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Value)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Key) > 0 {
+		i -= len(m.Key)
+		copy(dAtA[i:], m.Key)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Key)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Attestation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Attestation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Attestation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.AttestedAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.AttestedAt))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.ExpiresAt != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.ExpiresAt))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Labels) > 0 {
+		for iNdEx := len(m.Labels) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Labels[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintEntities(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Auditor) > 0 {
+		i -= len(m.Auditor)
+		copy(dAtA[i:], m.Auditor)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Auditor)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *Record) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *Record) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *Record) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Jailings != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Jailings))
+		i--
+		dAtA[i] = 0x40
+	}
+	if m.Failed != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Failed))
+		i--
+		dAtA[i] = 0x38
+	}
+	if m.Resigned != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Resigned))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Completed != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Completed))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Declined != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Declined))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Missed != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Missed))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Acknowledged != 0 {
+		i = encodeVarintEntities(dAtA, i, uint64(m.Acknowledged))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEntities(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *Requirement) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -656,6 +1554,27 @@ func (m *Params) Size() (n int) {
 	}
 	if m.FreeBondHours != 0 {
 		n += 1 + sovEntities(uint64(m.FreeBondHours))
+	}
+	if m.UnbondingSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.UnbondingSeconds))
+	}
+	if len(m.MinBond) > 0 {
+		for _, e := range m.MinBond {
+			l = e.Size()
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if m.MaintenanceNoticeSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.MaintenanceNoticeSeconds))
+	}
+	if m.MaintenanceQuotaSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.MaintenanceQuotaSeconds))
+	}
+	if m.MaintenancePeriodSeconds != 0 {
+		n += 1 + sovEntities(uint64(m.MaintenancePeriodSeconds))
+	}
+	if m.RotationEpochs != 0 {
+		n += 1 + sovEntities(uint64(m.RotationEpochs))
 	}
 	return n
 }
@@ -725,6 +1644,153 @@ func (m *Provider) Size() (n int) {
 	}
 	if m.RegisteredAt != 0 {
 		n += 1 + sovEntities(uint64(m.RegisteredAt))
+	}
+	if m.Number != 0 {
+		n += 1 + sovEntities(uint64(m.Number))
+	}
+	l = len(m.NextAgent)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	if m.RotatesAt != 0 {
+		n += 1 + sovEntities(uint64(m.RotatesAt))
+	}
+	if m.JailedAt != 0 {
+		n += 1 + sovEntities(uint64(m.JailedAt))
+	}
+	if m.JailedUntil != 0 {
+		n += 1 + sovEntities(uint64(m.JailedUntil))
+	}
+	if len(m.Maintenance) > 0 {
+		for _, e := range m.Maintenance {
+			l = e.Size()
+			n += 2 + l + sovEntities(uint64(l))
+		}
+	}
+	if len(m.Auditors) > 0 {
+		for _, s := range m.Auditors {
+			l = len(s)
+			n += 2 + l + sovEntities(uint64(l))
+		}
+	}
+	if m.LeavingSince != 0 {
+		n += 2 + sovEntities(uint64(m.LeavingSince))
+	}
+	return n
+}
+
+func (m *Maintenance) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.From != 0 {
+		n += 1 + sovEntities(uint64(m.From))
+	}
+	if m.Until != 0 {
+		n += 1 + sovEntities(uint64(m.Until))
+	}
+	return n
+}
+
+func (m *Unbonding) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Id != 0 {
+		n += 1 + sovEntities(uint64(m.Id))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovEntities(uint64(l))
+	if m.CompletesAt != 0 {
+		n += 1 + sovEntities(uint64(m.CompletesAt))
+	}
+	return n
+}
+
+func (m *AttestedLabel) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Key)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	l = len(m.Value)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	return n
+}
+
+func (m *Attestation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	l = len(m.Auditor)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	if len(m.Labels) > 0 {
+		for _, e := range m.Labels {
+			l = e.Size()
+			n += 1 + l + sovEntities(uint64(l))
+		}
+	}
+	if m.ExpiresAt != 0 {
+		n += 1 + sovEntities(uint64(m.ExpiresAt))
+	}
+	if m.AttestedAt != 0 {
+		n += 1 + sovEntities(uint64(m.AttestedAt))
+	}
+	return n
+}
+
+func (m *Record) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEntities(uint64(l))
+	}
+	if m.Acknowledged != 0 {
+		n += 1 + sovEntities(uint64(m.Acknowledged))
+	}
+	if m.Missed != 0 {
+		n += 1 + sovEntities(uint64(m.Missed))
+	}
+	if m.Declined != 0 {
+		n += 1 + sovEntities(uint64(m.Declined))
+	}
+	if m.Completed != 0 {
+		n += 1 + sovEntities(uint64(m.Completed))
+	}
+	if m.Resigned != 0 {
+		n += 1 + sovEntities(uint64(m.Resigned))
+	}
+	if m.Failed != 0 {
+		n += 1 + sovEntities(uint64(m.Failed))
+	}
+	if m.Jailings != 0 {
+		n += 1 + sovEntities(uint64(m.Jailings))
 	}
 	return n
 }
@@ -817,6 +1883,135 @@ func (m *Params) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.FreeBondHours |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UnbondingSeconds", wireType)
+			}
+			m.UnbondingSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.UnbondingSeconds |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MinBond", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.MinBond = append(m.MinBond, types.Coin{})
+			if err := m.MinBond[len(m.MinBond)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaintenanceNoticeSeconds", wireType)
+			}
+			m.MaintenanceNoticeSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaintenanceNoticeSeconds |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaintenanceQuotaSeconds", wireType)
+			}
+			m.MaintenanceQuotaSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaintenanceQuotaSeconds |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaintenancePeriodSeconds", wireType)
+			}
+			m.MaintenancePeriodSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaintenancePeriodSeconds |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RotationEpochs", wireType)
+			}
+			m.RotationEpochs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RotationEpochs |= uint32(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
@@ -1297,6 +2492,955 @@ func (m *Provider) Unmarshal(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.RegisteredAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 11:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Number", wireType)
+			}
+			m.Number = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Number |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 12:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field NextAgent", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.NextAgent = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 13:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RotatesAt", wireType)
+			}
+			m.RotatesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RotatesAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 14:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field JailedAt", wireType)
+			}
+			m.JailedAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.JailedAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 15:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field JailedUntil", wireType)
+			}
+			m.JailedUntil = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.JailedUntil |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 16:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Maintenance", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Maintenance = append(m.Maintenance, Maintenance{})
+			if err := m.Maintenance[len(m.Maintenance)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 17:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Auditors", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Auditors = append(m.Auditors, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
+		case 18:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field LeavingSince", wireType)
+			}
+			m.LeavingSince = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.LeavingSince |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Maintenance) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Maintenance: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Maintenance: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
+			m.From = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.From |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Until", wireType)
+			}
+			m.Until = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Until |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Unbonding) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Unbonding: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Unbonding: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Id", wireType)
+			}
+			m.Id = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Id |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CompletesAt", wireType)
+			}
+			m.CompletesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CompletesAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *AttestedLabel) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: AttestedLabel: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: AttestedLabel: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Key", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Key = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Value", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Value = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Attestation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Attestation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Attestation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Auditor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Auditor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Labels", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Labels = append(m.Labels, AttestedLabel{})
+			if err := m.Labels[len(m.Labels)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpiresAt", wireType)
+			}
+			m.ExpiresAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExpiresAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AttestedAt", wireType)
+			}
+			m.AttestedAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AttestedAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEntities(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *Record) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEntities
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: Record: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: Record: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEntities
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEntities
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Acknowledged", wireType)
+			}
+			m.Acknowledged = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Acknowledged |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Missed", wireType)
+			}
+			m.Missed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Missed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Declined", wireType)
+			}
+			m.Declined = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Declined |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Completed", wireType)
+			}
+			m.Completed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Completed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Resigned", wireType)
+			}
+			m.Resigned = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Resigned |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 7:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Failed", wireType)
+			}
+			m.Failed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Failed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Jailings", wireType)
+			}
+			m.Jailings = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEntities
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Jailings |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}

@@ -168,6 +168,12 @@ type QueryProviderResponse struct {
 	Provider Provider `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider"`
 	// required bond.
 	Required github_com_cosmos_cosmos_sdk_types.Coins `protobuf:"bytes,2,rep,name=required,proto3,castrepeated=github.com/cosmos/cosmos-sdk/types.Coins" json:"required"`
+	// record of its leases.
+	Record Record `protobuf:"bytes,3,opt,name=record,proto3" json:"record"`
+	// jailed at present.
+	Jailed bool `protobuf:"varint,4,opt,name=jailed,proto3" json:"jailed,omitempty"`
+	// in_maintenance at present.
+	InMaintenance bool `protobuf:"varint,5,opt,name=in_maintenance,json=inMaintenance,proto3" json:"in_maintenance,omitempty"`
 }
 
 func (m *QueryProviderResponse) Reset()         { *m = QueryProviderResponse{} }
@@ -217,10 +223,33 @@ func (m *QueryProviderResponse) GetRequired() github_com_cosmos_cosmos_sdk_types
 	return nil
 }
 
+func (m *QueryProviderResponse) GetRecord() Record {
+	if m != nil {
+		return m.Record
+	}
+	return Record{}
+}
+
+func (m *QueryProviderResponse) GetJailed() bool {
+	if m != nil {
+		return m.Jailed
+	}
+	return false
+}
+
+func (m *QueryProviderResponse) GetInMaintenance() bool {
+	if m != nil {
+		return m.InMaintenance
+	}
+	return false
+}
+
 // QueryProvidersRequest pages through providers.
 type QueryProvidersRequest struct {
 	// pagination, at most 200 a page.
 	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
+	// lifecycle to list; all when unspecified.
+	Lifecycle Lifecycle `protobuf:"varint,2,opt,name=lifecycle,proto3,enum=souk.provider.v1.Lifecycle" json:"lifecycle,omitempty"`
 }
 
 func (m *QueryProvidersRequest) Reset()         { *m = QueryProvidersRequest{} }
@@ -261,6 +290,13 @@ func (m *QueryProvidersRequest) GetPagination() *query.PageRequest {
 		return m.Pagination
 	}
 	return nil
+}
+
+func (m *QueryProvidersRequest) GetLifecycle() Lifecycle {
+	if m != nil {
+		return m.Lifecycle
+	}
+	return Lifecycle_LIFECYCLE_UNSPECIFIED
 }
 
 // QueryProvidersResponse lists providers.
@@ -318,6 +354,300 @@ func (m *QueryProvidersResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// QueryUnbondingsRequest names a provider.
+type QueryUnbondingsRequest struct {
+	// operator of the provider.
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+}
+
+func (m *QueryUnbondingsRequest) Reset()         { *m = QueryUnbondingsRequest{} }
+func (m *QueryUnbondingsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryUnbondingsRequest) ProtoMessage()    {}
+func (*QueryUnbondingsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_981a17e47acf0059, []int{6}
+}
+func (m *QueryUnbondingsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryUnbondingsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryUnbondingsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryUnbondingsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryUnbondingsRequest.Merge(m, src)
+}
+func (m *QueryUnbondingsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryUnbondingsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryUnbondingsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryUnbondingsRequest proto.InternalMessageInfo
+
+func (m *QueryUnbondingsRequest) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+// QueryUnbondingsResponse lists unbondings; a provider has at most 7.
+type QueryUnbondingsResponse struct {
+	// unbondings by id.
+	Unbondings []Unbonding `protobuf:"bytes,1,rep,name=unbondings,proto3" json:"unbondings"`
+}
+
+func (m *QueryUnbondingsResponse) Reset()         { *m = QueryUnbondingsResponse{} }
+func (m *QueryUnbondingsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryUnbondingsResponse) ProtoMessage()    {}
+func (*QueryUnbondingsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_981a17e47acf0059, []int{7}
+}
+func (m *QueryUnbondingsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryUnbondingsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryUnbondingsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryUnbondingsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryUnbondingsResponse.Merge(m, src)
+}
+func (m *QueryUnbondingsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryUnbondingsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryUnbondingsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryUnbondingsResponse proto.InternalMessageInfo
+
+func (m *QueryUnbondingsResponse) GetUnbondings() []Unbonding {
+	if m != nil {
+		return m.Unbondings
+	}
+	return nil
+}
+
+// QueryAttestationsRequest names a provider.
+type QueryAttestationsRequest struct {
+	// operator of the provider.
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+}
+
+func (m *QueryAttestationsRequest) Reset()         { *m = QueryAttestationsRequest{} }
+func (m *QueryAttestationsRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryAttestationsRequest) ProtoMessage()    {}
+func (*QueryAttestationsRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_981a17e47acf0059, []int{8}
+}
+func (m *QueryAttestationsRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryAttestationsRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryAttestationsRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryAttestationsRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryAttestationsRequest.Merge(m, src)
+}
+func (m *QueryAttestationsRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryAttestationsRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryAttestationsRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryAttestationsRequest proto.InternalMessageInfo
+
+func (m *QueryAttestationsRequest) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+// QueryAttestationsResponse lists attestations; a provider has at most 8.
+type QueryAttestationsResponse struct {
+	// attestations by auditor, expired ones included.
+	Attestations []Attestation `protobuf:"bytes,1,rep,name=attestations,proto3" json:"attestations"`
+}
+
+func (m *QueryAttestationsResponse) Reset()         { *m = QueryAttestationsResponse{} }
+func (m *QueryAttestationsResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryAttestationsResponse) ProtoMessage()    {}
+func (*QueryAttestationsResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_981a17e47acf0059, []int{9}
+}
+func (m *QueryAttestationsResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryAttestationsResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryAttestationsResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryAttestationsResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryAttestationsResponse.Merge(m, src)
+}
+func (m *QueryAttestationsResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryAttestationsResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryAttestationsResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryAttestationsResponse proto.InternalMessageInfo
+
+func (m *QueryAttestationsResponse) GetAttestations() []Attestation {
+	if m != nil {
+		return m.Attestations
+	}
+	return nil
+}
+
+// QueryAttestationsByRequest names an auditor.
+type QueryAttestationsByRequest struct {
+	// auditor who says it.
+	Auditor string `protobuf:"bytes,1,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	// pagination, at most 200 a page.
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryAttestationsByRequest) Reset()         { *m = QueryAttestationsByRequest{} }
+func (m *QueryAttestationsByRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryAttestationsByRequest) ProtoMessage()    {}
+func (*QueryAttestationsByRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_981a17e47acf0059, []int{10}
+}
+func (m *QueryAttestationsByRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryAttestationsByRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryAttestationsByRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryAttestationsByRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryAttestationsByRequest.Merge(m, src)
+}
+func (m *QueryAttestationsByRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryAttestationsByRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryAttestationsByRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryAttestationsByRequest proto.InternalMessageInfo
+
+func (m *QueryAttestationsByRequest) GetAuditor() string {
+	if m != nil {
+		return m.Auditor
+	}
+	return ""
+}
+
+func (m *QueryAttestationsByRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryAttestationsByResponse lists attestations.
+type QueryAttestationsByResponse struct {
+	// attestations by provider, expired ones included.
+	Attestations []Attestation `protobuf:"bytes,1,rep,name=attestations,proto3" json:"attestations"`
+	// pagination of the answer.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryAttestationsByResponse) Reset()         { *m = QueryAttestationsByResponse{} }
+func (m *QueryAttestationsByResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryAttestationsByResponse) ProtoMessage()    {}
+func (*QueryAttestationsByResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_981a17e47acf0059, []int{11}
+}
+func (m *QueryAttestationsByResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryAttestationsByResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryAttestationsByResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryAttestationsByResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryAttestationsByResponse.Merge(m, src)
+}
+func (m *QueryAttestationsByResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryAttestationsByResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryAttestationsByResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryAttestationsByResponse proto.InternalMessageInfo
+
+func (m *QueryAttestationsByResponse) GetAttestations() []Attestation {
+	if m != nil {
+		return m.Attestations
+	}
+	return nil
+}
+
+func (m *QueryAttestationsByResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 // QueryByAgentRequest names an agent account.
 type QueryByAgentRequest struct {
 	// agent account.
@@ -328,7 +658,7 @@ func (m *QueryByAgentRequest) Reset()         { *m = QueryByAgentRequest{} }
 func (m *QueryByAgentRequest) String() string { return proto.CompactTextString(m) }
 func (*QueryByAgentRequest) ProtoMessage()    {}
 func (*QueryByAgentRequest) Descriptor() ([]byte, []int) {
-	return fileDescriptor_981a17e47acf0059, []int{6}
+	return fileDescriptor_981a17e47acf0059, []int{12}
 }
 func (m *QueryByAgentRequest) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -374,7 +704,7 @@ func (m *QueryByAgentResponse) Reset()         { *m = QueryByAgentResponse{} }
 func (m *QueryByAgentResponse) String() string { return proto.CompactTextString(m) }
 func (*QueryByAgentResponse) ProtoMessage()    {}
 func (*QueryByAgentResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_981a17e47acf0059, []int{7}
+	return fileDescriptor_981a17e47acf0059, []int{13}
 }
 func (m *QueryByAgentResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -417,6 +747,12 @@ func init() {
 	proto.RegisterType((*QueryProviderResponse)(nil), "souk.provider.v1.QueryProviderResponse")
 	proto.RegisterType((*QueryProvidersRequest)(nil), "souk.provider.v1.QueryProvidersRequest")
 	proto.RegisterType((*QueryProvidersResponse)(nil), "souk.provider.v1.QueryProvidersResponse")
+	proto.RegisterType((*QueryUnbondingsRequest)(nil), "souk.provider.v1.QueryUnbondingsRequest")
+	proto.RegisterType((*QueryUnbondingsResponse)(nil), "souk.provider.v1.QueryUnbondingsResponse")
+	proto.RegisterType((*QueryAttestationsRequest)(nil), "souk.provider.v1.QueryAttestationsRequest")
+	proto.RegisterType((*QueryAttestationsResponse)(nil), "souk.provider.v1.QueryAttestationsResponse")
+	proto.RegisterType((*QueryAttestationsByRequest)(nil), "souk.provider.v1.QueryAttestationsByRequest")
+	proto.RegisterType((*QueryAttestationsByResponse)(nil), "souk.provider.v1.QueryAttestationsByResponse")
 	proto.RegisterType((*QueryByAgentRequest)(nil), "souk.provider.v1.QueryByAgentRequest")
 	proto.RegisterType((*QueryByAgentResponse)(nil), "souk.provider.v1.QueryByAgentResponse")
 }
@@ -424,48 +760,67 @@ func init() {
 func init() { proto.RegisterFile("souk/provider/v1/query.proto", fileDescriptor_981a17e47acf0059) }
 
 var fileDescriptor_981a17e47acf0059 = []byte{
-	// 651 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x54, 0xbf, 0x6f, 0xd3, 0x4e,
-	0x14, 0x8f, 0xfb, 0xeb, 0x9b, 0x5e, 0x97, 0xaf, 0x8e, 0x80, 0x52, 0x53, 0xdc, 0xc8, 0x40, 0x6a,
-	0x21, 0xc5, 0x47, 0x0a, 0x62, 0x42, 0x48, 0x0d, 0x82, 0x2e, 0x20, 0x95, 0xc0, 0xc4, 0x52, 0x39,
-	0xcd, 0xc9, 0x58, 0xa5, 0x3e, 0xf7, 0xee, 0x92, 0x52, 0x55, 0x5d, 0xca, 0xc8, 0x82, 0xc4, 0xc4,
-	0xc8, 0xca, 0xcc, 0xcc, 0xdc, 0xb1, 0x82, 0x85, 0x09, 0x50, 0xc3, 0x1f, 0x82, 0x7c, 0xf7, 0xce,
-	0x89, 0x93, 0x16, 0x33, 0x30, 0xd9, 0x77, 0xf7, 0x79, 0xef, 0xf3, 0xb9, 0xf7, 0x3e, 0xef, 0xd0,
-	0x92, 0x60, 0xbd, 0x6d, 0x92, 0x70, 0xd6, 0x8f, 0xba, 0x94, 0x93, 0x7e, 0x93, 0xec, 0xf6, 0x28,
-	0xdf, 0xf7, 0x13, 0xce, 0x24, 0xc3, 0xff, 0xa7, 0xa7, 0xbe, 0x39, 0xf5, 0xfb, 0x4d, 0xfb, 0xc6,
-	0x16, 0x13, 0x3b, 0x4c, 0x90, 0x4e, 0x20, 0xa8, 0x86, 0x92, 0x7e, 0xb3, 0x43, 0x65, 0xd0, 0x24,
-	0x49, 0x10, 0x46, 0x71, 0x20, 0x23, 0x16, 0xeb, 0x68, 0xdb, 0x19, 0xc5, 0x1a, 0xd4, 0x16, 0x8b,
-	0xcc, 0xf9, 0xa2, 0x3e, 0xdf, 0x54, 0x2b, 0xa2, 0x17, 0x70, 0x54, 0x09, 0x59, 0xc8, 0xf4, 0x7e,
-	0xfa, 0x07, 0xbb, 0x4b, 0x21, 0x63, 0xe1, 0x4b, 0x4a, 0x82, 0x24, 0x22, 0x41, 0x1c, 0x33, 0xa9,
-	0xd8, 0x4c, 0xcc, 0xf2, 0xc4, 0x55, 0x68, 0x2c, 0x23, 0x19, 0x51, 0x00, 0xb8, 0x15, 0x84, 0x9f,
-	0xa4, 0x8a, 0x37, 0x02, 0x1e, 0xec, 0x88, 0x36, 0xdd, 0xed, 0x51, 0x21, 0xdd, 0xc7, 0xe8, 0x42,
-	0x6e, 0x57, 0x24, 0x2c, 0x16, 0x14, 0xdf, 0x41, 0x73, 0x89, 0xda, 0xa9, 0x5a, 0x35, 0xcb, 0x5b,
-	0x58, 0xad, 0xfa, 0xe3, 0xb5, 0xf0, 0x75, 0x44, 0x6b, 0xe6, 0xf8, 0xfb, 0x72, 0xa9, 0x0d, 0x68,
-	0xf7, 0x11, 0xaa, 0xe8, 0x74, 0x00, 0x04, 0x1a, 0x7c, 0x1b, 0x95, 0x59, 0x42, 0x79, 0x20, 0x19,
-	0x57, 0x19, 0xe7, 0x5b, 0xd5, 0x2f, 0x9f, 0x1a, 0x15, 0xb8, 0xf5, 0x5a, 0xb7, 0xcb, 0xa9, 0x10,
-	0x4f, 0x25, 0x8f, 0xe2, 0xb0, 0x9d, 0x21, 0xdd, 0xcf, 0x16, 0xba, 0x38, 0x96, 0x0e, 0xf4, 0xdd,
-	0x45, 0x65, 0xa3, 0x05, 0x14, 0xda, 0x67, 0x28, 0x84, 0x7f, 0xd0, 0x98, 0x45, 0xe0, 0x10, 0x95,
-	0x39, 0xdd, 0xed, 0x45, 0x9c, 0x76, 0xab, 0x53, 0xb5, 0x69, 0x6f, 0x61, 0x75, 0xd1, 0x07, 0x29,
-	0x69, 0xb7, 0x7c, 0xe8, 0x96, 0x7f, 0x9f, 0x45, 0x71, 0xeb, 0x66, 0x1a, 0xfc, 0xf1, 0xc7, 0xb2,
-	0x17, 0x46, 0xf2, 0x45, 0xaf, 0xe3, 0x6f, 0xb1, 0x1d, 0xe8, 0x16, 0x7c, 0x1a, 0xa2, 0xbb, 0x4d,
-	0xe4, 0x7e, 0x42, 0x85, 0x0a, 0x10, 0xed, 0x2c, 0xb9, 0xbb, 0x39, 0xa6, 0xdf, 0x94, 0x1d, 0x3f,
-	0x44, 0x68, 0x68, 0x18, 0xb8, 0x41, 0x3d, 0xa7, 0x41, 0x1b, 0xd1, 0x28, 0xd9, 0x08, 0x42, 0x0a,
-	0xb1, 0xed, 0x91, 0x48, 0xf7, 0x83, 0x85, 0x2e, 0x8d, 0x33, 0x40, 0x89, 0xee, 0xa1, 0x79, 0x73,
-	0xe1, 0xb4, 0x8b, 0xd3, 0x7f, 0x55, 0xa3, 0x61, 0x08, 0x5e, 0xcf, 0x49, 0x9c, 0x52, 0x12, 0x57,
-	0x0a, 0x25, 0x6a, 0xf2, 0x9c, 0xc6, 0x07, 0x60, 0xb1, 0xd6, 0xfe, 0x5a, 0x48, 0x63, 0x69, 0x4a,
-	0xe0, 0xa3, 0xd9, 0x20, 0x5d, 0x17, 0xfa, 0x41, 0xc3, 0xdc, 0x67, 0x60, 0xad, 0x2c, 0xcd, 0xbf,
-	0xb0, 0xc2, 0xea, 0xfb, 0x19, 0x34, 0xab, 0xd2, 0xe2, 0x3d, 0x34, 0xa7, 0x2d, 0x8d, 0xaf, 0x4d,
-	0xc6, 0x4f, 0x4e, 0x8e, 0x7d, 0xbd, 0x00, 0xa5, 0xe5, 0xb9, 0xb5, 0xa3, 0xaf, 0xbf, 0xde, 0x4d,
-	0xd9, 0xb8, 0x4a, 0x26, 0x06, 0x54, 0xcf, 0x0c, 0x7e, 0x63, 0xa1, 0xb2, 0xd1, 0x87, 0xeb, 0xe7,
-	0x65, 0xcd, 0x0f, 0x94, 0xbd, 0x52, 0x88, 0x03, 0x7e, 0x5f, 0xf1, 0x7b, 0xb8, 0x7e, 0x06, 0xbf,
-	0xe9, 0x35, 0x39, 0x30, 0x23, 0x77, 0x88, 0x5f, 0x5b, 0x68, 0x3e, 0x33, 0x13, 0x2e, 0xa2, 0xc9,
-	0xaa, 0xe1, 0x15, 0x03, 0x41, 0xd0, 0x55, 0x25, 0xe8, 0x0a, 0xbe, 0xfc, 0x07, 0x41, 0xf8, 0xc8,
-	0x42, 0xff, 0x41, 0xa3, 0xf1, 0x79, 0x85, 0xce, 0xfb, 0xc9, 0xae, 0x17, 0xc1, 0x80, 0xdf, 0x53,
-	0xfc, 0x2e, 0xae, 0x4d, 0xf2, 0x2b, 0xa3, 0x09, 0x72, 0xa0, 0xbe, 0x87, 0xad, 0xf5, 0xe3, 0x53,
-	0xc7, 0x3a, 0x39, 0x75, 0xac, 0x9f, 0xa7, 0x8e, 0xf5, 0x76, 0xe0, 0x94, 0x4e, 0x06, 0x4e, 0xe9,
-	0xdb, 0xc0, 0x29, 0x3d, 0x6f, 0x8c, 0xbc, 0x05, 0x69, 0x96, 0x46, 0x4c, 0xe5, 0x1e, 0xe3, 0xdb,
-	0x3a, 0xe5, 0xab, 0x61, 0x52, 0xf5, 0x2c, 0x74, 0xe6, 0xd4, 0x0b, 0x7c, 0xeb, 0x77, 0x00, 0x00,
-	0x00, 0xff, 0xff, 0xbd, 0xd9, 0x9d, 0x92, 0x6f, 0x06, 0x00, 0x00,
+	// 948 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x96, 0xcf, 0x6f, 0x1b, 0x45,
+	0x14, 0xc7, 0x33, 0x4e, 0x93, 0x3a, 0xaf, 0x25, 0x42, 0x43, 0x28, 0x9b, 0x4d, 0xeb, 0x58, 0x0b,
+	0x4d, 0x4d, 0xc1, 0xbb, 0xd8, 0x01, 0xa4, 0x0a, 0x84, 0x14, 0x23, 0xc8, 0xa5, 0x45, 0xc1, 0xc0,
+	0x05, 0x21, 0x55, 0x6b, 0xef, 0xb0, 0x0c, 0x49, 0x66, 0x9c, 0xdd, 0x71, 0x8a, 0x55, 0xf5, 0x52,
+	0x6e, 0x70, 0x41, 0xe2, 0x82, 0x10, 0x17, 0x24, 0x0e, 0x88, 0x0b, 0x17, 0xf8, 0x1f, 0x7a, 0xac,
+	0xe0, 0xc2, 0x09, 0x50, 0xc2, 0x1f, 0x82, 0x76, 0xf6, 0xcd, 0xfa, 0xc7, 0xda, 0x78, 0x45, 0x72,
+	0xda, 0xdd, 0x99, 0xef, 0x7b, 0xef, 0xf3, 0xde, 0xcc, 0xbc, 0x59, 0xb8, 0x1a, 0xcb, 0xfe, 0xbe,
+	0xd7, 0x8b, 0xe4, 0x31, 0x0f, 0x58, 0xe4, 0x1d, 0x37, 0xbc, 0xa3, 0x3e, 0x8b, 0x06, 0x6e, 0x2f,
+	0x92, 0x4a, 0xd2, 0x27, 0x93, 0x59, 0xd7, 0xcc, 0xba, 0xc7, 0x0d, 0xfb, 0x66, 0x57, 0xc6, 0x87,
+	0x32, 0xf6, 0x3a, 0x7e, 0xcc, 0x52, 0xa9, 0x77, 0xdc, 0xe8, 0x30, 0xe5, 0x37, 0xbc, 0x9e, 0x1f,
+	0x72, 0xe1, 0x2b, 0x2e, 0x45, 0x6a, 0x6d, 0x57, 0x46, 0xb5, 0x46, 0xd5, 0x95, 0xdc, 0xcc, 0xaf,
+	0xa7, 0xf3, 0x77, 0xf5, 0x97, 0x97, 0x7e, 0xe0, 0xd4, 0x5a, 0x28, 0x43, 0x99, 0x8e, 0x27, 0x6f,
+	0x38, 0x7a, 0x35, 0x94, 0x32, 0x3c, 0x60, 0x9e, 0xdf, 0xe3, 0x9e, 0x2f, 0x84, 0x54, 0x3a, 0x9a,
+	0xb1, 0xd9, 0xcc, 0xa5, 0xc2, 0x84, 0xe2, 0x8a, 0x33, 0x14, 0x38, 0x6b, 0x40, 0xdf, 0x4d, 0x88,
+	0xf7, 0xfc, 0xc8, 0x3f, 0x8c, 0xdb, 0xec, 0xa8, 0xcf, 0x62, 0xe5, 0xdc, 0x81, 0xa7, 0xc6, 0x46,
+	0xe3, 0x9e, 0x14, 0x31, 0xa3, 0xaf, 0xc2, 0x72, 0x4f, 0x8f, 0x58, 0xa4, 0x4a, 0x6a, 0x97, 0x9a,
+	0x96, 0x3b, 0x59, 0x0b, 0x37, 0xb5, 0x68, 0x5d, 0x78, 0xf4, 0xe7, 0xe6, 0x42, 0x1b, 0xd5, 0xce,
+	0x6d, 0x58, 0x4b, 0xdd, 0xa1, 0x10, 0xc3, 0xd0, 0x97, 0xa1, 0x2c, 0x7b, 0x2c, 0xf2, 0x95, 0x8c,
+	0xb4, 0xc7, 0x95, 0x96, 0xf5, 0xdb, 0x2f, 0xf5, 0x35, 0xcc, 0x7a, 0x27, 0x08, 0x22, 0x16, 0xc7,
+	0xef, 0xa9, 0x88, 0x8b, 0xb0, 0x9d, 0x29, 0x9d, 0x5f, 0x4b, 0xf0, 0xf4, 0x84, 0x3b, 0xe4, 0x7b,
+	0x1d, 0xca, 0x86, 0x05, 0x09, 0xed, 0x29, 0x84, 0xf8, 0x8e, 0x8c, 0x99, 0x05, 0x0d, 0xa1, 0x1c,
+	0xb1, 0xa3, 0x3e, 0x8f, 0x58, 0x60, 0x95, 0xaa, 0x8b, 0xb5, 0x4b, 0xcd, 0x75, 0x17, 0x51, 0x92,
+	0xd5, 0x72, 0x71, 0xb5, 0xdc, 0x37, 0x25, 0x17, 0xad, 0x97, 0x12, 0xe3, 0x9f, 0xfe, 0xda, 0xac,
+	0x85, 0x5c, 0x7d, 0xd2, 0xef, 0xb8, 0x5d, 0x79, 0x88, 0xab, 0x85, 0x8f, 0x7a, 0x1c, 0xec, 0x7b,
+	0x6a, 0xd0, 0x63, 0xb1, 0x36, 0x88, 0xdb, 0x99, 0xf3, 0xa4, 0x8c, 0x11, 0xeb, 0xca, 0x28, 0xb0,
+	0x16, 0x67, 0x95, 0xb1, 0xad, 0xe7, 0x4d, 0x19, 0x53, 0x35, 0xbd, 0x02, 0xcb, 0x9f, 0xfa, 0xfc,
+	0x80, 0x05, 0xd6, 0x85, 0x2a, 0xa9, 0x95, 0xdb, 0xf8, 0x45, 0xaf, 0xc3, 0x2a, 0x17, 0x77, 0x0f,
+	0x7d, 0x2e, 0x14, 0x13, 0xbe, 0xe8, 0x32, 0x6b, 0x49, 0xcf, 0x3f, 0xc1, 0xc5, 0x9d, 0xe1, 0xa0,
+	0xf3, 0x2d, 0x99, 0xa8, 0x9b, 0x59, 0x6e, 0xfa, 0x36, 0xc0, 0x70, 0xa3, 0x62, 0xe5, 0xb6, 0xc6,
+	0x72, 0x4f, 0x0f, 0x80, 0xa9, 0xc0, 0x9e, 0x1f, 0x32, 0xb4, 0x6d, 0x8f, 0x58, 0xd2, 0x5b, 0xb0,
+	0x72, 0xc0, 0x3f, 0x66, 0xdd, 0x41, 0xf7, 0x80, 0x59, 0xa5, 0x2a, 0xa9, 0xad, 0x36, 0x37, 0xf2,
+	0xb9, 0xdd, 0x36, 0x92, 0xf6, 0x50, 0xed, 0x7c, 0x4f, 0xe0, 0xca, 0x24, 0x1c, 0xae, 0xea, 0x1b,
+	0xb0, 0x62, 0xcc, 0x93, 0x8d, 0xb7, 0x58, 0x68, 0x59, 0x87, 0x26, 0x74, 0x77, 0x2c, 0xbb, 0x92,
+	0xce, 0xee, 0xc6, 0xdc, 0xec, 0xd2, 0xe0, 0xa3, 0xe9, 0x39, 0xef, 0x20, 0xe2, 0x07, 0xa2, 0x23,
+	0x45, 0xc0, 0x45, 0x18, 0x9f, 0x6d, 0x23, 0x7f, 0x04, 0xcf, 0xe4, 0xfc, 0x61, 0xce, 0x3b, 0x00,
+	0xfd, 0x6c, 0x14, 0x93, 0x9e, 0x52, 0xca, 0xcc, 0x12, 0xb3, 0x1e, 0x31, 0x72, 0xf6, 0xc0, 0xd2,
+	0xde, 0x77, 0x94, 0x62, 0x31, 0x76, 0x85, 0xb3, 0xf1, 0x06, 0xb0, 0x3e, 0xc5, 0x23, 0x12, 0xef,
+	0xc2, 0x65, 0x7f, 0x64, 0x1c, 0x99, 0xaf, 0xe5, 0x99, 0x47, 0xac, 0x91, 0x7a, 0xcc, 0xd0, 0xf9,
+	0x86, 0x80, 0x9d, 0x0b, 0xd3, 0x1a, 0x18, 0xf4, 0x26, 0x5c, 0xf4, 0xfb, 0x01, 0x2f, 0x42, 0x6e,
+	0x84, 0x13, 0xfb, 0xbb, 0xf4, 0x7f, 0xf7, 0xb7, 0xf3, 0x33, 0x81, 0x8d, 0xa9, 0x68, 0xe7, 0x5c,
+	0x83, 0xf3, 0xdb, 0xb2, 0x6f, 0x61, 0x23, 0x6f, 0x0d, 0x76, 0x42, 0x26, 0x94, 0x29, 0xa2, 0x0b,
+	0x4b, 0x7e, 0xf2, 0x3d, 0xb7, 0x84, 0xa9, 0xcc, 0x79, 0x1f, 0x1b, 0x78, 0xe6, 0xe6, 0x3c, 0x1a,
+	0x6e, 0xf3, 0x8b, 0x32, 0x2c, 0x69, 0xb7, 0xf4, 0x1e, 0x2c, 0xa7, 0x17, 0x07, 0x7d, 0x2e, 0x6f,
+	0x9f, 0xbf, 0x9f, 0xec, 0xeb, 0x73, 0x54, 0x29, 0x9e, 0x53, 0x7d, 0xf8, 0xfb, 0x3f, 0x5f, 0x97,
+	0x6c, 0x6a, 0x79, 0xb9, 0x6b, 0x30, 0xbd, 0x99, 0xe8, 0x97, 0x04, 0xca, 0x86, 0x8f, 0x6e, 0xcd,
+	0xf2, 0x3a, 0x7e, 0x6d, 0xd9, 0x37, 0xe6, 0xea, 0x30, 0xbe, 0xab, 0xe3, 0xd7, 0xe8, 0xd6, 0x94,
+	0xf8, 0xa6, 0x3d, 0x79, 0xf7, 0xcd, 0xf9, 0x7a, 0x40, 0x3f, 0x27, 0xb0, 0x92, 0xf5, 0x3f, 0x3a,
+	0x2f, 0x4c, 0x56, 0x8d, 0xda, 0x7c, 0x21, 0x02, 0x3d, 0xab, 0x81, 0xae, 0xd1, 0x8d, 0xff, 0x00,
+	0xa2, 0xdf, 0x11, 0x80, 0x61, 0x4b, 0xa2, 0xb3, 0xbc, 0xe7, 0xba, 0xa0, 0xfd, 0x7c, 0x01, 0x25,
+	0x82, 0xdc, 0xd2, 0x20, 0xdb, 0xb4, 0x51, 0xac, 0x32, 0xde, 0xb0, 0xaf, 0xd1, 0x1f, 0x08, 0x5c,
+	0x1e, 0x3d, 0x7f, 0xf4, 0xe6, 0x8c, 0xb0, 0x53, 0x1a, 0x9f, 0xfd, 0x42, 0x21, 0x2d, 0x42, 0xbe,
+	0xa6, 0x21, 0x5f, 0xa1, 0xdb, 0x05, 0x21, 0xc7, 0x8e, 0xf0, 0x8f, 0x04, 0x56, 0xc7, 0xdb, 0x04,
+	0x7d, 0xb1, 0x40, 0xf0, 0xac, 0xd1, 0xd9, 0xf5, 0x82, 0xea, 0xf9, 0x15, 0xc5, 0x36, 0x18, 0x7b,
+	0xf7, 0xf1, 0x6d, 0x02, 0xf5, 0x21, 0x81, 0x8b, 0x78, 0xb2, 0xe9, 0xac, 0x93, 0x35, 0xde, 0x40,
+	0xec, 0xad, 0x79, 0x32, 0xa4, 0xaa, 0x69, 0x2a, 0x87, 0x56, 0xa7, 0x50, 0x25, 0xc2, 0x84, 0x29,
+	0x79, 0x3e, 0x68, 0xed, 0x3e, 0x3a, 0xa9, 0x90, 0xc7, 0x27, 0x15, 0xf2, 0xf7, 0x49, 0x85, 0x7c,
+	0x75, 0x5a, 0x59, 0x78, 0x7c, 0x5a, 0x59, 0xf8, 0xe3, 0xb4, 0xb2, 0xf0, 0x61, 0x7d, 0xe4, 0x17,
+	0x2b, 0xf1, 0x52, 0x17, 0x4c, 0xdd, 0x93, 0xd1, 0x7e, 0xea, 0xf2, 0xb3, 0xa1, 0x53, 0xfd, 0xb7,
+	0xd5, 0x59, 0xd6, 0x3f, 0xb6, 0xdb, 0xff, 0x06, 0x00, 0x00, 0xff, 0xff, 0x1d, 0x90, 0x07, 0xca,
+	0xc6, 0x0b, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -486,6 +841,12 @@ type QueryClient interface {
 	Provider(ctx context.Context, in *QueryProviderRequest, opts ...grpc.CallOption) (*QueryProviderResponse, error)
 	// Providers lists providers by operator.
 	Providers(ctx context.Context, in *QueryProvidersRequest, opts ...grpc.CallOption) (*QueryProvidersResponse, error)
+	// Unbondings lists the bond of a provider that is on its way back.
+	Unbondings(ctx context.Context, in *QueryUnbondingsRequest, opts ...grpc.CallOption) (*QueryUnbondingsResponse, error)
+	// Attestations lists what auditors say of a provider.
+	Attestations(ctx context.Context, in *QueryAttestationsRequest, opts ...grpc.CallOption) (*QueryAttestationsResponse, error)
+	// AttestationsBy lists what an auditor says of providers.
+	AttestationsBy(ctx context.Context, in *QueryAttestationsByRequest, opts ...grpc.CallOption) (*QueryAttestationsByResponse, error)
 	// ByAgent returns the provider of an agent account.
 	ByAgent(ctx context.Context, in *QueryByAgentRequest, opts ...grpc.CallOption) (*QueryByAgentResponse, error)
 }
@@ -525,6 +886,33 @@ func (c *queryClient) Providers(ctx context.Context, in *QueryProvidersRequest, 
 	return out, nil
 }
 
+func (c *queryClient) Unbondings(ctx context.Context, in *QueryUnbondingsRequest, opts ...grpc.CallOption) (*QueryUnbondingsResponse, error) {
+	out := new(QueryUnbondingsResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Query/Unbondings", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Attestations(ctx context.Context, in *QueryAttestationsRequest, opts ...grpc.CallOption) (*QueryAttestationsResponse, error) {
+	out := new(QueryAttestationsResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Query/Attestations", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) AttestationsBy(ctx context.Context, in *QueryAttestationsByRequest, opts ...grpc.CallOption) (*QueryAttestationsByResponse, error) {
+	out := new(QueryAttestationsByResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Query/AttestationsBy", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *queryClient) ByAgent(ctx context.Context, in *QueryByAgentRequest, opts ...grpc.CallOption) (*QueryByAgentResponse, error) {
 	out := new(QueryByAgentResponse)
 	err := c.cc.Invoke(ctx, "/souk.provider.v1.Query/ByAgent", in, out, opts...)
@@ -542,6 +930,12 @@ type QueryServer interface {
 	Provider(context.Context, *QueryProviderRequest) (*QueryProviderResponse, error)
 	// Providers lists providers by operator.
 	Providers(context.Context, *QueryProvidersRequest) (*QueryProvidersResponse, error)
+	// Unbondings lists the bond of a provider that is on its way back.
+	Unbondings(context.Context, *QueryUnbondingsRequest) (*QueryUnbondingsResponse, error)
+	// Attestations lists what auditors say of a provider.
+	Attestations(context.Context, *QueryAttestationsRequest) (*QueryAttestationsResponse, error)
+	// AttestationsBy lists what an auditor says of providers.
+	AttestationsBy(context.Context, *QueryAttestationsByRequest) (*QueryAttestationsByResponse, error)
 	// ByAgent returns the provider of an agent account.
 	ByAgent(context.Context, *QueryByAgentRequest) (*QueryByAgentResponse, error)
 }
@@ -558,6 +952,15 @@ func (*UnimplementedQueryServer) Provider(ctx context.Context, req *QueryProvide
 }
 func (*UnimplementedQueryServer) Providers(ctx context.Context, req *QueryProvidersRequest) (*QueryProvidersResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Providers not implemented")
+}
+func (*UnimplementedQueryServer) Unbondings(ctx context.Context, req *QueryUnbondingsRequest) (*QueryUnbondingsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Unbondings not implemented")
+}
+func (*UnimplementedQueryServer) Attestations(ctx context.Context, req *QueryAttestationsRequest) (*QueryAttestationsResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Attestations not implemented")
+}
+func (*UnimplementedQueryServer) AttestationsBy(ctx context.Context, req *QueryAttestationsByRequest) (*QueryAttestationsByResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method AttestationsBy not implemented")
 }
 func (*UnimplementedQueryServer) ByAgent(ctx context.Context, req *QueryByAgentRequest) (*QueryByAgentResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ByAgent not implemented")
@@ -621,6 +1024,60 @@ func _Query_Providers_Handler(srv interface{}, ctx context.Context, dec func(int
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Unbondings_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryUnbondingsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Unbondings(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Query/Unbondings",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Unbondings(ctx, req.(*QueryUnbondingsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Attestations_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryAttestationsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Attestations(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Query/Attestations",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Attestations(ctx, req.(*QueryAttestationsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_AttestationsBy_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryAttestationsByRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).AttestationsBy(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Query/AttestationsBy",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).AttestationsBy(ctx, req.(*QueryAttestationsByRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Query_ByAgent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(QueryByAgentRequest)
 	if err := dec(in); err != nil {
@@ -655,6 +1112,18 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Providers",
 			Handler:    _Query_Providers_Handler,
+		},
+		{
+			MethodName: "Unbondings",
+			Handler:    _Query_Unbondings_Handler,
+		},
+		{
+			MethodName: "Attestations",
+			Handler:    _Query_Attestations_Handler,
+		},
+		{
+			MethodName: "AttestationsBy",
+			Handler:    _Query_AttestationsBy_Handler,
 		},
 		{
 			MethodName: "ByAgent",
@@ -771,6 +1240,36 @@ func (m *QueryProviderResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.InMaintenance {
+		i--
+		if m.InMaintenance {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Jailed {
+		i--
+		if m.Jailed {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
+	{
+		size, err := m.Record.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x1a
 	if len(m.Required) > 0 {
 		for iNdEx := len(m.Required) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -818,6 +1317,11 @@ func (m *QueryProvidersRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Lifecycle != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Lifecycle))
+		i--
+		dAtA[i] = 0x10
+	}
 	if m.Pagination != nil {
 		{
 			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
@@ -869,6 +1373,231 @@ func (m *QueryProvidersResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) 
 		for iNdEx := len(m.Providers) - 1; iNdEx >= 0; iNdEx-- {
 			{
 				size, err := m.Providers[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryUnbondingsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryUnbondingsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryUnbondingsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryUnbondingsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryUnbondingsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryUnbondingsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Unbondings) > 0 {
+		for iNdEx := len(m.Unbondings) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Unbondings[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryAttestationsRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryAttestationsRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryAttestationsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryAttestationsResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryAttestationsResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryAttestationsResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Attestations) > 0 {
+		for iNdEx := len(m.Attestations) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Attestations[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryAttestationsByRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryAttestationsByRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryAttestationsByRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Auditor) > 0 {
+		i -= len(m.Auditor)
+		copy(dAtA[i:], m.Auditor)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Auditor)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryAttestationsByResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryAttestationsByResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryAttestationsByResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Attestations) > 0 {
+		for iNdEx := len(m.Attestations) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Attestations[iNdEx].MarshalToSizedBuffer(dAtA[:i])
 				if err != nil {
 					return 0, err
 				}
@@ -1003,6 +1732,14 @@ func (m *QueryProviderResponse) Size() (n int) {
 			n += 1 + l + sovQuery(uint64(l))
 		}
 	}
+	l = m.Record.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	if m.Jailed {
+		n += 2
+	}
+	if m.InMaintenance {
+		n += 2
+	}
 	return n
 }
 
@@ -1016,6 +1753,9 @@ func (m *QueryProvidersRequest) Size() (n int) {
 		l = m.Pagination.Size()
 		n += 1 + l + sovQuery(uint64(l))
 	}
+	if m.Lifecycle != 0 {
+		n += 1 + sovQuery(uint64(m.Lifecycle))
+	}
 	return n
 }
 
@@ -1027,6 +1767,98 @@ func (m *QueryProvidersResponse) Size() (n int) {
 	_ = l
 	if len(m.Providers) > 0 {
 		for _, e := range m.Providers {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryUnbondingsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryUnbondingsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Unbondings) > 0 {
+		for _, e := range m.Unbondings {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryAttestationsRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryAttestationsResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Attestations) > 0 {
+		for _, e := range m.Attestations {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryAttestationsByRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Auditor)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryAttestationsByResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Attestations) > 0 {
+		for _, e := range m.Attestations {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
@@ -1379,6 +2211,79 @@ func (m *QueryProviderResponse) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Record", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Record.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Jailed", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Jailed = bool(v != 0)
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field InMaintenance", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.InMaintenance = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -1465,6 +2370,25 @@ func (m *QueryProvidersRequest) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lifecycle", wireType)
+			}
+			m.Lifecycle = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lifecycle |= Lifecycle(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -1546,6 +2470,576 @@ func (m *QueryProvidersResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Providers = append(m.Providers, Provider{})
 			if err := m.Providers[len(m.Providers)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryUnbondingsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryUnbondingsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryUnbondingsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryUnbondingsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryUnbondingsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryUnbondingsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unbondings", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Unbondings = append(m.Unbondings, Unbonding{})
+			if err := m.Unbondings[len(m.Unbondings)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryAttestationsRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryAttestationsRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryAttestationsRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryAttestationsResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryAttestationsResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryAttestationsResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attestations", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Attestations = append(m.Attestations, Attestation{})
+			if err := m.Attestations[len(m.Attestations)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryAttestationsByRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryAttestationsByRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryAttestationsByRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Auditor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Auditor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryAttestationsByResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryAttestationsByResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryAttestationsByResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Attestations", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Attestations = append(m.Attestations, Attestation{})
+			if err := m.Attestations[len(m.Attestations)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

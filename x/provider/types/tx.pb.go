@@ -49,6 +49,8 @@ type MsgRegister struct {
 	Info Info `protobuf:"bytes,6,opt,name=info,proto3" json:"info"`
 	// bond put at stake at once; may be empty.
 	Bond github_com_cosmos_cosmos_sdk_types.Coins `protobuf:"bytes,7,rep,name=bond,proto3,castrepeated=github.com/cosmos/cosmos-sdk/types.Coins" json:"bond"`
+	// auditors whose attestations the provider wants to show, at most 8.
+	Auditors []string `protobuf:"bytes,8,rep,name=auditors,proto3" json:"auditors,omitempty"`
 }
 
 func (m *MsgRegister) Reset()         { *m = MsgRegister{} }
@@ -133,6 +135,13 @@ func (m *MsgRegister) GetBond() github_com_cosmos_cosmos_sdk_types.Coins {
 	return nil
 }
 
+func (m *MsgRegister) GetAuditors() []string {
+	if m != nil {
+		return m.Auditors
+	}
+	return nil
+}
+
 // MsgRegisterResponse is empty.
 type MsgRegisterResponse struct {
 }
@@ -170,7 +179,7 @@ func (m *MsgRegisterResponse) XXX_DiscardUnknown() {
 
 var xxx_messageInfo_MsgRegisterResponse proto.InternalMessageInfo
 
-// MsgUpdate replaces payout, gateway, TLS keys and info, all of them.
+// MsgUpdate replaces payout, gateway, TLS keys, info and auditors, all of them.
 type MsgUpdate struct {
 	// operator of the provider.
 	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
@@ -182,6 +191,9 @@ type MsgUpdate struct {
 	TlsKeys [][]byte `protobuf:"bytes,4,rep,name=tls_keys,json=tlsKeys,proto3" json:"tls_keys,omitempty"`
 	// info for tenants.
 	Info Info `protobuf:"bytes,5,opt,name=info,proto3" json:"info"`
+	// auditors whose attestations the provider wants to show, at most 8; what an
+	// auditor said who is not among them any more is dropped.
+	Auditors []string `protobuf:"bytes,6,rep,name=auditors,proto3" json:"auditors,omitempty"`
 }
 
 func (m *MsgUpdate) Reset()         { *m = MsgUpdate{} }
@@ -250,6 +262,13 @@ func (m *MsgUpdate) GetInfo() Info {
 		return m.Info
 	}
 	return Info{}
+}
+
+func (m *MsgUpdate) GetAuditors() []string {
+	if m != nil {
+		return m.Auditors
+	}
+	return nil
 }
 
 // MsgUpdateResponse is empty.
@@ -390,6 +409,816 @@ func (m *MsgBondResponse) GetBond() github_com_cosmos_cosmos_sdk_types.Coins {
 	return nil
 }
 
+// MsgUnbond takes bond back that the market does not ask for.
+type MsgUnbond struct {
+	// operator of the provider.
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	// amount to take back; at most 7 are under way at a time.
+	Amount types.Coin `protobuf:"bytes,2,opt,name=amount,proto3" json:"amount"`
+}
+
+func (m *MsgUnbond) Reset()         { *m = MsgUnbond{} }
+func (m *MsgUnbond) String() string { return proto.CompactTextString(m) }
+func (*MsgUnbond) ProtoMessage()    {}
+func (*MsgUnbond) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{6}
+}
+func (m *MsgUnbond) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUnbond) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUnbond.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUnbond) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUnbond.Merge(m, src)
+}
+func (m *MsgUnbond) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUnbond) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUnbond.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUnbond proto.InternalMessageInfo
+
+func (m *MsgUnbond) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+func (m *MsgUnbond) GetAmount() types.Coin {
+	if m != nil {
+		return m.Amount
+	}
+	return types.Coin{}
+}
+
+// MsgUnbondResponse tells when it returns.
+type MsgUnbondResponse struct {
+	// unbonding that was made.
+	Unbonding uint64 `protobuf:"varint,1,opt,name=unbonding,proto3" json:"unbonding,omitempty"`
+	// completes_at is the service second at which it returns.
+	CompletesAt uint64 `protobuf:"varint,2,opt,name=completes_at,json=completesAt,proto3" json:"completes_at,omitempty"`
+}
+
+func (m *MsgUnbondResponse) Reset()         { *m = MsgUnbondResponse{} }
+func (m *MsgUnbondResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgUnbondResponse) ProtoMessage()    {}
+func (*MsgUnbondResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{7}
+}
+func (m *MsgUnbondResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUnbondResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUnbondResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUnbondResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUnbondResponse.Merge(m, src)
+}
+func (m *MsgUnbondResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUnbondResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUnbondResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUnbondResponse proto.InternalMessageInfo
+
+func (m *MsgUnbondResponse) GetUnbonding() uint64 {
+	if m != nil {
+		return m.Unbonding
+	}
+	return 0
+}
+
+func (m *MsgUnbondResponse) GetCompletesAt() uint64 {
+	if m != nil {
+		return m.CompletesAt
+	}
+	return 0
+}
+
+// MsgRotateAgent names the agent account that takes over.
+type MsgRotateAgent struct {
+	// operator of the provider.
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+	// agent that takes over; the present one cancels a rotation under way.
+	Agent string `protobuf:"bytes,2,opt,name=agent,proto3" json:"agent,omitempty"`
+}
+
+func (m *MsgRotateAgent) Reset()         { *m = MsgRotateAgent{} }
+func (m *MsgRotateAgent) String() string { return proto.CompactTextString(m) }
+func (*MsgRotateAgent) ProtoMessage()    {}
+func (*MsgRotateAgent) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{8}
+}
+func (m *MsgRotateAgent) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRotateAgent) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRotateAgent.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRotateAgent) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRotateAgent.Merge(m, src)
+}
+func (m *MsgRotateAgent) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRotateAgent) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRotateAgent.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRotateAgent proto.InternalMessageInfo
+
+func (m *MsgRotateAgent) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+func (m *MsgRotateAgent) GetAgent() string {
+	if m != nil {
+		return m.Agent
+	}
+	return ""
+}
+
+// MsgRotateAgentResponse tells when.
+type MsgRotateAgentResponse struct {
+	// rotates_at is the service second at which the new agent takes over.
+	RotatesAt uint64 `protobuf:"varint,1,opt,name=rotates_at,json=rotatesAt,proto3" json:"rotates_at,omitempty"`
+}
+
+func (m *MsgRotateAgentResponse) Reset()         { *m = MsgRotateAgentResponse{} }
+func (m *MsgRotateAgentResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRotateAgentResponse) ProtoMessage()    {}
+func (*MsgRotateAgentResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{9}
+}
+func (m *MsgRotateAgentResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRotateAgentResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRotateAgentResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRotateAgentResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRotateAgentResponse.Merge(m, src)
+}
+func (m *MsgRotateAgentResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRotateAgentResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRotateAgentResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRotateAgentResponse proto.InternalMessageInfo
+
+func (m *MsgRotateAgentResponse) GetRotatesAt() uint64 {
+	if m != nil {
+		return m.RotatesAt
+	}
+	return 0
+}
+
+// MsgDeclareMaintenance announces a time without service.
+type MsgDeclareMaintenance struct {
+	// signer is the operator or the agent of the provider.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// from is its first service second.
+	From uint64 `protobuf:"varint,3,opt,name=from,proto3" json:"from,omitempty"`
+	// until is the service second after its last; from cancels a window that has
+	// not begun.
+	Until uint64 `protobuf:"varint,4,opt,name=until,proto3" json:"until,omitempty"`
+}
+
+func (m *MsgDeclareMaintenance) Reset()         { *m = MsgDeclareMaintenance{} }
+func (m *MsgDeclareMaintenance) String() string { return proto.CompactTextString(m) }
+func (*MsgDeclareMaintenance) ProtoMessage()    {}
+func (*MsgDeclareMaintenance) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{10}
+}
+func (m *MsgDeclareMaintenance) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDeclareMaintenance) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDeclareMaintenance.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDeclareMaintenance) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDeclareMaintenance.Merge(m, src)
+}
+func (m *MsgDeclareMaintenance) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDeclareMaintenance) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDeclareMaintenance.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDeclareMaintenance proto.InternalMessageInfo
+
+func (m *MsgDeclareMaintenance) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgDeclareMaintenance) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *MsgDeclareMaintenance) GetFrom() uint64 {
+	if m != nil {
+		return m.From
+	}
+	return 0
+}
+
+func (m *MsgDeclareMaintenance) GetUntil() uint64 {
+	if m != nil {
+		return m.Until
+	}
+	return 0
+}
+
+// MsgDeclareMaintenanceResponse is empty.
+type MsgDeclareMaintenanceResponse struct {
+}
+
+func (m *MsgDeclareMaintenanceResponse) Reset()         { *m = MsgDeclareMaintenanceResponse{} }
+func (m *MsgDeclareMaintenanceResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgDeclareMaintenanceResponse) ProtoMessage()    {}
+func (*MsgDeclareMaintenanceResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{11}
+}
+func (m *MsgDeclareMaintenanceResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDeclareMaintenanceResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDeclareMaintenanceResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDeclareMaintenanceResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDeclareMaintenanceResponse.Merge(m, src)
+}
+func (m *MsgDeclareMaintenanceResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDeclareMaintenanceResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDeclareMaintenanceResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDeclareMaintenanceResponse proto.InternalMessageInfo
+
+// MsgUnjail lets a provider take leases again.
+type MsgUnjail struct {
+	// operator of the provider.
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+}
+
+func (m *MsgUnjail) Reset()         { *m = MsgUnjail{} }
+func (m *MsgUnjail) String() string { return proto.CompactTextString(m) }
+func (*MsgUnjail) ProtoMessage()    {}
+func (*MsgUnjail) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{12}
+}
+func (m *MsgUnjail) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUnjail) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUnjail.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUnjail) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUnjail.Merge(m, src)
+}
+func (m *MsgUnjail) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUnjail) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUnjail.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUnjail proto.InternalMessageInfo
+
+func (m *MsgUnjail) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+// MsgUnjailResponse is empty.
+type MsgUnjailResponse struct {
+}
+
+func (m *MsgUnjailResponse) Reset()         { *m = MsgUnjailResponse{} }
+func (m *MsgUnjailResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgUnjailResponse) ProtoMessage()    {}
+func (*MsgUnjailResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{13}
+}
+func (m *MsgUnjailResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgUnjailResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgUnjailResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgUnjailResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgUnjailResponse.Merge(m, src)
+}
+func (m *MsgUnjailResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgUnjailResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgUnjailResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgUnjailResponse proto.InternalMessageInfo
+
+// MsgDeregister starts to leave.
+type MsgDeregister struct {
+	// operator of the provider.
+	Operator string `protobuf:"bytes,1,opt,name=operator,proto3" json:"operator,omitempty"`
+}
+
+func (m *MsgDeregister) Reset()         { *m = MsgDeregister{} }
+func (m *MsgDeregister) String() string { return proto.CompactTextString(m) }
+func (*MsgDeregister) ProtoMessage()    {}
+func (*MsgDeregister) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{14}
+}
+func (m *MsgDeregister) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDeregister) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDeregister.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDeregister) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDeregister.Merge(m, src)
+}
+func (m *MsgDeregister) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDeregister) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDeregister.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDeregister proto.InternalMessageInfo
+
+func (m *MsgDeregister) GetOperator() string {
+	if m != nil {
+		return m.Operator
+	}
+	return ""
+}
+
+// MsgDeregisterResponse is empty.
+type MsgDeregisterResponse struct {
+}
+
+func (m *MsgDeregisterResponse) Reset()         { *m = MsgDeregisterResponse{} }
+func (m *MsgDeregisterResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgDeregisterResponse) ProtoMessage()    {}
+func (*MsgDeregisterResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{15}
+}
+func (m *MsgDeregisterResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgDeregisterResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgDeregisterResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgDeregisterResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgDeregisterResponse.Merge(m, src)
+}
+func (m *MsgDeregisterResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgDeregisterResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgDeregisterResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgDeregisterResponse proto.InternalMessageInfo
+
+// MsgAttest vouches for labels of a provider that names the auditor.
+type MsgAttest struct {
+	// auditor who says it.
+	Auditor string `protobuf:"bytes,1,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// labels by key, sorted, at most 32; none vouches for the provider as such.
+	Labels []AttestedLabel `protobuf:"bytes,3,rep,name=labels,proto3" json:"labels"`
+	// expires_at is the service second from which it does not count any more.
+	ExpiresAt uint64 `protobuf:"varint,4,opt,name=expires_at,json=expiresAt,proto3" json:"expires_at,omitempty"`
+}
+
+func (m *MsgAttest) Reset()         { *m = MsgAttest{} }
+func (m *MsgAttest) String() string { return proto.CompactTextString(m) }
+func (*MsgAttest) ProtoMessage()    {}
+func (*MsgAttest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{16}
+}
+func (m *MsgAttest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAttest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAttest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAttest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAttest.Merge(m, src)
+}
+func (m *MsgAttest) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAttest) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAttest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAttest proto.InternalMessageInfo
+
+func (m *MsgAttest) GetAuditor() string {
+	if m != nil {
+		return m.Auditor
+	}
+	return ""
+}
+
+func (m *MsgAttest) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *MsgAttest) GetLabels() []AttestedLabel {
+	if m != nil {
+		return m.Labels
+	}
+	return nil
+}
+
+func (m *MsgAttest) GetExpiresAt() uint64 {
+	if m != nil {
+		return m.ExpiresAt
+	}
+	return 0
+}
+
+// MsgAttestResponse is empty.
+type MsgAttestResponse struct {
+}
+
+func (m *MsgAttestResponse) Reset()         { *m = MsgAttestResponse{} }
+func (m *MsgAttestResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgAttestResponse) ProtoMessage()    {}
+func (*MsgAttestResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{17}
+}
+func (m *MsgAttestResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAttestResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAttestResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAttestResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAttestResponse.Merge(m, src)
+}
+func (m *MsgAttestResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAttestResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAttestResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAttestResponse proto.InternalMessageInfo
+
+// MsgRevokeAttestation takes an attestation back.
+type MsgRevokeAttestation struct {
+	// auditor who had said it.
+	Auditor string `protobuf:"bytes,1,opt,name=auditor,proto3" json:"auditor,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+}
+
+func (m *MsgRevokeAttestation) Reset()         { *m = MsgRevokeAttestation{} }
+func (m *MsgRevokeAttestation) String() string { return proto.CompactTextString(m) }
+func (*MsgRevokeAttestation) ProtoMessage()    {}
+func (*MsgRevokeAttestation) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{18}
+}
+func (m *MsgRevokeAttestation) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRevokeAttestation) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRevokeAttestation.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRevokeAttestation) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRevokeAttestation.Merge(m, src)
+}
+func (m *MsgRevokeAttestation) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRevokeAttestation) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRevokeAttestation.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRevokeAttestation proto.InternalMessageInfo
+
+func (m *MsgRevokeAttestation) GetAuditor() string {
+	if m != nil {
+		return m.Auditor
+	}
+	return ""
+}
+
+func (m *MsgRevokeAttestation) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+// MsgRevokeAttestationResponse is empty.
+type MsgRevokeAttestationResponse struct {
+}
+
+func (m *MsgRevokeAttestationResponse) Reset()         { *m = MsgRevokeAttestationResponse{} }
+func (m *MsgRevokeAttestationResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgRevokeAttestationResponse) ProtoMessage()    {}
+func (*MsgRevokeAttestationResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{19}
+}
+func (m *MsgRevokeAttestationResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgRevokeAttestationResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgRevokeAttestationResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgRevokeAttestationResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgRevokeAttestationResponse.Merge(m, src)
+}
+func (m *MsgRevokeAttestationResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgRevokeAttestationResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgRevokeAttestationResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgRevokeAttestationResponse proto.InternalMessageInfo
+
+// MsgJail ends all leases of a provider at this second.
+type MsgJail struct {
+	// authority is the governance account.
+	Authority string `protobuf:"bytes,1,opt,name=authority,proto3" json:"authority,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// seconds before it may unjail itself, at most a year.
+	Seconds uint64 `protobuf:"varint,3,opt,name=seconds,proto3" json:"seconds,omitempty"`
+	// slash_bps of its bond, unbonding included, are lost: half burnt, half to the
+	// community pool.
+	SlashBps uint32 `protobuf:"varint,4,opt,name=slash_bps,json=slashBps,proto3" json:"slash_bps,omitempty"`
+	// reason in a few words, at most 128 bytes.
+	Reason string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
+}
+
+func (m *MsgJail) Reset()         { *m = MsgJail{} }
+func (m *MsgJail) String() string { return proto.CompactTextString(m) }
+func (*MsgJail) ProtoMessage()    {}
+func (*MsgJail) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{20}
+}
+func (m *MsgJail) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgJail) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgJail.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgJail) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgJail.Merge(m, src)
+}
+func (m *MsgJail) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgJail) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgJail.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgJail proto.InternalMessageInfo
+
+func (m *MsgJail) GetAuthority() string {
+	if m != nil {
+		return m.Authority
+	}
+	return ""
+}
+
+func (m *MsgJail) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *MsgJail) GetSeconds() uint64 {
+	if m != nil {
+		return m.Seconds
+	}
+	return 0
+}
+
+func (m *MsgJail) GetSlashBps() uint32 {
+	if m != nil {
+		return m.SlashBps
+	}
+	return 0
+}
+
+func (m *MsgJail) GetReason() string {
+	if m != nil {
+		return m.Reason
+	}
+	return ""
+}
+
+// MsgJailResponse is empty.
+type MsgJailResponse struct {
+}
+
+func (m *MsgJailResponse) Reset()         { *m = MsgJailResponse{} }
+func (m *MsgJailResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgJailResponse) ProtoMessage()    {}
+func (*MsgJailResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_99d77ae9d0aadaee, []int{21}
+}
+func (m *MsgJailResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgJailResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgJailResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgJailResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgJailResponse.Merge(m, src)
+}
+func (m *MsgJailResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgJailResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgJailResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgJailResponse proto.InternalMessageInfo
+
 // MsgWithdraw pays matured earnings to the payout address.
 type MsgWithdraw struct {
 	// signer is the operator or the agent of the provider.
@@ -404,7 +1233,7 @@ func (m *MsgWithdraw) Reset()         { *m = MsgWithdraw{} }
 func (m *MsgWithdraw) String() string { return proto.CompactTextString(m) }
 func (*MsgWithdraw) ProtoMessage()    {}
 func (*MsgWithdraw) Descriptor() ([]byte, []int) {
-	return fileDescriptor_99d77ae9d0aadaee, []int{6}
+	return fileDescriptor_99d77ae9d0aadaee, []int{22}
 }
 func (m *MsgWithdraw) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -466,7 +1295,7 @@ func (m *MsgWithdrawResponse) Reset()         { *m = MsgWithdrawResponse{} }
 func (m *MsgWithdrawResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgWithdrawResponse) ProtoMessage()    {}
 func (*MsgWithdrawResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_99d77ae9d0aadaee, []int{7}
+	return fileDescriptor_99d77ae9d0aadaee, []int{23}
 }
 func (m *MsgWithdrawResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -521,7 +1350,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_99d77ae9d0aadaee, []int{8}
+	return fileDescriptor_99d77ae9d0aadaee, []int{24}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -572,7 +1401,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_99d77ae9d0aadaee, []int{9}
+	return fileDescriptor_99d77ae9d0aadaee, []int{25}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -608,6 +1437,22 @@ func init() {
 	proto.RegisterType((*MsgUpdateResponse)(nil), "souk.provider.v1.MsgUpdateResponse")
 	proto.RegisterType((*MsgBond)(nil), "souk.provider.v1.MsgBond")
 	proto.RegisterType((*MsgBondResponse)(nil), "souk.provider.v1.MsgBondResponse")
+	proto.RegisterType((*MsgUnbond)(nil), "souk.provider.v1.MsgUnbond")
+	proto.RegisterType((*MsgUnbondResponse)(nil), "souk.provider.v1.MsgUnbondResponse")
+	proto.RegisterType((*MsgRotateAgent)(nil), "souk.provider.v1.MsgRotateAgent")
+	proto.RegisterType((*MsgRotateAgentResponse)(nil), "souk.provider.v1.MsgRotateAgentResponse")
+	proto.RegisterType((*MsgDeclareMaintenance)(nil), "souk.provider.v1.MsgDeclareMaintenance")
+	proto.RegisterType((*MsgDeclareMaintenanceResponse)(nil), "souk.provider.v1.MsgDeclareMaintenanceResponse")
+	proto.RegisterType((*MsgUnjail)(nil), "souk.provider.v1.MsgUnjail")
+	proto.RegisterType((*MsgUnjailResponse)(nil), "souk.provider.v1.MsgUnjailResponse")
+	proto.RegisterType((*MsgDeregister)(nil), "souk.provider.v1.MsgDeregister")
+	proto.RegisterType((*MsgDeregisterResponse)(nil), "souk.provider.v1.MsgDeregisterResponse")
+	proto.RegisterType((*MsgAttest)(nil), "souk.provider.v1.MsgAttest")
+	proto.RegisterType((*MsgAttestResponse)(nil), "souk.provider.v1.MsgAttestResponse")
+	proto.RegisterType((*MsgRevokeAttestation)(nil), "souk.provider.v1.MsgRevokeAttestation")
+	proto.RegisterType((*MsgRevokeAttestationResponse)(nil), "souk.provider.v1.MsgRevokeAttestationResponse")
+	proto.RegisterType((*MsgJail)(nil), "souk.provider.v1.MsgJail")
+	proto.RegisterType((*MsgJailResponse)(nil), "souk.provider.v1.MsgJailResponse")
 	proto.RegisterType((*MsgWithdraw)(nil), "souk.provider.v1.MsgWithdraw")
 	proto.RegisterType((*MsgWithdrawResponse)(nil), "souk.provider.v1.MsgWithdrawResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "souk.provider.v1.MsgUpdateParams")
@@ -617,58 +1462,92 @@ func init() {
 func init() { proto.RegisterFile("souk/provider/v1/tx.proto", fileDescriptor_99d77ae9d0aadaee) }
 
 var fileDescriptor_99d77ae9d0aadaee = []byte{
-	// 813 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xb4, 0x56, 0x41, 0x4f, 0xdb, 0x48,
-	0x14, 0x8e, 0x71, 0x12, 0x92, 0x09, 0xd2, 0x2e, 0x06, 0x16, 0x27, 0x2b, 0x92, 0xe0, 0xd5, 0x6a,
-	0x03, 0xab, 0xd8, 0x84, 0xdd, 0x72, 0x48, 0x7b, 0x69, 0x5a, 0xa9, 0x6a, 0xab, 0x48, 0x28, 0x15,
-	0xaa, 0x54, 0x55, 0x8a, 0x1c, 0x3c, 0x98, 0x51, 0xb0, 0x27, 0x9a, 0x99, 0x04, 0x72, 0xab, 0x7a,
-	0x6c, 0x2f, 0xed, 0x3f, 0xe8, 0x09, 0x55, 0x3d, 0x71, 0xa8, 0xaa, 0xfe, 0x04, 0x8e, 0xa8, 0xa7,
-	0x9e, 0xda, 0x0a, 0x0e, 0xfc, 0x8d, 0x6a, 0xec, 0xb1, 0x13, 0x70, 0x48, 0x04, 0x52, 0x2f, 0x89,
-	0x67, 0xbe, 0xf7, 0x9e, 0xdf, 0x7c, 0xdf, 0xf7, 0x26, 0x01, 0x59, 0x8a, 0xbb, 0x6d, 0xa3, 0x43,
-	0x70, 0x0f, 0x59, 0x90, 0x18, 0xbd, 0x8a, 0xc1, 0x0e, 0xf4, 0x0e, 0xc1, 0x0c, 0x2b, 0xbf, 0x73,
-	0x48, 0x0f, 0x20, 0xbd, 0x57, 0xc9, 0xcd, 0x9a, 0x0e, 0x72, 0xb1, 0xe1, 0x7d, 0xfa, 0x41, 0xb9,
-	0xfc, 0x36, 0xa6, 0x0e, 0xa6, 0x46, 0xcb, 0xa4, 0xd0, 0xe8, 0x55, 0x5a, 0x90, 0x99, 0x15, 0x63,
-	0x1b, 0x23, 0x57, 0xe0, 0x8b, 0x02, 0x77, 0xa8, 0xcd, 0x8b, 0x3b, 0xd4, 0x16, 0x40, 0xd6, 0x07,
-	0x9a, 0xde, 0xca, 0xf0, 0x17, 0x02, 0x9a, 0xb7, 0xb1, 0x8d, 0xfd, 0x7d, 0xfe, 0x24, 0x76, 0x0b,
-	0x91, 0x4e, 0xa1, 0xcb, 0x10, 0x43, 0x50, 0xa4, 0x69, 0x87, 0x32, 0xc8, 0xd4, 0xa9, 0xdd, 0x80,
-	0x36, 0xa2, 0x0c, 0x12, 0xe5, 0x7f, 0x90, 0xc2, 0x1d, 0x48, 0x4c, 0x86, 0x89, 0x2a, 0x15, 0xa5,
-	0x52, 0xba, 0xa6, 0x7e, 0xf9, 0x58, 0x9e, 0x17, 0xaf, 0xba, 0x6b, 0x59, 0x04, 0x52, 0xfa, 0x84,
-	0x11, 0xe4, 0xda, 0x8d, 0x30, 0x52, 0xd1, 0x41, 0xc2, 0xb4, 0xa1, 0xcb, 0xd4, 0xa9, 0x09, 0x29,
-	0x7e, 0x98, 0xb2, 0x06, 0x92, 0x1d, 0xb3, 0x8f, 0xbb, 0x4c, 0x95, 0x27, 0x24, 0x88, 0x38, 0xa5,
-	0x00, 0x32, 0xb6, 0xc9, 0xe0, 0xbe, 0xd9, 0x6f, 0x76, 0x09, 0x52, 0xe3, 0x3c, 0xad, 0x01, 0xc4,
-	0xd6, 0x16, 0x41, 0x4a, 0x16, 0xa4, 0xd8, 0x1e, 0x6d, 0xb6, 0x61, 0x9f, 0xaa, 0x89, 0xa2, 0x5c,
-	0x9a, 0x69, 0x4c, 0xb3, 0x3d, 0xfa, 0x18, 0xf6, 0xa9, 0x72, 0x0b, 0xc4, 0x91, 0xbb, 0x83, 0xd5,
-	0x64, 0x51, 0x2a, 0x65, 0xd6, 0xff, 0xd0, 0x2f, 0x4b, 0xa4, 0x3f, 0x74, 0x77, 0x70, 0x2d, 0x7d,
-	0xfc, 0xad, 0x10, 0x7b, 0x7f, 0x7e, 0xb4, 0x2a, 0x35, 0xbc, 0x70, 0xa5, 0x09, 0xe2, 0x2d, 0xec,
-	0x5a, 0xea, 0x74, 0x51, 0x2e, 0x65, 0xd6, 0xb3, 0xba, 0xe8, 0x8f, 0x8b, 0xa6, 0x0b, 0xd1, 0xf4,
-	0x7b, 0x18, 0xb9, 0xb5, 0x35, 0x9e, 0xf9, 0xe1, 0x7b, 0xa1, 0x64, 0x23, 0xb6, 0xdb, 0x6d, 0xe9,
-	0xdb, 0xd8, 0x11, 0xda, 0x88, 0xaf, 0x32, 0xb5, 0xda, 0x06, 0xeb, 0x77, 0x20, 0xf5, 0x12, 0x68,
-	0xc3, 0x2b, 0x5c, 0xfd, 0xf7, 0xe5, 0xf9, 0xd1, 0x6a, 0x48, 0xe2, 0xab, 0xf3, 0xa3, 0xd5, 0x4b,
-	0xc6, 0x1a, 0x12, 0x46, 0x5b, 0x00, 0x73, 0x43, 0xcb, 0x06, 0xa4, 0x1d, 0xec, 0x52, 0xa8, 0xbd,
-	0x9d, 0x02, 0xe9, 0x3a, 0xb5, 0xb7, 0x3a, 0x96, 0xc9, 0xe0, 0x0d, 0xd5, 0x1b, 0xa8, 0x31, 0x75,
-	0x33, 0x35, 0xe4, 0xb1, 0x6a, 0xc4, 0x47, 0xab, 0x91, 0xb8, 0x96, 0x1a, 0xd5, 0x95, 0x08, 0x59,
-	0x8b, 0x11, 0xb2, 0x7c, 0x16, 0xb4, 0x39, 0x30, 0x1b, 0x2e, 0x42, 0xa2, 0x0e, 0x25, 0x30, 0x5d,
-	0xa7, 0x76, 0x0d, 0xbb, 0xd6, 0x0d, 0x69, 0xba, 0x03, 0x92, 0xa6, 0x83, 0xbb, 0xc2, 0xe5, 0x63,
-	0x1d, 0x31, 0xd4, 0xbd, 0xc8, 0xa9, 0xfe, 0x13, 0xe9, 0x7f, 0x21, 0xd2, 0x3f, 0x6f, 0x4e, 0x23,
-	0xe0, 0x37, 0xf1, 0x18, 0xf4, 0x1e, 0x3a, 0x51, 0xfa, 0x45, 0x4e, 0xd4, 0x3e, 0x49, 0xde, 0x2d,
-	0xf0, 0x14, 0xb1, 0x5d, 0x8b, 0x98, 0xfb, 0xdc, 0x11, 0x14, 0xd9, 0x2e, 0x9c, 0x4c, 0x8f, 0x88,
-	0xe3, 0x94, 0x06, 0x27, 0x99, 0xe8, 0xa2, 0x30, 0x52, 0x99, 0x07, 0x09, 0x0b, 0xba, 0xd8, 0x11,
-	0x0e, 0xf2, 0x17, 0xbe, 0xd4, 0xa2, 0xf0, 0xe8, 0xa9, 0x08, 0x1a, 0xd5, 0x5e, 0x4b, 0xde, 0x58,
-	0x04, 0xeb, 0x90, 0xb1, 0x81, 0x56, 0xd2, 0xf5, 0xb5, 0x52, 0x36, 0x80, 0xbc, 0x03, 0xe1, 0xb5,
-	0x64, 0xe6, 0x09, 0xda, 0x67, 0xc9, 0xd3, 0xce, 0x77, 0xde, 0xa6, 0x49, 0x4c, 0x87, 0x2a, 0x1b,
-	0x20, 0x6d, 0x76, 0xd9, 0x2e, 0x26, 0x88, 0xf5, 0x27, 0xb2, 0x39, 0x08, 0x55, 0x6e, 0xf3, 0xa1,
-	0xe4, 0x15, 0x44, 0x1b, 0x6a, 0x74, 0x50, 0xfc, 0x37, 0x5c, 0x38, 0x80, 0x9f, 0x52, 0x5d, 0xe3,
-	0x0c, 0x0e, 0x8a, 0x71, 0x12, 0x97, 0xae, 0x98, 0x16, 0xbf, 0x88, 0x96, 0x05, 0x8b, 0x97, 0xb6,
-	0x02, 0x2e, 0xd7, 0xdf, 0xc9, 0x40, 0xae, 0x53, 0x5b, 0xd9, 0x04, 0xa9, 0xf0, 0x67, 0x62, 0x29,
-	0xda, 0xcd, 0xd0, 0xed, 0x94, 0xfb, 0x7b, 0x2c, 0x1c, 0xaa, 0xf4, 0x08, 0x24, 0xc5, 0xc5, 0xf5,
-	0xe7, 0xc8, 0x04, 0x1f, 0xcc, 0xfd, 0x35, 0x06, 0x0c, 0x6b, 0xdd, 0x07, 0x71, 0x6f, 0xb6, 0xb3,
-	0x23, 0x83, 0x39, 0x94, 0x5b, 0xbe, 0x12, 0x0a, 0xab, 0x6c, 0x82, 0x54, 0x38, 0x04, 0xa3, 0xcf,
-	0x18, 0xc0, 0x57, 0x9c, 0x31, 0xe2, 0xc4, 0xe7, 0x60, 0xe6, 0x82, 0x1f, 0x96, 0xc7, 0x1c, 0xc6,
-	0x0f, 0xc9, 0xad, 0x4c, 0x0c, 0x09, 0xaa, 0xe7, 0x12, 0x2f, 0xb8, 0xee, 0xb5, 0x07, 0xc7, 0xa7,
-	0x79, 0xe9, 0xe4, 0x34, 0x2f, 0xfd, 0x38, 0xcd, 0x4b, 0x6f, 0xce, 0xf2, 0xb1, 0x93, 0xb3, 0x7c,
-	0xec, 0xeb, 0x59, 0x3e, 0xf6, 0xac, 0x3c, 0x74, 0x13, 0xf0, 0xaa, 0x65, 0x17, 0xb2, 0x7d, 0x4c,
-	0xda, 0xde, 0xc2, 0x38, 0x18, 0x18, 0xc2, 0xbb, 0x14, 0x5a, 0x49, 0xef, 0x5f, 0xc1, 0x7f, 0x3f,
-	0x03, 0x00, 0x00, 0xff, 0xff, 0x63, 0xd2, 0x55, 0xd1, 0xe2, 0x08, 0x00, 0x00,
+	// 1349 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x58, 0x4f, 0x6f, 0x1b, 0x45,
+	0x14, 0xcf, 0xd6, 0x8e, 0x63, 0xbf, 0xb4, 0x40, 0xb6, 0x69, 0xb3, 0xde, 0x36, 0x76, 0xba, 0x08,
+	0xea, 0x06, 0x65, 0xdd, 0x04, 0x28, 0x92, 0xe1, 0x12, 0x53, 0x09, 0x51, 0xb0, 0x54, 0x2d, 0x14,
+	0x04, 0x42, 0xb2, 0xc6, 0xf6, 0x64, 0xb3, 0xd8, 0xde, 0xb1, 0x76, 0xc6, 0x69, 0x7d, 0x43, 0x3d,
+	0xc2, 0x85, 0x4f, 0x81, 0x50, 0xc5, 0xa1, 0x07, 0x84, 0xf8, 0x06, 0xf4, 0x58, 0x21, 0x21, 0x21,
+	0x84, 0x00, 0xb5, 0x87, 0x5e, 0xf9, 0x08, 0x68, 0xfe, 0xec, 0x7a, 0x9d, 0x5d, 0xdb, 0xa9, 0x11,
+	0xe5, 0xd2, 0xfa, 0xfd, 0x99, 0x99, 0xdf, 0xfc, 0xde, 0x9b, 0xf7, 0xde, 0x06, 0x8a, 0x94, 0x0c,
+	0xbb, 0xd5, 0x41, 0x40, 0x8e, 0xbc, 0x0e, 0x0e, 0xaa, 0x47, 0xbb, 0x55, 0x76, 0xc7, 0x1e, 0x04,
+	0x84, 0x11, 0xfd, 0x05, 0x6e, 0xb2, 0x43, 0x93, 0x7d, 0xb4, 0x6b, 0xae, 0xa1, 0xbe, 0xe7, 0x93,
+	0xaa, 0xf8, 0x57, 0x3a, 0x99, 0xa5, 0x36, 0xa1, 0x7d, 0x42, 0xab, 0x2d, 0x44, 0x71, 0xf5, 0x68,
+	0xb7, 0x85, 0x19, 0xda, 0xad, 0xb6, 0x89, 0xe7, 0x2b, 0xfb, 0x86, 0xb2, 0xf7, 0xa9, 0xcb, 0x37,
+	0xef, 0x53, 0x57, 0x19, 0x8a, 0xd2, 0xd0, 0x14, 0x52, 0x55, 0x0a, 0xca, 0xb4, 0xee, 0x12, 0x97,
+	0x48, 0x3d, 0xff, 0xa5, 0xb4, 0xe5, 0x04, 0x52, 0xec, 0x33, 0x8f, 0x79, 0x58, 0x2d, 0xb3, 0x7e,
+	0xcf, 0xc0, 0x6a, 0x83, 0xba, 0x0e, 0x76, 0x3d, 0xca, 0x70, 0xa0, 0xbf, 0x06, 0x79, 0x32, 0xc0,
+	0x01, 0x62, 0x24, 0x30, 0xb4, 0x2d, 0xad, 0x52, 0xa8, 0x1b, 0x3f, 0x7f, 0xbf, 0xb3, 0xae, 0x8e,
+	0xda, 0xef, 0x74, 0x02, 0x4c, 0xe9, 0x07, 0x2c, 0xf0, 0x7c, 0xd7, 0x89, 0x3c, 0x75, 0x1b, 0x96,
+	0x91, 0x8b, 0x7d, 0x66, 0x9c, 0x9a, 0xb3, 0x44, 0xba, 0xe9, 0x57, 0x21, 0x37, 0x40, 0x23, 0x32,
+	0x64, 0x46, 0x66, 0xce, 0x02, 0xe5, 0xa7, 0x97, 0x61, 0xd5, 0x45, 0x0c, 0xdf, 0x46, 0xa3, 0xe6,
+	0x30, 0xf0, 0x8c, 0x2c, 0x5f, 0xe6, 0x80, 0x52, 0xdd, 0x0a, 0x3c, 0xbd, 0x08, 0x79, 0xd6, 0xa3,
+	0xcd, 0x2e, 0x1e, 0x51, 0x63, 0x79, 0x2b, 0x53, 0x39, 0xed, 0xac, 0xb0, 0x1e, 0x7d, 0x0f, 0x8f,
+	0xa8, 0xfe, 0x3a, 0x64, 0x3d, 0xff, 0x80, 0x18, 0xb9, 0x2d, 0xad, 0xb2, 0xba, 0x77, 0xde, 0x3e,
+	0x1e, 0x22, 0xfb, 0x5d, 0xff, 0x80, 0xd4, 0x0b, 0x0f, 0xfe, 0x28, 0x2f, 0x7d, 0xfb, 0xe4, 0xfe,
+	0xb6, 0xe6, 0x08, 0x77, 0xbd, 0x09, 0xd9, 0x16, 0xf1, 0x3b, 0xc6, 0xca, 0x56, 0xa6, 0xb2, 0xba,
+	0x57, 0xb4, 0x15, 0x3e, 0x1e, 0x34, 0x5b, 0x05, 0xcd, 0x7e, 0x9b, 0x78, 0x7e, 0xfd, 0x2a, 0x5f,
+	0x79, 0xef, 0xcf, 0x72, 0xc5, 0xf5, 0xd8, 0xe1, 0xb0, 0x65, 0xb7, 0x49, 0x5f, 0xc5, 0x46, 0xfd,
+	0xb7, 0x43, 0x3b, 0xdd, 0x2a, 0x1b, 0x0d, 0x30, 0x15, 0x0b, 0xa8, 0x23, 0x36, 0xe6, 0x5c, 0xa3,
+	0x61, 0xc7, 0x63, 0x24, 0xa0, 0x46, 0x7e, 0x2b, 0x33, 0x9b, 0xeb, 0xd0, 0xb3, 0xf6, 0xca, 0xdd,
+	0x27, 0xf7, 0xb7, 0x23, 0xea, 0xbf, 0x7c, 0x72, 0x7f, 0xfb, 0x58, 0x3a, 0xc6, 0xc2, 0x69, 0x9d,
+	0x83, 0xb3, 0x31, 0xd1, 0xc1, 0x74, 0x40, 0x7c, 0x8a, 0xad, 0x9f, 0x4e, 0x41, 0xa1, 0x41, 0xdd,
+	0x5b, 0x83, 0x0e, 0x62, 0x78, 0xc1, 0x98, 0x8f, 0x63, 0x78, 0x6a, 0xb1, 0x18, 0x66, 0x66, 0xc6,
+	0x30, 0x9b, 0x1e, 0xc3, 0xe5, 0xa7, 0x8b, 0x61, 0x9c, 0xe2, 0xdc, 0x89, 0x29, 0xbe, 0x92, 0xa0,
+	0x78, 0x23, 0x41, 0xb1, 0xe4, 0xce, 0x3a, 0x0b, 0x6b, 0x91, 0x10, 0xd1, 0xfb, 0x8d, 0x06, 0x2b,
+	0x0d, 0xea, 0xd6, 0x55, 0x90, 0x17, 0x20, 0xf7, 0x2d, 0xc8, 0xa1, 0x3e, 0x19, 0xaa, 0x17, 0x35,
+	0x33, 0xfb, 0x62, 0x77, 0x56, 0x6b, 0x6a, 0x97, 0x13, 0xf8, 0xcf, 0x25, 0xf0, 0x73, 0x70, 0x56,
+	0x00, 0xcf, 0xab, 0x9f, 0x21, 0xf6, 0x28, 0xeb, 0xb5, 0xff, 0x28, 0xeb, 0xad, 0x7b, 0x9a, 0xcc,
+	0x3d, 0xbf, 0xf5, 0x7f, 0xd1, 0x73, 0xa2, 0xf0, 0x0a, 0x78, 0xd6, 0x87, 0x32, 0xbc, 0x42, 0x88,
+	0x28, 0xba, 0x08, 0x85, 0xa1, 0xd0, 0x78, 0xbe, 0x2b, 0x40, 0x67, 0x9d, 0xb1, 0x42, 0xbf, 0x04,
+	0xa7, 0xdb, 0xa4, 0x3f, 0xe8, 0x61, 0x86, 0x69, 0x13, 0x49, 0x84, 0x59, 0x67, 0x35, 0xd2, 0xed,
+	0x33, 0x9e, 0x1f, 0xcf, 0xf1, 0x67, 0x49, 0x18, 0x62, 0x78, 0x5f, 0x54, 0xc4, 0x67, 0x52, 0x77,
+	0x6b, 0x76, 0xe2, 0xe6, 0x17, 0x93, 0xb5, 0x63, 0x8c, 0xca, 0x7a, 0x03, 0xce, 0x4f, 0x6a, 0x22,
+	0x0e, 0x36, 0x01, 0x02, 0xa1, 0x16, 0x77, 0x54, 0x24, 0x28, 0xcd, 0x3e, 0xb3, 0x7e, 0xd1, 0xe0,
+	0x5c, 0x83, 0xba, 0xd7, 0x71, 0xbb, 0x87, 0x02, 0xdc, 0x40, 0x9e, 0xcf, 0xb0, 0x8f, 0xfc, 0x36,
+	0xe6, 0x65, 0x83, 0x7a, 0xae, 0x8f, 0xe7, 0x5f, 0x53, 0xf9, 0x71, 0x6a, 0x42, 0x7c, 0x73, 0xef,
+	0x19, 0x79, 0xea, 0x3a, 0x64, 0x0f, 0x02, 0xd2, 0x17, 0x55, 0x26, 0xeb, 0x88, 0xdf, 0xfa, 0x3a,
+	0x2c, 0x0f, 0x7d, 0xe6, 0xf5, 0x44, 0xfb, 0xc8, 0x3a, 0x52, 0xa8, 0x6d, 0x73, 0x52, 0xd4, 0x61,
+	0x9c, 0x12, 0x53, 0x50, 0x92, 0x8a, 0xde, 0x2a, 0xc3, 0x66, 0xaa, 0x21, 0x7a, 0xfa, 0x3d, 0x95,
+	0xdc, 0x9f, 0x23, 0xaf, 0xb7, 0x58, 0x50, 0x4f, 0x98, 0x9e, 0xfc, 0x80, 0xb0, 0xfa, 0x08, 0x21,
+	0x82, 0xc0, 0xe0, 0x8c, 0xc0, 0x18, 0xfc, 0xab, 0x9e, 0x5e, 0xdb, 0x49, 0xc0, 0xb8, 0x90, 0x80,
+	0x31, 0x3e, 0xc4, 0xda, 0x50, 0x01, 0x0f, 0x8e, 0xf7, 0x9a, 0xbb, 0xb2, 0xd7, 0xec, 0x33, 0x86,
+	0x29, 0xd3, 0xf7, 0x60, 0x45, 0x95, 0xd9, 0xb9, 0x50, 0x42, 0xc7, 0x05, 0x13, 0xa0, 0x0e, 0xb9,
+	0x1e, 0x6a, 0xe1, 0x1e, 0x35, 0x32, 0xa2, 0x94, 0x95, 0x93, 0x3d, 0x43, 0x62, 0xc2, 0x9d, 0xf7,
+	0xb9, 0xdf, 0x44, 0xa5, 0x90, 0x2b, 0x79, 0x96, 0xe3, 0x3b, 0x03, 0x2f, 0x90, 0x59, 0x2e, 0xb3,
+	0xa6, 0xa0, 0x34, 0xfb, 0xac, 0x56, 0xe1, 0x14, 0x85, 0x30, 0xd3, 0x03, 0x25, 0x8f, 0x50, 0x81,
+	0x92, 0x42, 0xc4, 0xcc, 0x77, 0x1a, 0xac, 0x8b, 0xee, 0x7c, 0x44, 0xba, 0x58, 0xda, 0x10, 0xf3,
+	0x88, 0xff, 0xec, 0x48, 0x92, 0xb9, 0x1f, 0xbf, 0x41, 0x31, 0x4c, 0xfe, 0x04, 0x2a, 0xab, 0x04,
+	0x17, 0xd3, 0xf4, 0xd1, 0x75, 0xfe, 0x96, 0x5d, 0xef, 0x06, 0xcf, 0xfc, 0x6b, 0x50, 0x40, 0x43,
+	0x76, 0x48, 0x02, 0x8f, 0x8d, 0xe6, 0xde, 0x61, 0xec, 0xba, 0x60, 0xa8, 0x0d, 0x58, 0xa1, 0xb8,
+	0x4d, 0xfc, 0x0e, 0x55, 0xcf, 0x3d, 0x14, 0xf5, 0x0b, 0x50, 0xa0, 0x3d, 0x44, 0x0f, 0x9b, 0xad,
+	0x01, 0x15, 0xf1, 0x3b, 0xe3, 0xe4, 0x85, 0xa2, 0x3e, 0xa0, 0xfa, 0x79, 0xc8, 0x05, 0x18, 0x51,
+	0xe2, 0x8b, 0xa9, 0xa2, 0xe0, 0x28, 0x49, 0x86, 0x75, 0x0c, 0x2a, 0xbd, 0x7f, 0xf2, 0x6b, 0x5a,
+	0x6b, 0xa2, 0x7f, 0xde, 0x88, 0xbf, 0xbe, 0x1f, 0x34, 0x31, 0x50, 0x7f, 0xec, 0xb1, 0xc3, 0x4e,
+	0x80, 0x6e, 0x3f, 0xb3, 0x7a, 0xb7, 0x0e, 0xcb, 0x1d, 0xec, 0xab, 0x82, 0x57, 0x70, 0xa4, 0x20,
+	0x6b, 0x49, 0xac, 0xb6, 0x25, 0x47, 0xc5, 0x10, 0xa8, 0xf5, 0x95, 0x26, 0x66, 0xc5, 0x50, 0x8e,
+	0x2a, 0xfd, 0xb8, 0xd7, 0x6a, 0x4f, 0xdf, 0x6b, 0xf5, 0x6b, 0x90, 0x39, 0xc0, 0xf8, 0xa9, 0xda,
+	0x34, 0x5f, 0x60, 0xfd, 0xa8, 0x09, 0x6a, 0xe5, 0x60, 0x75, 0x13, 0x05, 0xa8, 0x4f, 0x17, 0x4e,
+	0xaa, 0x37, 0xf9, 0xa4, 0xca, 0x77, 0x50, 0x30, 0x8c, 0x64, 0x25, 0x90, 0x27, 0x4c, 0x5c, 0x40,
+	0x2e, 0xa9, 0x5d, 0x4d, 0x26, 0xc3, 0xe6, 0x94, 0x61, 0x50, 0x6e, 0x62, 0x15, 0x61, 0xe3, 0x98,
+	0x2a, 0xe4, 0x72, 0xef, 0xb7, 0x3c, 0x64, 0x1a, 0xd4, 0xd5, 0x6f, 0x42, 0x3e, 0xfa, 0xe2, 0xda,
+	0x4c, 0xa2, 0x89, 0x8d, 0xec, 0xe6, 0x4b, 0x33, 0xcd, 0x51, 0x94, 0x6e, 0x40, 0x4e, 0x4d, 0xf3,
+	0x17, 0x52, 0x17, 0x48, 0xa3, 0xf9, 0xe2, 0x0c, 0x63, 0xb4, 0xd7, 0x75, 0xc8, 0x8a, 0xd1, 0xb5,
+	0x98, 0xea, 0xcc, 0x4d, 0xe6, 0xa5, 0xa9, 0xa6, 0x09, 0x44, 0x72, 0xc6, 0x9b, 0x82, 0x48, 0x18,
+	0xa7, 0x21, 0x9a, 0x9c, 0xb8, 0x3e, 0x81, 0xd5, 0xf8, 0xb0, 0xb4, 0x95, 0xce, 0xc9, 0xd8, 0xc3,
+	0xac, 0xcc, 0xf3, 0x88, 0xb6, 0xf6, 0x41, 0x4f, 0x99, 0x52, 0x2e, 0xa7, 0xae, 0x4f, 0x3a, 0x9a,
+	0xd5, 0x13, 0x3a, 0x4e, 0xd2, 0x22, 0xa6, 0x83, 0x69, 0xb4, 0x70, 0xe3, 0x54, 0x5a, 0xe2, 0x9d,
+	0x5e, 0xff, 0x08, 0x20, 0xd6, 0xe6, 0xcb, 0x53, 0xa0, 0x84, 0x0e, 0xe6, 0xe5, 0x39, 0x0e, 0x71,
+	0x8c, 0xaa, 0x5d, 0xa7, 0x63, 0x94, 0xc6, 0x29, 0x18, 0x27, 0x9b, 0x9c, 0xde, 0x85, 0xb5, 0x64,
+	0x83, 0x7b, 0x79, 0x4a, 0x52, 0x1f, 0xf3, 0x33, 0xed, 0x93, 0xf9, 0x45, 0x87, 0xdd, 0x84, 0x7c,
+	0x54, 0x78, 0xd3, 0xdf, 0x55, 0x68, 0x9e, 0xf2, 0xae, 0x12, 0xd5, 0xef, 0x3a, 0x64, 0x45, 0x43,
+	0x4b, 0x7f, 0x0b, 0xdc, 0x34, 0xe5, 0x2d, 0xc4, 0x9b, 0x82, 0xfe, 0x19, 0x9c, 0x9e, 0xa8, 0x64,
+	0x97, 0x66, 0x3c, 0x43, 0xe9, 0x62, 0x5e, 0x99, 0xeb, 0x12, 0xee, 0x6e, 0x2e, 0x7f, 0xc1, 0x2b,
+	0x56, 0xfd, 0x9d, 0x07, 0x8f, 0x4a, 0xda, 0xc3, 0x47, 0x25, 0xed, 0xaf, 0x47, 0x25, 0xed, 0xeb,
+	0xc7, 0xa5, 0xa5, 0x87, 0x8f, 0x4b, 0x4b, 0xbf, 0x3e, 0x2e, 0x2d, 0x7d, 0xba, 0x13, 0xfb, 0x44,
+	0xe3, 0xbb, 0xee, 0xf8, 0x98, 0xdd, 0x26, 0x41, 0x57, 0x08, 0xd5, 0x3b, 0xe3, 0x52, 0x26, 0xbe,
+	0xd6, 0x5a, 0x39, 0xf1, 0xa7, 0xa1, 0x57, 0xff, 0x09, 0x00, 0x00, 0xff, 0xff, 0x8d, 0x7e, 0x09,
+	0x13, 0xe7, 0x12, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -689,8 +1568,25 @@ type MsgClient interface {
 	Update(ctx context.Context, in *MsgUpdate, opts ...grpc.CallOption) (*MsgUpdateResponse, error)
 	// Bond puts more at stake.
 	Bond(ctx context.Context, in *MsgBond, opts ...grpc.CallOption) (*MsgBondResponse, error)
+	// Unbond takes bond back; it returns when unbonding_seconds have passed.
+	Unbond(ctx context.Context, in *MsgUnbond, opts ...grpc.CallOption) (*MsgUnbondResponse, error)
+	// RotateAgent names the agent account that takes over.
+	RotateAgent(ctx context.Context, in *MsgRotateAgent, opts ...grpc.CallOption) (*MsgRotateAgentResponse, error)
+	// DeclareMaintenance announces a time without service.
+	DeclareMaintenance(ctx context.Context, in *MsgDeclareMaintenance, opts ...grpc.CallOption) (*MsgDeclareMaintenanceResponse, error)
+	// Unjail lets a provider take leases again.
+	Unjail(ctx context.Context, in *MsgUnjail, opts ...grpc.CallOption) (*MsgUnjailResponse, error)
+	// Deregister starts to leave: no new leases, the others end after notice.
+	Deregister(ctx context.Context, in *MsgDeregister, opts ...grpc.CallOption) (*MsgDeregisterResponse, error)
+	// Attest vouches for labels of a provider; replaces what the auditor said.
+	Attest(ctx context.Context, in *MsgAttest, opts ...grpc.CallOption) (*MsgAttestResponse, error)
+	// RevokeAttestation takes an attestation back.
+	RevokeAttestation(ctx context.Context, in *MsgRevokeAttestation, opts ...grpc.CallOption) (*MsgRevokeAttestationResponse, error)
 	// Withdraw pays matured earnings to the payout address.
 	Withdraw(ctx context.Context, in *MsgWithdraw, opts ...grpc.CallOption) (*MsgWithdrawResponse, error)
+	// Jail ends all leases of a provider and keeps it from new ones; governance
+	// only.
+	Jail(ctx context.Context, in *MsgJail, opts ...grpc.CallOption) (*MsgJailResponse, error)
 	// UpdateParams replaces the parameters; governance only.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -730,9 +1626,81 @@ func (c *msgClient) Bond(ctx context.Context, in *MsgBond, opts ...grpc.CallOpti
 	return out, nil
 }
 
+func (c *msgClient) Unbond(ctx context.Context, in *MsgUnbond, opts ...grpc.CallOption) (*MsgUnbondResponse, error) {
+	out := new(MsgUnbondResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/Unbond", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RotateAgent(ctx context.Context, in *MsgRotateAgent, opts ...grpc.CallOption) (*MsgRotateAgentResponse, error) {
+	out := new(MsgRotateAgentResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/RotateAgent", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) DeclareMaintenance(ctx context.Context, in *MsgDeclareMaintenance, opts ...grpc.CallOption) (*MsgDeclareMaintenanceResponse, error) {
+	out := new(MsgDeclareMaintenanceResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/DeclareMaintenance", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) Unjail(ctx context.Context, in *MsgUnjail, opts ...grpc.CallOption) (*MsgUnjailResponse, error) {
+	out := new(MsgUnjailResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/Unjail", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) Deregister(ctx context.Context, in *MsgDeregister, opts ...grpc.CallOption) (*MsgDeregisterResponse, error) {
+	out := new(MsgDeregisterResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/Deregister", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) Attest(ctx context.Context, in *MsgAttest, opts ...grpc.CallOption) (*MsgAttestResponse, error) {
+	out := new(MsgAttestResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/Attest", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) RevokeAttestation(ctx context.Context, in *MsgRevokeAttestation, opts ...grpc.CallOption) (*MsgRevokeAttestationResponse, error) {
+	out := new(MsgRevokeAttestationResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/RevokeAttestation", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) Withdraw(ctx context.Context, in *MsgWithdraw, opts ...grpc.CallOption) (*MsgWithdrawResponse, error) {
 	out := new(MsgWithdrawResponse)
 	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/Withdraw", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) Jail(ctx context.Context, in *MsgJail, opts ...grpc.CallOption) (*MsgJailResponse, error) {
+	out := new(MsgJailResponse)
+	err := c.cc.Invoke(ctx, "/souk.provider.v1.Msg/Jail", in, out, opts...)
 	if err != nil {
 		return nil, err
 	}
@@ -756,8 +1724,25 @@ type MsgServer interface {
 	Update(context.Context, *MsgUpdate) (*MsgUpdateResponse, error)
 	// Bond puts more at stake.
 	Bond(context.Context, *MsgBond) (*MsgBondResponse, error)
+	// Unbond takes bond back; it returns when unbonding_seconds have passed.
+	Unbond(context.Context, *MsgUnbond) (*MsgUnbondResponse, error)
+	// RotateAgent names the agent account that takes over.
+	RotateAgent(context.Context, *MsgRotateAgent) (*MsgRotateAgentResponse, error)
+	// DeclareMaintenance announces a time without service.
+	DeclareMaintenance(context.Context, *MsgDeclareMaintenance) (*MsgDeclareMaintenanceResponse, error)
+	// Unjail lets a provider take leases again.
+	Unjail(context.Context, *MsgUnjail) (*MsgUnjailResponse, error)
+	// Deregister starts to leave: no new leases, the others end after notice.
+	Deregister(context.Context, *MsgDeregister) (*MsgDeregisterResponse, error)
+	// Attest vouches for labels of a provider; replaces what the auditor said.
+	Attest(context.Context, *MsgAttest) (*MsgAttestResponse, error)
+	// RevokeAttestation takes an attestation back.
+	RevokeAttestation(context.Context, *MsgRevokeAttestation) (*MsgRevokeAttestationResponse, error)
 	// Withdraw pays matured earnings to the payout address.
 	Withdraw(context.Context, *MsgWithdraw) (*MsgWithdrawResponse, error)
+	// Jail ends all leases of a provider and keeps it from new ones; governance
+	// only.
+	Jail(context.Context, *MsgJail) (*MsgJailResponse, error)
 	// UpdateParams replaces the parameters; governance only.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -775,8 +1760,32 @@ func (*UnimplementedMsgServer) Update(ctx context.Context, req *MsgUpdate) (*Msg
 func (*UnimplementedMsgServer) Bond(ctx context.Context, req *MsgBond) (*MsgBondResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Bond not implemented")
 }
+func (*UnimplementedMsgServer) Unbond(ctx context.Context, req *MsgUnbond) (*MsgUnbondResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Unbond not implemented")
+}
+func (*UnimplementedMsgServer) RotateAgent(ctx context.Context, req *MsgRotateAgent) (*MsgRotateAgentResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RotateAgent not implemented")
+}
+func (*UnimplementedMsgServer) DeclareMaintenance(ctx context.Context, req *MsgDeclareMaintenance) (*MsgDeclareMaintenanceResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method DeclareMaintenance not implemented")
+}
+func (*UnimplementedMsgServer) Unjail(ctx context.Context, req *MsgUnjail) (*MsgUnjailResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Unjail not implemented")
+}
+func (*UnimplementedMsgServer) Deregister(ctx context.Context, req *MsgDeregister) (*MsgDeregisterResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Deregister not implemented")
+}
+func (*UnimplementedMsgServer) Attest(ctx context.Context, req *MsgAttest) (*MsgAttestResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Attest not implemented")
+}
+func (*UnimplementedMsgServer) RevokeAttestation(ctx context.Context, req *MsgRevokeAttestation) (*MsgRevokeAttestationResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method RevokeAttestation not implemented")
+}
 func (*UnimplementedMsgServer) Withdraw(ctx context.Context, req *MsgWithdraw) (*MsgWithdrawResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Withdraw not implemented")
+}
+func (*UnimplementedMsgServer) Jail(ctx context.Context, req *MsgJail) (*MsgJailResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Jail not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -840,6 +1849,132 @@ func _Msg_Bond_Handler(srv interface{}, ctx context.Context, dec func(interface{
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_Unbond_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUnbond)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).Unbond(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Msg/Unbond",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).Unbond(ctx, req.(*MsgUnbond))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RotateAgent_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRotateAgent)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RotateAgent(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Msg/RotateAgent",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RotateAgent(ctx, req.(*MsgRotateAgent))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_DeclareMaintenance_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDeclareMaintenance)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).DeclareMaintenance(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Msg/DeclareMaintenance",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).DeclareMaintenance(ctx, req.(*MsgDeclareMaintenance))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_Unjail_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgUnjail)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).Unjail(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Msg/Unjail",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).Unjail(ctx, req.(*MsgUnjail))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_Deregister_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgDeregister)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).Deregister(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Msg/Deregister",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).Deregister(ctx, req.(*MsgDeregister))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_Attest_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAttest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).Attest(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Msg/Attest",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).Attest(ctx, req.(*MsgAttest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_RevokeAttestation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgRevokeAttestation)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).RevokeAttestation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Msg/RevokeAttestation",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).RevokeAttestation(ctx, req.(*MsgRevokeAttestation))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_Withdraw_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgWithdraw)
 	if err := dec(in); err != nil {
@@ -854,6 +1989,24 @@ func _Msg_Withdraw_Handler(srv interface{}, ctx context.Context, dec func(interf
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(MsgServer).Withdraw(ctx, req.(*MsgWithdraw))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_Jail_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgJail)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).Jail(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.provider.v1.Msg/Jail",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).Jail(ctx, req.(*MsgJail))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -894,8 +2047,40 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 			Handler:    _Msg_Bond_Handler,
 		},
 		{
+			MethodName: "Unbond",
+			Handler:    _Msg_Unbond_Handler,
+		},
+		{
+			MethodName: "RotateAgent",
+			Handler:    _Msg_RotateAgent_Handler,
+		},
+		{
+			MethodName: "DeclareMaintenance",
+			Handler:    _Msg_DeclareMaintenance_Handler,
+		},
+		{
+			MethodName: "Unjail",
+			Handler:    _Msg_Unjail_Handler,
+		},
+		{
+			MethodName: "Deregister",
+			Handler:    _Msg_Deregister_Handler,
+		},
+		{
+			MethodName: "Attest",
+			Handler:    _Msg_Attest_Handler,
+		},
+		{
+			MethodName: "RevokeAttestation",
+			Handler:    _Msg_RevokeAttestation_Handler,
+		},
+		{
 			MethodName: "Withdraw",
 			Handler:    _Msg_Withdraw_Handler,
+		},
+		{
+			MethodName: "Jail",
+			Handler:    _Msg_Jail_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -926,6 +2111,15 @@ func (m *MsgRegister) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Auditors) > 0 {
+		for iNdEx := len(m.Auditors) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Auditors[iNdEx])
+			copy(dAtA[i:], m.Auditors[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Auditors[iNdEx])))
+			i--
+			dAtA[i] = 0x42
+		}
+	}
 	if len(m.Bond) > 0 {
 		for iNdEx := len(m.Bond) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -1033,6 +2227,15 @@ func (m *MsgUpdate) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if len(m.Auditors) > 0 {
+		for iNdEx := len(m.Auditors) - 1; iNdEx >= 0; iNdEx-- {
+			i -= len(m.Auditors[iNdEx])
+			copy(dAtA[i:], m.Auditors[iNdEx])
+			i = encodeVarintTx(dAtA, i, uint64(len(m.Auditors[iNdEx])))
+			i--
+			dAtA[i] = 0x32
+		}
+	}
 	{
 		size, err := m.Info.MarshalToSizedBuffer(dAtA[:i])
 		if err != nil {
@@ -1173,6 +2376,536 @@ func (m *MsgBondResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 			dAtA[i] = 0xa
 		}
 	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUnbond) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUnbond) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUnbond) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Amount.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUnbondResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUnbondResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUnbondResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.CompletesAt != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.CompletesAt))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Unbonding != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Unbonding))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRotateAgent) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRotateAgent) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRotateAgent) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Agent) > 0 {
+		i -= len(m.Agent)
+		copy(dAtA[i:], m.Agent)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Agent)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRotateAgentResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRotateAgentResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRotateAgentResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.RotatesAt != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.RotatesAt))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDeclareMaintenance) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDeclareMaintenance) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDeclareMaintenance) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Until != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Until))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.From != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.From))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDeclareMaintenanceResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDeclareMaintenanceResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDeclareMaintenanceResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUnjail) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUnjail) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUnjail) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgUnjailResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgUnjailResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgUnjailResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDeregister) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDeregister) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDeregister) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Operator) > 0 {
+		i -= len(m.Operator)
+		copy(dAtA[i:], m.Operator)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Operator)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgDeregisterResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgDeregisterResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgDeregisterResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAttest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAttest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAttest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ExpiresAt != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ExpiresAt))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Labels) > 0 {
+		for iNdEx := len(m.Labels) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Labels[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0x1a
+		}
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Auditor) > 0 {
+		i -= len(m.Auditor)
+		copy(dAtA[i:], m.Auditor)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Auditor)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAttestResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAttestResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAttestResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRevokeAttestation) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRevokeAttestation) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRevokeAttestation) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Auditor) > 0 {
+		i -= len(m.Auditor)
+		copy(dAtA[i:], m.Auditor)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Auditor)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgRevokeAttestationResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgRevokeAttestationResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgRevokeAttestationResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgJail) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgJail) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgJail) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Reason) > 0 {
+		i -= len(m.Reason)
+		copy(dAtA[i:], m.Reason)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Reason)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.SlashBps != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.SlashBps))
+		i--
+		dAtA[i] = 0x20
+	}
+	if m.Seconds != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Seconds))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Authority) > 0 {
+		i -= len(m.Authority)
+		copy(dAtA[i:], m.Authority)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Authority)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgJailResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgJailResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgJailResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
 	return len(dAtA) - i, nil
 }
 
@@ -1373,6 +3106,12 @@ func (m *MsgRegister) Size() (n int) {
 			n += 1 + l + sovTx(uint64(l))
 		}
 	}
+	if len(m.Auditors) > 0 {
+		for _, s := range m.Auditors {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -1411,6 +3150,12 @@ func (m *MsgUpdate) Size() (n int) {
 	}
 	l = m.Info.Size()
 	n += 1 + l + sovTx(uint64(l))
+	if len(m.Auditors) > 0 {
+		for _, s := range m.Auditors {
+			l = len(s)
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
 	return n
 }
 
@@ -1450,6 +3195,238 @@ func (m *MsgBondResponse) Size() (n int) {
 			n += 1 + l + sovTx(uint64(l))
 		}
 	}
+	return n
+}
+
+func (m *MsgUnbond) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = m.Amount.Size()
+	n += 1 + l + sovTx(uint64(l))
+	return n
+}
+
+func (m *MsgUnbondResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Unbonding != 0 {
+		n += 1 + sovTx(uint64(m.Unbonding))
+	}
+	if m.CompletesAt != 0 {
+		n += 1 + sovTx(uint64(m.CompletesAt))
+	}
+	return n
+}
+
+func (m *MsgRotateAgent) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Agent)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgRotateAgentResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.RotatesAt != 0 {
+		n += 1 + sovTx(uint64(m.RotatesAt))
+	}
+	return n
+}
+
+func (m *MsgDeclareMaintenance) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.From != 0 {
+		n += 1 + sovTx(uint64(m.From))
+	}
+	if m.Until != 0 {
+		n += 1 + sovTx(uint64(m.Until))
+	}
+	return n
+}
+
+func (m *MsgDeclareMaintenanceResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgUnjail) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgUnjailResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgDeregister) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Operator)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgDeregisterResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgAttest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Auditor)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Labels) > 0 {
+		for _, e := range m.Labels {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
+	}
+	if m.ExpiresAt != 0 {
+		n += 1 + sovTx(uint64(m.ExpiresAt))
+	}
+	return n
+}
+
+func (m *MsgAttestResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgRevokeAttestation) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Auditor)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgRevokeAttestationResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgJail) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Authority)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Seconds != 0 {
+		n += 1 + sovTx(uint64(m.Seconds))
+	}
+	if m.SlashBps != 0 {
+		n += 1 + sovTx(uint64(m.SlashBps))
+	}
+	l = len(m.Reason)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgJailResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
 	return n
 }
 
@@ -1773,6 +3750,38 @@ func (m *MsgRegister) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 8:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Auditors", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Auditors = append(m.Auditors, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -2034,6 +4043,38 @@ func (m *MsgUpdate) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 6:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Auditors", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Auditors = append(m.Auditors, string(dAtA[iNdEx:postIndex]))
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
@@ -2283,6 +4324,1473 @@ func (m *MsgBondResponse) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUnbond) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUnbond: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUnbond: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Amount", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Amount.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUnbondResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUnbondResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUnbondResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Unbonding", wireType)
+			}
+			m.Unbonding = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Unbonding |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field CompletesAt", wireType)
+			}
+			m.CompletesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.CompletesAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRotateAgent) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRotateAgent: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRotateAgent: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Agent", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Agent = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRotateAgentResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRotateAgentResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRotateAgentResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field RotatesAt", wireType)
+			}
+			m.RotatesAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.RotatesAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDeclareMaintenance) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDeclareMaintenance: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDeclareMaintenance: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field From", wireType)
+			}
+			m.From = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.From |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Until", wireType)
+			}
+			m.Until = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Until |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDeclareMaintenanceResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDeclareMaintenanceResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDeclareMaintenanceResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUnjail) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUnjail: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUnjail: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgUnjailResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgUnjailResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgUnjailResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDeregister) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDeregister: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDeregister: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Operator", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Operator = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgDeregisterResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgDeregisterResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgDeregisterResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAttest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAttest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAttest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Auditor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Auditor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Labels", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Labels = append(m.Labels, AttestedLabel{})
+			if err := m.Labels[len(m.Labels)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ExpiresAt", wireType)
+			}
+			m.ExpiresAt = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ExpiresAt |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAttestResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAttestResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAttestResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRevokeAttestation) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRevokeAttestation: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRevokeAttestation: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Auditor", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Auditor = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgRevokeAttestationResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgRevokeAttestationResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgRevokeAttestationResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgJail) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgJail: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgJail: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Authority", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Authority = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Seconds", wireType)
+			}
+			m.Seconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Seconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field SlashBps", wireType)
+			}
+			m.SlashBps = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.SlashBps |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Reason", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Reason = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgJailResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgJailResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgJailResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
 		default:
 			iNdEx = preIndex
 			skippy, err := skipTx(dAtA[iNdEx:])
