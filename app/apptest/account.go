@@ -113,7 +113,7 @@ func (c *Chain) SignAt(tx Tx, number, sequence uint64) []byte {
 	// The signed bytes cover the signer's key and sequence, so these are set before the signature is known.
 	require.NoError(c.t, builder.SetSignatures(signature))
 	bz, err := authsigning.GetSignBytesAdapter(c.t.Context(), config.SignModeHandler(), mode, authsigning.SignerData{
-		Address: tx.Signer.String(), ChainID: ChainID, AccountNumber: number, Sequence: sequence,
+		Address: tx.Signer.String(), ChainID: c.opts.ChainID, AccountNumber: number, Sequence: sequence,
 		PubKey: tx.Signer.Key.PubKey(),
 	}, builder.GetTx())
 	require.NoError(c.t, err)

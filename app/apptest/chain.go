@@ -25,7 +25,7 @@ import (
 	"github.com/souk-network/souk/app/scope"
 )
 
-// ChainID is the id of every chain in this package.
+// ChainID is the id of every chain in this package, unless Options say otherwise.
 const ChainID = "souk-test-1"
 
 // GenesisTime is the time of a chain before its first block, unless Options say otherwise.
@@ -33,6 +33,8 @@ var GenesisTime = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // Options change what New starts. The zero value is a chain with four funded accounts.
 type Options struct {
+	// ChainID is the constant of that name if empty. Chains that know each other need different ones.
+	ChainID string
 	// Accounts is the number of funded accounts, 4 if zero.
 	Accounts int
 	// Funds is what each account has at genesis, 1,000,000 SOUK if nil.
@@ -67,6 +69,8 @@ type Chain struct {
 	t         testing.TB
 	opts      Options
 	consensus validatorKey
+	// before is the application hash before the last block.
+	before []byte
 }
 
 // New starts a chain. It has no block yet: the first Deliver makes block 1.
@@ -95,7 +99,7 @@ func newChain(t testing.TB, opts Options) *Chain {
 
 // open builds the application over the state in the database.
 func (o Options) open() *app.App {
-	return app.New(o.Logger, o.DB, settings(o.Settings), baseapp.SetChainID(ChainID))
+	return app.New(o.Logger, o.DB, settings(o.Settings), baseapp.SetChainID(o.ChainID))
 }
 
 // Restart replaces the application by a new one that starts from the committed state, as after a crash.
@@ -106,6 +110,9 @@ func (c *Chain) Restart() {
 }
 
 func (o Options) withDefaults() Options {
+	if o.ChainID == "" {
+		o.ChainID = ChainID
+	}
 	if o.Accounts == 0 {
 		o.Accounts = 4
 	}
@@ -155,10 +162,12 @@ func (c *Chain) Deliver(step time.Duration, txs ...Tx) Block {
 // DeliverBytes is Deliver for transactions that were signed before, so that a benchmark can leave signing out.
 func (c *Chain) DeliverBytes(step time.Duration, txs ...[]byte) Block {
 	c.t.Helper()
+	before := c.App.LastCommitID().Hash
 	response := c.Finalize(step, txs...)
 	_, err := c.App.Commit()
 	require.NoError(c.t, err, "commit block %d", c.Height+1)
 
+	c.before = before
 	c.Height++
 	c.Time = c.Time.Add(step)
 	return Block{

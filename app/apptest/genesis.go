@@ -47,7 +47,7 @@ func EditGenesis[S any, P interface {
 func (c *Chain) initialize() {
 	c.t.Helper()
 	params := app.DefaultConsensusParams().ToProto()
-	start := &abci.RequestInitChain{ChainId: ChainID, Time: c.Time, ConsensusParams: &params, InitialHeight: 1}
+	start := &abci.RequestInitChain{ChainId: c.opts.ChainID, Time: c.Time, ConsensusParams: &params, InitialHeight: 1}
 	if exported := c.opts.Exported; exported != nil {
 		start.AppStateBytes = exported.State
 		start.ConsensusParams = &exported.ConsensusParams

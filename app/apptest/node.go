@@ -88,7 +88,7 @@ func startComet(t testing.TB, chain *Chain) *node.Node {
 	key := privval.NewFilePV(cmted25519.PrivKey(chain.consensus.Key), filepath.Join(home, "key.json"), filepath.Join(home, "state.json"))
 	key.Save()
 	genesis := &cmttypes.GenesisDoc{
-		ChainID: ChainID, GenesisTime: time.Now(), InitialHeight: 1,
+		ChainID: chain.opts.ChainID, GenesisTime: time.Now(), InitialHeight: 1,
 		ConsensusParams: app.DefaultConsensusParams(), AppState: chain.genesis(),
 	}
 	comet, err := node.NewNode(cfg, key, &p2p.NodeKey{PrivKey: cmted25519.GenPrivKey()},
@@ -116,7 +116,7 @@ func (n *Node) serve(t testing.TB, cfg *config.Config, opts Options) {
 		WithTxConfig(encoding.TxConfig).
 		WithLegacyAmino(encoding.Amino).
 		WithAccountRetriever(authtypes.AccountRetriever{}).
-		WithChainID(ChainID).
+		WithChainID(opts.ChainID).
 		WithClient(n.RPC).
 		WithGRPCClient(n.Conn)
 	n.App.RegisterTxService(clientCtx)
