@@ -47,7 +47,10 @@ type Offer struct {
 	Class uint32 // what a bid's masks see of it; numbered from 0
 	// Reputation in parts per million decides between offers of the same rate.
 	Reputation uint32
-	Ask        Vector
+	// Zone is where the offer is: a number that those of one place share; 0 is
+	// nowhere that is known.
+	Zone uint32
+	Ask  Vector
 }
 
 // Bid asks for replicas of one unit.
@@ -63,18 +66,28 @@ type Bid struct {
 	CapPerHour uint64
 	// Classes are the offer classes that the bid may use.
 	Classes ClassSet
+	// MinReputation is the least reputation of an offer for this bid.
+	MinReputation uint32
+	// Allowed are the only providers that the bid may use; empty is all. One that
+	// does not exist allows nobody, so that a list of such leaves no provider.
+	Allowed []uint32
 	// Excluded are the providers that the bid may not use.
 	Excluded []uint32
 	// MaxPerProvider bounds the replicas at one provider; 0 is no bound.
 	MaxPerProvider uint32
+	// MaxPerZone bounds the replicas in one zone; 0 is no bound. With a bound the
+	// bid takes no offer without a zone.
+	MaxPerZone uint32
 	// Placed are replicas that the bid has already: they count against
-	// MaxPerProvider and for nothing else.
+	// MaxPerProvider and MaxPerZone and for nothing else.
 	Placed []Placement
 }
 
-// Placement is a number of replicas at a provider.
+// Placement is a number of replicas at a provider and in a zone. Neither needs
+// to be in the book.
 type Placement struct {
 	Provider uint32
+	Zone     uint32 // as [Offer.Zone]
 	Replicas uint32
 }
 

@@ -61,7 +61,7 @@ func Candidates(bid Bid, book Book) []Candidate {
 		return nil
 	}
 	m := newMarket(&book)
-	m.spread.begin(&bid)
+	m.begin(&bid)
 	var out []Candidate
 	for _, q := range m.quoteAll(&d) {
 		out = append(out, Candidate{

@@ -242,6 +242,40 @@ func TestClear(t *testing.T) {
 			},
 			want: assignments{{Bid: 7, Offer: 2, Replicas: 1, RatePerHour: 20}, {Bid: 8, Offer: 1, Replicas: 1, RatePerHour: 10}},
 		},
+		"only allowed providers are used, and exclusion goes before": {
+			book: twoProviders,
+			bids: []match.Bid{
+				bidFor(7, 100, 1, 1, func(b *match.Bid) { b.Allowed = []uint32{99, 1} }),
+				bidFor(8, 50, 1, 1, func(b *match.Bid) { b.Allowed, b.Excluded = []uint32{0, 1}, []uint32{1} }),
+				bidFor(9, 40, 1, 1, func(b *match.Bid) { b.Allowed = []uint32{99} }),
+			},
+			want: assignments{{Bid: 7, Offer: 2, Replicas: 1, RatePerHour: 20}, {Bid: 8, Offer: 1, Replicas: 1, RatePerHour: 10}},
+		},
+		"an allowed provider has no more replicas than others may": {
+			book: twoProviders,
+			bids: []match.Bid{bidFor(7, 100, 1, 6, func(b *match.Bid) {
+				b.MaxPerProvider, b.Allowed = 2, []uint32{0, 0}
+				b.Placed = []match.Placement{{Provider: 0, Replicas: 1}}
+			})},
+			want: assignments{{Bid: 7, Offer: 1, Replicas: 1, RatePerHour: 10}},
+		},
+		"a provider of less reputation than is wanted is not used, however cheap": {
+			book: oneProvider(9, match.Offer{ID: 1, Ask: ask(1), Reputation: 5}, match.Offer{ID: 2, Ask: ask(2), Reputation: 6}),
+			bids: []match.Bid{bidFor(7, 100, 1, 1, func(b *match.Bid) { b.MinReputation = 6 })},
+			want: assignments{{Bid: 7, Offer: 2, Replicas: 1, RatePerHour: 2}},
+		},
+		"a bid has no more replicas in a zone than it allows, with those that it has, and none where no zone is known": {
+			book: oneProvider(99,
+				match.Offer{ID: 1, Ask: ask(1)},
+				match.Offer{ID: 2, Ask: ask(2), Zone: math.MaxUint32},
+				match.Offer{ID: 3, Ask: ask(3), Zone: math.MaxUint32},
+				match.Offer{ID: 4, Ask: ask(4), Zone: 7}),
+			bids: []match.Bid{bidFor(7, 100, 1, 9, func(b *match.Bid) {
+				b.MaxPerZone = 3
+				b.Placed = []match.Placement{{Provider: 99, Zone: 7, Replicas: 2}, {Zone: 8, Replicas: 9}, {Replicas: 9}}
+			})},
+			want: assignments{{Bid: 7, Offer: 2, Replicas: 3, RatePerHour: 6}, {Bid: 7, Offer: 4, Replicas: 1, RatePerHour: 4}},
+		},
 		"only offers of the bid's classes are used": {
 			book: oneProvider(9, match.Offer{ID: 1, Ask: ask(1), Class: 64}, match.Offer{ID: 2, Ask: ask(2), Class: 65}),
 			bids: []match.Bid{bidFor(7, 100, 1, 1, func(b *match.Bid) { b.Classes = match.NewClassSet(65) })},

@@ -22,9 +22,9 @@ numbers providers, pools and offer classes from 0, and clears:
 A class is a set of offers that the masks of all bids of the batch treat alike
 (region, isolation, hardware, attestations); the caller evaluates a bid's
 requirements once per class and sets its bits in Bid.Classes. Allow and deny
-lists of providers go into Bid.Excluded. A bid that has replicas already names
-them in Bid.Placed, so that its spread holds over its whole life, and asks only
-for the rest.
+lists of providers go into Bid.Allowed and Bid.Excluded. A bid that has replicas
+already names them in Bid.Placed, so that its spread over providers and zones
+holds over its whole life, and asks only for the rest.
 
 Input.Accounts say how much further rate the money of each account can hold, and
 Bid.Account whose money a bid spends; all bids of one account share it. With no
@@ -61,7 +61,10 @@ reputation, then the lowest id; then the next, until it has Bid.Wanted replicas.
 An offer can take a replica when
 
   - its class is in Bid.Classes,
-  - its provider is not excluded and has fewer than MaxPerProvider of the bid,
+  - its provider is allowed, not excluded, and has fewer than MaxPerProvider of
+    the bid,
+  - its reputation is at least Bid.MinReputation,
+  - its zone, if the bid has a bound, is known and has fewer than MaxPerZone of it,
   - the unit fits both the pool's free capacity and its largest unit,
   - the rate is at most the bid's cap,
   - the rate is at most what the provider's bond can still carry, and

@@ -83,7 +83,8 @@ func (k market) book(t *rapid.T) match.Book {
 			ID:         uint64(i) * 7 % 17,
 			Pool:       k.index(len(b.Pools)).Draw(t, "pool of offer"),
 			Class:      rapid.Uint32Range(0, 2).Draw(t, "class"),
-			Reputation: rapid.Uint32Range(0, 1).Draw(t, "reputation"),
+			Reputation: rapid.Uint32Range(0, 2).Draw(t, "reputation"),
+			Zone:       k.zone().Draw(t, "zone"),
 			Ask:        vector(t, k.need(4), "ask"),
 		})
 	}
@@ -103,14 +104,30 @@ func (k market) bid(t *rapid.T, id uint64, book match.Book) match.Bid {
 		b.Unit[match.CPUMillis] = 1500
 	}
 	b.Min = rapid.Uint32Range(0, b.Wanted).Draw(t, "min")
+	if rapid.IntRange(0, 3).Draw(t, "with reputation") == 0 {
+		b.MinReputation = rapid.Uint32Range(0, 3).Draw(t, "least reputation")
+	}
+	if rapid.IntRange(0, 3).Draw(t, "with zones") == 0 {
+		b.MaxPerZone = rapid.Uint32Range(1, 3).Draw(t, "most per zone")
+	}
+	if rapid.IntRange(0, 3).Draw(t, "with allowances") == 0 {
+		b.Allowed = rapid.SliceOfN(k.index(len(book.Providers)), 0, 4).Draw(t, "allowed")
+	}
 	if rapid.IntRange(0, 3).Draw(t, "with exclusions") == 0 {
 		b.Excluded = rapid.SliceOfN(k.index(len(book.Providers)), 0, 2).Draw(t, "excluded")
 		b.Placed = []match.Placement{{
 			Provider: k.index(len(book.Providers)).Draw(t, "placed at"),
+			Zone:     k.zone().Draw(t, "placed in"),
 			Replicas: rapid.Uint32Range(0, 2).Draw(t, "placed"),
 		}}
 	}
 	return b
+}
+
+// zone is one of a few, or any number.
+func (k market) zone() *rapid.Generator[uint32] {
+	few := rapid.Uint32Range(0, 3)
+	return rapid.OneOf(few, few, few, k.index(3), rapid.Just(uint32(math.MaxUint32)))
 }
 
 func (k market) input(t *rapid.T) match.Input {

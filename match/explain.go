@@ -10,15 +10,17 @@ type Block uint8
 
 // The blocks, in the order in which [Explain] looks for them.
 const (
-	Clears     Block = iota // nothing: the bid would clear
-	BadBid                  // it never can: see Reason.Err
-	NoOffers                // the book has nothing to sell
-	NoClass                 // no offer is of a class that the bid may use
-	NoProvider              // all offers are of providers that the bid may not use, or not use more of
-	ShortOf                 // no offer has enough of Reason.Dim free in one unit
-	TooDear                 // no offer is at the cap or below
-	NoBond                  // no provider's bond carries one more replica
-	TooFew                  // all offers together have fewer replicas than the minimum
+	Clears       Block = iota // nothing: the bid would clear
+	BadBid                    // it never can: see Reason.Err
+	NoOffers                  // the book has nothing to sell
+	NoClass                   // no offer is of a class that the bid may use
+	NoProvider                // all offers are of providers that the bid may not use, or not use more of
+	NoReputation              // no provider has the reputation that the bid wants
+	NoZone                    // all offers are of zones that the bid may not use more of, or of none
+	ShortOf                   // no offer has enough of Reason.Dim free in one unit
+	TooDear                   // no offer is at the cap or below
+	NoBond                    // no provider's bond carries one more replica
+	TooFew                    // all offers together have fewer replicas than the minimum
 )
 
 // Reason says whether a bid would clear and, if not, what blocks it.
@@ -31,21 +33,22 @@ type Reason struct {
 	// Matched is how many offers passed the checks before the one that blocks.
 	Matched int
 	// Need was to be at most Have. They are
-	//   ShortOf  quantities of Dim: the bid's, the nearest offer's
-	//   TooDear  rates of one replica: the lowest asked, the cap
-	//   NoBond   rates: one replica's, what the nearest bond can still carry
-	//   TooFew   replicas: the minimum, what can be had
-	//   Clears   replicas: the minimum, what the bid would get
+	//   NoReputation  parts per million: the least wanted, the best there is
+	//   ShortOf       quantities of Dim: the bid's, the nearest offer's
+	//   TooDear       rates of one replica: the lowest asked, the cap
+	//   NoBond        rates: one replica's, what the nearest bond can still carry
+	//   TooFew        replicas: the minimum, what can be had
+	//   Clears        replicas: the minimum, what the bid would get
 	// and 0 for the others.
 	Need, Have uint64
-	// Offer is the id of the nearest offer (ShortOf, TooDear, NoBond).
+	// Offer is the id of the nearest offer (NoReputation, ShortOf, TooDear, NoBond).
 	Offer uint64
 }
 
 // Explain says what would become of a bid that had the book to itself and money
 // enough: it Clears exactly when [Clear] would give it something. Each check looks only at
-// the offers that passed the ones before it: class, provider, each resource,
-// price, bond.
+// the offers that passed the ones before it: class, provider, reputation, zone,
+// each resource, price, bond.
 func Explain(bid Bid, book Book) Reason {
 	d, err := demandOf(&bid)
 	if err != nil {
@@ -56,7 +59,7 @@ func Explain(bid Bid, book Book) Reason {
 	if len(left) == 0 {
 		return Reason{Block: NoOffers}
 	}
-	m.spread.begin(&bid)
+	m.begin(&bid)
 	for _, c := range m.checks(&d) {
 		passed := c.pass(left)
 		if len(passed) == 0 {
@@ -84,6 +87,15 @@ func (m *market) checks(d *demand) []check {
 		}},
 		{block: NoProvider, measure: func(e *entry) (need, have uint64) {
 			return 1, uint64(m.spread.left(e.provider))
+		}},
+		{block: NoReputation, measure: func(e *entry) (need, have uint64) {
+			return uint64(d.bid.MinReputation), uint64(e.reputation)
+		}},
+		{block: NoZone, measure: func(e *entry) (need, have uint64) {
+			if d.bid.MaxPerZone == 0 {
+				return 0, 0
+			}
+			return 1, uint64(m.zones.left(e.zone))
 		}},
 	}
 	for i := range d.count {
@@ -125,7 +137,7 @@ func (c *check) pass(offers []entry) []entry {
 // with the lowest id among equals; none of the offers passes the check.
 func (m *market) nearest(c check, offers []entry) Reason {
 	reason := Reason{Block: c.block, Dim: c.dim, Matched: len(offers)}
-	if c.block == NoClass || c.block == NoProvider {
+	if c.block == NoClass || c.block == NoProvider || c.block == NoZone {
 		return reason
 	}
 	for i := range offers {
@@ -165,7 +177,11 @@ func (r Reason) String() string {
 	case NoClass:
 		return fmt.Sprintf("none of %d offers meets the requirements", r.Matched)
 	case NoProvider:
-		return offers + " but all are of excluded providers or ones that already have as many replicas as may be"
+		return offers + " but all are of providers that are excluded, not allowed, or have as many replicas already as may be"
+	case NoReputation:
+		return fmt.Sprintf("%s but no provider has a reputation of %d parts per million; the best has %d", offers, r.Need, r.Have)
+	case NoZone:
+		return offers + " but all are in no known zone or in one that has as many replicas already as may be"
 	case ShortOf:
 		return fmt.Sprintf("%s but none has %d %s free in one unit; the nearest has %d", offers, r.Need, r.Dim.Unit(), r.Have)
 	case TooDear:

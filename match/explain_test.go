@@ -60,7 +60,22 @@ func TestExplain(t *testing.T) {
 		"all providers excluded": {
 			book: three, bid: bidFor(1, 10, 1, 1, func(b *match.Bid) { b.Excluded = []uint32{0, 1, 2} }),
 			want: match.Reason{Block: match.NoProvider, Matched: 3},
-			says: "3 offers match but all are of excluded providers or ones that already have as many replicas as may be",
+			says: "3 offers match but all are of providers that are excluded, not allowed, or have as many replicas already as may be",
+		},
+		"no allowed provider": {
+			book: three, bid: bidFor(1, 10, 1, 1, func(b *match.Bid) { b.Allowed = []uint32{99} }),
+			want: match.Reason{Block: match.NoProvider, Matched: 3},
+			says: "3 offers match but all are of providers that are excluded, not allowed, or have as many replicas already as may be",
+		},
+		"no provider with the reputation": {
+			book: three, bid: bidFor(1, 10, 1, 1, func(b *match.Bid) { b.Allowed, b.MinReputation = []uint32{1, 2}, 7 }),
+			want: match.Reason{Block: match.NoReputation, Matched: 2, Need: 7, Offer: 2},
+			says: "2 offers match but no provider has a reputation of 7 parts per million; the best has 0",
+		},
+		"no zone that is known": {
+			book: three, bid: bidFor(1, 10, 1, 1, func(b *match.Bid) { b.MaxPerZone = 1 }),
+			want: match.Reason{Block: match.NoZone, Matched: 3},
+			says: "3 offers match but all are in no known zone or in one that has as many replicas already as may be",
 		},
 		"no machine with as many vCPUs": {
 			book: three, bid: bidFor(1, 10, 1, 1, unit(cpus(5))),

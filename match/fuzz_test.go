@@ -95,7 +95,8 @@ func (s *source) input() match.Input {
 	}
 	for i := range s.count(12) {
 		in.Book.Offers = append(in.Book.Offers, match.Offer{
-			ID: uint64(i), Pool: s.index(), Class: s.index(), Reputation: uint32(s.next()), Ask: s.vector(1),
+			ID: uint64(i), Pool: s.index(), Class: s.index(), Reputation: uint32(s.next()),
+			Zone: s.index(), Ask: s.vector(1),
 		})
 	}
 	for i := range s.count(8) {
@@ -119,7 +120,11 @@ func (s *source) bid(id uint64) match.Bid {
 		b.Excluded = append(b.Excluded, s.index())
 	}
 	for range s.count(1) {
-		b.Placed = append(b.Placed, match.Placement{Provider: s.index(), Replicas: uint32(s.next())})
+		b.Placed = append(b.Placed, match.Placement{Provider: s.index(), Zone: s.index(), Replicas: uint32(s.next())})
 	}
+	for range s.count(2) {
+		b.Allowed = append(b.Allowed, s.index())
+	}
+	b.MaxPerZone, b.MinReputation = uint32(s.count(2)), uint32(s.next())/2
 	return b
 }

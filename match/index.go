@@ -13,6 +13,7 @@ import (
 type index struct {
 	classes []class
 	entries []entry
+	zones   []uint32 // those of the entries, sorted, each once, without 0
 }
 
 // class is the range of entries of one offer class.
@@ -31,6 +32,9 @@ type entry struct {
 	pool     uint32
 	provider uint32
 	sameAsk  uint32 // end of the run of entries with this ask
+	// reputation is that of the offer; zone is its place among the index's zones,
+	// counted from 1, or 0.
+	reputation, zone uint32
 }
 
 const multipleBits = 16
@@ -47,8 +51,11 @@ func newIndex(book *Book, pools []pool) index {
 		if int64(p.provider) >= int64(len(book.Providers)) || p.room == (Vector{}) {
 			continue
 		}
-		x.entries = append(x.entries, entry{offer: uint32(i), pool: o.Pool, provider: p.provider})
+		x.entries = append(x.entries, entry{
+			offer: uint32(i), pool: o.Pool, provider: p.provider, reputation: o.Reputation, zone: o.Zone,
+		})
 	}
+	x.numberZones()
 	slices.SortFunc(x.entries, func(a, b entry) int {
 		return cmp.Compare(book.Offers[a.offer].Class, book.Offers[b.offer].Class)
 	})
@@ -62,6 +69,30 @@ func newIndex(book *Book, pools []pool) index {
 		start = c.end
 	}
 	return x
+}
+
+// numberZones lists the zones and turns those of the entries into places in the
+// list: zones may be any numbers, counts by place are a slice.
+func (x *index) numberZones() {
+	for i := range x.entries {
+		if zone := x.entries[i].zone; zone != 0 {
+			x.zones = append(x.zones, zone)
+		}
+	}
+	slices.Sort(x.zones)
+	x.zones = slices.Compact(x.zones)
+	for i := range x.entries {
+		x.entries[i].zone = x.zone(x.entries[i].zone)
+	}
+}
+
+// zone returns the place of a zone in the list, counted from 1; 0 when it is not there.
+func (x *index) zone(zone uint32) uint32 {
+	at, found := slices.BinarySearch(x.zones, zone)
+	if !found {
+		return 0
+	}
+	return uint32(at) + 1
 }
 
 // arrange sets the class's reference and its entries' multiples and order.

@@ -13,7 +13,8 @@ type market struct {
 	pools    []pool
 	rateRoom []uint64 // by provider, micro-denom per hour, at most MaxRate
 	funds    []uint64 // by account, the same; none where money bounds nothing
-	spread   spread
+	spread   spread   // of the bid in hand over providers
+	zones    spread   // the same over zones, as numbered by the index
 
 	quotes []quote // reused by every bid
 	taken  []take
@@ -65,7 +66,21 @@ func newMarket(book *Book) *market {
 		m.rateRoom[i] = min(p.RateRoom, MaxRate)
 	}
 	m.index = newIndex(book, m.pools)
+	m.zones = newSpread(len(m.index.zones) + 1)
 	return m
+}
+
+// begin turns to the next bid: it counts what the bid has placed already.
+func (m *market) begin(b *Bid) {
+	m.spread.begin(b)
+	if b.MaxPerZone == 0 {
+		return
+	}
+	m.zones.turnTo(b.MaxPerZone)
+	m.zones.use(0, math.MaxUint32)
+	for _, p := range b.Placed {
+		m.zones.use(m.index.zone(p.Zone), p.Replicas)
+	}
 }
 
 func (p *pool) measure() {
@@ -128,7 +143,7 @@ func (m *market) short(d *demand) bool {
 // many replicas that is.
 func (m *market) collect(d *demand) uint32 {
 	m.taken = m.taken[:0]
-	m.spread.begin(d.bid)
+	m.begin(d.bid)
 	left := d.bid.Wanted
 	// Most bids find what they want in a few places, each a short scan away; only
 	// what is left after those is worth sorting the whole market for. An offer
@@ -212,6 +227,13 @@ func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, vi
 		if !d.fits(&m.pools[e.pool].room) || m.spread.left(e.provider) == 0 {
 			continue
 		}
+		if e.reputation < d.bid.MinReputation {
+			i = int(e.sameAsk) // the others of this ask have no more
+			continue
+		}
+		if d.bid.MaxPerZone > 0 && m.zones.left(e.zone) == 0 {
+			continue
+		}
 		rate, ok := d.rate(&m.book.Offers[e.offer].Ask)
 		if !ok || rate > limit {
 			i = int(e.sameAsk)
@@ -234,6 +256,9 @@ func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, vi
 // to this bid, so that the unit fits its largest machine.
 func (m *market) fill(d *demand, q quote, limit uint32) uint32 {
 	n := uint64(min(limit, m.spread.left(q.entry.provider)))
+	if d.bid.MaxPerZone > 0 {
+		n = min(n, uint64(m.zones.left(q.entry.zone)))
+	}
 	if q.rate > 0 {
 		n = min(n, m.rateRoom[q.entry.provider]/q.rate, m.room(d)/q.rate)
 	}
@@ -256,6 +281,9 @@ func (m *market) take(d *demand, q quote, limit uint32) uint32 {
 		m.funds[d.bid.Account] -= uint64(n) * q.rate
 	}
 	m.spread.use(q.entry.provider, n)
+	if d.bid.MaxPerZone > 0 {
+		m.zones.use(q.entry.zone, n)
+	}
 	m.taken = append(m.taken, take{quote: q, replicas: n})
 	return n
 }
@@ -276,24 +304,38 @@ func (m *market) giveBack(d *demand) {
 	m.taken = m.taken[:0]
 }
 
-// spread counts what the bid in hand may still place at each provider. A count
-// is valid while its turn is the present one; else it stands at limit.
+// spread counts what the bid in hand may still place at each of some places:
+// providers or zones. A count is valid while its turn is the present one; else
+// it stands at limit.
 type spread struct {
 	counts []struct{ left, turn uint32 }
 	turn   uint32
 	limit  uint32
 }
 
-func newSpread(providers int) spread {
-	return spread{counts: make([]struct{ left, turn uint32 }, providers)}
+func newSpread(places int) spread {
+	return spread{counts: make([]struct{ left, turn uint32 }, places)}
 }
 
-// begin turns to the next bid; there are fewer than 2^32.
-func (s *spread) begin(b *Bid) {
+// turnTo turns to the next bid, which may place limit at each place; there are
+// fewer than 2^32 bids.
+func (s *spread) turnTo(limit uint32) {
 	s.turn++
-	s.limit = b.MaxPerProvider
-	if s.limit == 0 {
-		s.limit = math.MaxUint32
+	s.limit = limit
+}
+
+// begin turns to the next bid among the providers.
+func (s *spread) begin(b *Bid) {
+	limit := b.MaxPerProvider
+	if limit == 0 {
+		limit = math.MaxUint32
+	}
+	s.turnTo(limit)
+	if len(b.Allowed) > 0 {
+		s.limit = 0
+		for _, provider := range b.Allowed {
+			s.allow(provider, limit)
+		}
 	}
 	for _, p := range b.Placed {
 		if b.MaxPerProvider > 0 {
@@ -305,18 +347,26 @@ func (s *spread) begin(b *Bid) {
 	}
 }
 
-func (s *spread) left(provider uint32) uint32 {
-	if c := s.counts[provider]; c.turn == s.turn {
+func (s *spread) left(place uint32) uint32 {
+	if c := s.counts[place]; c.turn == s.turn {
 		return c.left
 	}
 	return s.limit
 }
 
-func (s *spread) use(provider, replicas uint32) {
-	if int64(provider) >= int64(len(s.counts)) {
+func (s *spread) use(place, replicas uint32) {
+	if int64(place) >= int64(len(s.counts)) {
 		return
 	}
-	left := s.left(provider)
-	c := &s.counts[provider]
+	left := s.left(place)
+	c := &s.counts[place]
 	c.left, c.turn = left-min(left, replicas), s.turn
+}
+
+// allow lets a place have so many, whatever the limit of the others.
+func (s *spread) allow(place, replicas uint32) {
+	if int64(place) < int64(len(s.counts)) {
+		c := &s.counts[place]
+		c.left, c.turn = replicas, s.turn
+	}
 }

@@ -136,6 +136,16 @@ func TestExplainNamesTheNearestOffer(t *testing.T) {
 		reason := match.Explain(bid, book)
 		eased := bid
 		switch reason.Block {
+		case match.NoReputation:
+			require.Equal(t, uint64(bid.MinReputation), reason.Need)
+			require.Greater(t, reason.Need, reason.Have)
+			eased.MinReputation = uint32(reason.Have)
+			require.NotEqual(t, match.NoReputation, match.Explain(eased, book).Block)
+			eased.MinReputation++
+			require.Equal(t, match.NoReputation, match.Explain(eased, book).Block)
+		case match.NoZone:
+			eased.MaxPerZone = 0
+			require.NotEqual(t, match.NoZone, match.Explain(eased, book).Block)
 		case match.ShortOf:
 			require.Greater(t, bid.Unit[reason.Dim], reason.Have)
 			eased.Unit[reason.Dim] = reason.Have
@@ -181,10 +191,10 @@ func requireLimits(t require.TestingT, in match.Input, out match.Output) {
 	paid := make([]big.Int, len(in.Accounts))
 	replicas := map[uint64]uint32{}
 	type place struct {
-		bid      uint64
-		provider uint32
+		bid   uint64
+		place uint32
 	}
-	spread := map[place]uint32{}
+	spread, zones := map[place]uint32{}, map[place]uint64{}
 	for _, a := range out.Assignments {
 		b, o := bids[a.Bid], offers[a.Offer]
 		pool := in.Book.Pools[o.Pool]
@@ -197,6 +207,8 @@ func requireLimits(t require.TestingT, in match.Input, out match.Output) {
 		require.Positive(t, a.Replicas)
 		require.True(t, b.Classes.Has(o.Class))
 		require.NotContains(t, b.Excluded, pool.Provider)
+		require.True(t, len(b.Allowed) == 0 || slices.Contains(b.Allowed, pool.Provider), "an allowed provider")
+		require.GreaterOrEqual(t, o.Reputation, b.MinReputation)
 		for r := range match.Dims {
 			require.LessOrEqual(t, b.Unit[r], pool.LargestUnit[r])
 			u := &used[o.Pool][r]
@@ -208,15 +220,29 @@ func requireLimits(t require.TestingT, in match.Input, out match.Output) {
 		}
 		replicas[a.Bid] += a.Replicas
 		spread[place{a.Bid, pool.Provider}] += a.Replicas
+		zones[place{a.Bid, o.Zone}] += uint64(a.Replicas)
+	}
+	for p, n := range zones {
+		b := bids[p.bid]
+		if b.MaxPerZone == 0 {
+			continue
+		}
+		require.NotZero(t, p.place, "bid %d is spread over zones", p.bid)
+		for _, had := range b.Placed {
+			if had.Zone == p.place {
+				n += uint64(had.Replicas)
+			}
+		}
+		require.LessOrEqual(t, n, uint64(b.MaxPerZone), "bid %d in zone %d", p.bid, p.place)
 	}
 	for p, n := range spread {
 		b := bids[p.bid]
 		for _, had := range b.Placed {
-			if had.Provider == p.provider {
+			if had.Provider == p.place {
 				n += had.Replicas
 			}
 		}
-		require.True(t, b.MaxPerProvider == 0 || n <= b.MaxPerProvider, "bid %d has %d at provider %d", p.bid, n, p.provider)
+		require.True(t, b.MaxPerProvider == 0 || n <= b.MaxPerProvider, "bid %d has %d at provider %d", p.bid, n, p.place)
 	}
 	for id, n := range replicas {
 		require.True(t, n >= bids[id].Min && n <= bids[id].Wanted, "bid %d got %d", id, n)
@@ -278,6 +304,10 @@ func permutedBy(in match.Input, bids, providers, pools, offers []int) match.Inpu
 		b.Excluded = slices.Clone(b.Excluded)
 		for j := range b.Excluded {
 			b.Excluded[j] = moved(providers, b.Excluded[j])
+		}
+		b.Allowed = slices.Clone(b.Allowed)
+		for j := range b.Allowed {
+			b.Allowed[j] = moved(providers, b.Allowed[j])
 		}
 		b.Placed = slices.Clone(b.Placed)
 		for j := range b.Placed {

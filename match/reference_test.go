@@ -72,9 +72,16 @@ func refGood(b match.Bid) bool {
 	return slices.Max(b.Unit[:]) <= match.MaxQuantity
 }
 
-// can reports whether one more replica of the bid fits an offer, with
-// `placed` at its provider.
-func (m *refMarket) can(b match.Bid, offer int, placed uint64) bool {
+// refPlaced counts the replicas of a bid at each provider and in each zone.
+type refPlaced struct{ at, in map[uint32]uint64 }
+
+func (p refPlaced) add(provider, zone uint32, replicas uint64) {
+	p.at[provider] += replicas
+	p.in[zone] += replicas
+}
+
+// can reports whether one more replica of the bid fits an offer.
+func (m *refMarket) can(b match.Bid, offer int, placed refPlaced) bool {
 	o := m.book.Offers[offer]
 	if int64(o.Pool) >= int64(len(m.book.Pools)) {
 		return false
@@ -86,7 +93,13 @@ func (m *refMarket) can(b match.Bid, offer int, placed uint64) bool {
 	if !b.Classes.Has(o.Class) || slices.Contains(b.Excluded, pool.Provider) {
 		return false
 	}
-	if b.MaxPerProvider > 0 && placed >= uint64(b.MaxPerProvider) {
+	if len(b.Allowed) > 0 && !slices.Contains(b.Allowed, pool.Provider) || o.Reputation < b.MinReputation {
+		return false
+	}
+	if b.MaxPerProvider > 0 && placed.at[pool.Provider] >= uint64(b.MaxPerProvider) {
+		return false
+	}
+	if b.MaxPerZone > 0 && (o.Zone == 0 || placed.in[o.Zone] >= uint64(b.MaxPerZone)) {
 		return false
 	}
 	for r := range match.Dims {
@@ -104,9 +117,9 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 	if !refGood(b) || m.funds != nil && int64(b.Account) >= int64(len(m.funds)) {
 		return nil
 	}
-	placed := map[uint32]uint64{}
+	placed := refPlaced{at: map[uint32]uint64{}, in: map[uint32]uint64{}}
 	for _, p := range b.Placed {
-		placed[p.Provider] += uint64(p.Replicas)
+		placed.add(p.Provider, p.Zone, uint64(p.Replicas))
 	}
 	var offers []int // in the order of first use
 	here := map[int]uint64{}
@@ -119,7 +132,7 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 			offers = append(offers, best)
 		}
 		here[best]++
-		placed[m.book.Pools[m.book.Offers[best].Pool].Provider]++
+		placed.add(m.book.Pools[m.book.Offers[best].Pool].Provider, m.book.Offers[best].Zone, 1)
 		m.move(b, best, 1, false)
 	}
 	var out []match.Assignment
@@ -149,14 +162,10 @@ func (m *refMarket) pays(b match.Bid, o match.Offer) bool {
 }
 
 // best is the offer for the next replica, or -1. Money counts unless paid is false.
-func (m *refMarket) best(b match.Bid, placed map[uint32]uint64, paid bool) int {
+func (m *refMarket) best(b match.Bid, placed refPlaced, paid bool) int {
 	best := -1
 	for i, o := range m.book.Offers {
-		var at uint64
-		if int64(o.Pool) < int64(len(m.book.Pools)) {
-			at = placed[m.book.Pools[o.Pool].Provider]
-		}
-		if m.can(b, i, at) && (!paid || m.pays(b, o)) && (best < 0 || refBefore(b, o, m.book.Offers[best])) {
+		if m.can(b, i, placed) && (!paid || m.pays(b, o)) && (best < 0 || refBefore(b, o, m.book.Offers[best])) {
 			best = i
 		}
 	}
