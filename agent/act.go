@@ -111,7 +111,11 @@ func (a *Agent) apply(ctx context.Context, id uint64) error {
 	if !live || !here {
 		return fmt.Errorf("apply lease %d: lease or manifest is gone", id)
 	}
-	err := a.runtime.Apply(ctx, workload.Of(l, g.group))
+	wanted, err := workload.Of(l, g.group)
+	if err != nil {
+		return err
+	}
+	err = a.runtime.Apply(ctx, wanted)
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if err == nil {
@@ -119,7 +123,7 @@ func (a *Agent) apply(ctx context.Context, id uint64) error {
 		return nil
 	}
 	broken := runtime.ClassOf(err) == runtime.ClassTenant
-	a.problems[id] = problem{revision: g.revision, text: err.Error(), broken: broken}
+	a.problems[id] = problem{run: wanted.Revision, text: err.Error(), broken: broken}
 	return err
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/souk-network/souk/agent/store"
 	"github.com/souk-network/souk/agent/workload"
 	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/manifest"
 	"github.com/souk-network/souk/manifest/manifestpb"
 )
 
@@ -63,19 +64,24 @@ type Agent struct {
 	height    int64 // acted on
 	journaled int64 // height in the journal
 	offerFrom time.Time
+
+	excessSince map[uint64]uint64 // service second since which a lease's workload takes more than is paid for; of the loop
 }
 
 // group is a verified manifest group, kept so that it is not decrypted at every look.
 type group struct {
-	revision string
+	revision string        // of the manifest
+	unit     manifest.Unit // of the lease
+	replicas uint32        // of the lease
+	run      string        // what the runtime is given, by name
 	group    *manifestpb.Group
 }
 
-// problem is what keeps a revision from being applied.
+// problem is what keeps a workload from being applied.
 type problem struct {
-	revision string
-	text     string
-	broken   bool // for good
+	run    string
+	text   string
+	broken bool // for good
 }
 
 // Parts is what an agent is made of; the caller closes them after Run.
@@ -192,7 +198,7 @@ func (a *Agent) Problem(id uint64) string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.problems[id]
-	if p.revision != a.leases[id].Revision() {
+	if p.run != a.groups[id].run {
 		return ""
 	}
 	return p.text

@@ -15,6 +15,7 @@ import (
 
 	"github.com/souk-network/souk/agent/config"
 	"github.com/souk-network/souk/agent/ingress"
+	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/store"
 	"github.com/souk-network/souk/agent/workload"
@@ -111,13 +112,15 @@ func TestAProblemEndsWithItsRevision(t *testing.T) {
 	a := newAgent(t, &status)
 	l := workload.Lease{ID: 7, Active: true, Hash: []byte{0xaa}}
 	a.remember([]workload.Lease{l}, 1)
-	a.problems[7] = problem{revision: l.Revision(), text: "too many replicas", broken: true}
+	a.groups = map[uint64]group{7: {revision: l.Revision(), run: "aa1"}}
+	a.problems[7] = problem{run: "aa1", text: "too many replicas", broken: true}
 	require.Equal(t, "too many replicas", a.Problem(7))
-	require.True(t, a.isBroken(7, l.Revision()))
+	require.True(t, a.isBroken(7, "aa1"))
 	l.Hash = []byte{0xbb}
 	a.remember([]workload.Lease{l}, 2)
+	a.groups = map[uint64]group{7: {revision: l.Revision(), run: "bb1"}}
 	require.Empty(t, a.Problem(7))
-	require.False(t, a.isBroken(7, l.Revision()))
+	require.False(t, a.isBroken(7, "bb1"))
 	a.remember(nil, 3)
 	require.Empty(t, a.problems)
 }
@@ -195,4 +198,24 @@ func TestAnAgentOfAnotherProviderIsRefused(t *testing.T) {
 	p.Agent = "souk1other"
 	require.ErrorContains(t, checkProvider(p, id, silent), "souk1other")
 	require.Equal(t, "souk provider init --agent souk1agent --gateway https://p.example:8443 --tls-key 0102", id.RegisterCommand())
+}
+
+func TestAWorkloadMayTakeMoreThanItsLeasePaysForOnlyForAWhile(t *testing.T) {
+	status := statusText("souk-test", "1", "false")
+	a := newAgent(t, &status)
+	at := func(now uint64, reserved uint32) bool {
+		in := reconcile.Input{
+			Now:          now,
+			Leases:       []reconcile.Lease{{ID: 7, State: reconcile.Active, Replicas: 1}},
+			Reservations: []reconcile.Reservation{{Lease: 7, Replicas: reserved}},
+			Workloads:    []reconcile.Workload{{Lease: 7}},
+		}
+		a.observeExcess(&in)
+		return in.Workloads[0].Overdue
+	}
+	require.False(t, at(100, 2), "it was just made smaller")
+	require.False(t, at(100+excessGraceSeconds-1, 2))
+	require.True(t, at(100+excessGraceSeconds, 2))
+	require.False(t, at(100+excessGraceSeconds, 1), "what is paid for runs")
+	require.False(t, at(300, 2), "it was made smaller again")
 }

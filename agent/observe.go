@@ -15,6 +15,9 @@ import (
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
+// excessGraceSeconds after a lease was made smaller, what is still as large as before is removed.
+const excessGraceSeconds = 60
+
 // ackMarginSeconds before the end of the window, waiting for room ends.
 const ackMarginSeconds = 5
 
@@ -48,7 +51,31 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 	}
 	in.Manifests = a.observeManifests(ctx, stored, leases, in.Workloads)
 	in.Answering = a.answeringNow()
+	a.observeExcess(&in)
 	return in, nil
+}
+
+// observeExcess marks workloads that go on taking more than their lease pays for since it was made smaller: its owner has
+// had time to send what is to run instead.
+func (a *Agent) observeExcess(in *reconcile.Input) {
+	lease := map[uint64]reconcile.Lease{}
+	for _, l := range in.Leases {
+		lease[l.ID] = l
+	}
+	since := map[uint64]uint64{}
+	for _, r := range in.Reservations {
+		if l, live := lease[r.Lease]; live && r.Exceeds(l) {
+			since[r.Lease] = in.Now
+			if before, known := a.excessSince[r.Lease]; known {
+				since[r.Lease] = before
+			}
+		}
+	}
+	a.excessSince = since
+	for i, w := range in.Workloads {
+		first, exceeds := since[w.Lease]
+		in.Workloads[i].Overdue = exceeds && in.Now >= first+excessGraceSeconds
+	}
 }
 
 // settledHeight asks the node's RPC where it stands; readWork asks its gRPC, which may be another node. A node that knows less than this agent has seen must not be believed: it would
@@ -76,7 +103,7 @@ func (a *Agent) settledHeight(ctx context.Context) (int64, error) {
 func (a *Agent) remember(leases []workload.Lease, height int64) {
 	a.mu.Lock()
 	a.leases = make(map[uint64]workload.Lease, len(leases))
-	counts := map[string]float64{"active": 0, "pending": 0}
+	counts := map[string]float64{"active": 0, "paused": 0, "pending": 0}
 	for _, l := range leases {
 		a.leases[l.ID] = l
 		counts[stateOf(l)]++
@@ -104,8 +131,11 @@ func (a *Agent) remember(leases []workload.Lease, height int64) {
 }
 
 func stateOf(l workload.Lease) string {
-	if l.Active {
+	switch {
+	case l.Active:
 		return string(reconcile.Active)
+	case l.Paused:
+		return string(reconcile.Paused)
 	}
 	return string(reconcile.Pending)
 }
@@ -173,8 +203,8 @@ func (a *Agent) observeManifests(
 			continue
 		}
 		known[id] = g
-		m := reconcile.Manifest{Lease: id, Revision: g.revision, Broken: a.isBroken(id, g.revision)}
-		if has[id] != g.revision {
+		m := reconcile.Manifest{Lease: id, Revision: g.revision, Run: g.run, Broken: a.isBroken(id, g.run)}
+		if has[id] != g.run {
 			m.Missing = gateway.MissingImages(ctx, a.runtime.Images(), l.Owner, g.group)
 		}
 		out = append(out, m)
@@ -185,12 +215,12 @@ func (a *Agent) observeManifests(
 	return out
 }
 
-// openManifest verifies the stored manifest of a lease once for each revision.
+// openManifest verifies the stored manifest of a lease once for each revision and size.
 func (a *Agent) openManifest(l workload.Lease) (group, error) {
 	a.mu.Lock()
 	known, ok := a.groups[l.ID]
 	a.mu.Unlock()
-	if ok && known.revision == l.Revision() {
+	if ok && known.revision == l.Revision() && known.replicas == l.Replicas && known.unit == l.Unit {
 		return known, nil
 	}
 	envelope, err := a.store.Manifest(l.ID)
@@ -201,14 +231,18 @@ func (a *Agent) openManifest(l workload.Lease) (group, error) {
 	if err != nil {
 		return group{}, err
 	}
-	return group{l.Revision(), verified.Group}, nil
+	run, err := workload.RunRevision(l, verified.Group)
+	if err != nil {
+		return group{}, err
+	}
+	return group{revision: l.Revision(), unit: l.Unit, replicas: l.Replicas, run: run, group: verified.Group}, nil
 }
 
-func (a *Agent) isBroken(id uint64, revision string) bool {
+func (a *Agent) isBroken(id uint64, run string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	p := a.problems[id]
-	return p.broken && p.revision == revision
+	return p.broken && p.run == run
 }
 
 func (a *Agent) answeringNow() []uint64 {
@@ -249,8 +283,7 @@ func (a *Agent) lookUp(ctx context.Context, id uint64) (workload.Lease, error) {
 	if err != nil {
 		return workload.Lease{}, err
 	}
-	live := lease.Lease.State == markettypes.LeaseState_LEASE_STATE_ACTIVE || lease.Lease.State == markettypes.LeaseState_LEASE_STATE_PENDING
-	if lease.Lease.Provider != a.provider || !live {
+	if lease.Lease.Provider != a.provider || !lease.Lease.State.Live() {
 		return workload.Lease{}, gateway.ErrNoLease
 	}
 	res, err := a.chain.Market.Deployment(ctx, &markettypes.QueryDeploymentRequest{Id: lease.Lease.Deployment})

@@ -30,6 +30,15 @@ func Hash(m *manifestpb.Manifest) ([]byte, error) {
 	return combine(header, hashes), nil
 }
 
+// GroupHash returns the 32 bytes that stand for one group in the hash of its manifest.
+func GroupHash(group *manifestpb.Group) ([]byte, error) {
+	encoded, err := encode(group)
+	if err != nil {
+		return nil, fmt.Errorf("hash group %q: %w", group.GetName(), err)
+	}
+	return digest(groupTag, encoded), nil
+}
+
 func headerOf(m *manifestpb.Manifest) *manifestpb.Header {
 	header := &manifestpb.Header{Format: HeaderFormat, Name: m.GetName()}
 	for _, group := range m.GetGroups() {
@@ -41,11 +50,11 @@ func headerOf(m *manifestpb.Manifest) *manifestpb.Header {
 func groupHashes(m *manifestpb.Manifest) ([][]byte, error) {
 	hashes := make([][]byte, 0, len(m.GetGroups()))
 	for _, group := range m.GetGroups() {
-		encoded, err := encode(group)
+		hash, err := GroupHash(group)
 		if err != nil {
-			return nil, fmt.Errorf("hash group %q: %w", group.GetName(), err)
+			return nil, err
 		}
-		hashes = append(hashes, digest(groupTag, encoded))
+		hashes = append(hashes, hash)
 	}
 	return hashes, nil
 }

@@ -44,6 +44,8 @@ const (
 	LeaseStage_LEASE_STAGE_DEGRADED LeaseStage = 5
 	// All ended by themselves, as their restart policy allows.
 	LeaseStage_LEASE_STAGE_ENDED LeaseStage = 6
+	// The tenant's money is low: the room is kept and nothing runs.
+	LeaseStage_LEASE_STAGE_PAUSED LeaseStage = 7
 )
 
 // Enum value maps for LeaseStage.
@@ -56,6 +58,7 @@ var (
 		4: "LEASE_STAGE_RUNNING",
 		5: "LEASE_STAGE_DEGRADED",
 		6: "LEASE_STAGE_ENDED",
+		7: "LEASE_STAGE_PAUSED",
 	}
 	LeaseStage_value = map[string]int32{
 		"LEASE_STAGE_UNSPECIFIED":       0,
@@ -65,6 +68,7 @@ var (
 		"LEASE_STAGE_RUNNING":           4,
 		"LEASE_STAGE_DEGRADED":          5,
 		"LEASE_STAGE_ENDED":             6,
+		"LEASE_STAGE_PAUSED":            7,
 	}
 )
 
@@ -856,7 +860,7 @@ type ReplicaStatus struct {
 	Error string `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
 	// Who has to act on the error.
 	Fault FaultClass `protobuf:"varint,6,opt,name=fault,proto3,enum=souk.agent.v1.FaultClass" json:"fault,omitempty"`
-	// Revision that runs; empty when none does.
+	// What runs, as a hash of the group and the lease's replicas; empty when nothing does.
 	RunningRevision string `protobuf:"bytes,7,opt,name=running_revision,json=runningRevision,proto3" json:"running_revision,omitempty"`
 	// Times it was started again in this revision.
 	Restarts uint32 `protobuf:"varint,8,opt,name=restarts,proto3" json:"restarts,omitempty"`
@@ -1219,7 +1223,7 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\fLogsResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x120\n" +
 	"\x06stream\x18\x02 \x01(\x0e2\x18.souk.agent.v1.LogStreamR\x06stream\x12\x12\n" +
-	"\x04line\x18\x03 \x01(\tR\x04line*\xc9\x01\n" +
+	"\x04line\x18\x03 \x01(\tR\x04line*\xe1\x01\n" +
 	"\n" +
 	"LeaseStage\x12\x1b\n" +
 	"\x17LEASE_STAGE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -1228,7 +1232,8 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\x14LEASE_STAGE_STARTING\x10\x03\x12\x17\n" +
 	"\x13LEASE_STAGE_RUNNING\x10\x04\x12\x18\n" +
 	"\x14LEASE_STAGE_DEGRADED\x10\x05\x12\x15\n" +
-	"\x11LEASE_STAGE_ENDED\x10\x06*\xce\x01\n" +
+	"\x11LEASE_STAGE_ENDED\x10\x06\x12\x16\n" +
+	"\x12LEASE_STAGE_PAUSED\x10\a*\xce\x01\n" +
 	"\fReplicaPhase\x12\x1d\n" +
 	"\x19REPLICA_PHASE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15REPLICA_PHASE_PENDING\x10\x01\x12\x19\n" +

@@ -40,7 +40,9 @@ func applyLease(t testing.TB, w *world, l workload.Lease) {
 	require.NoError(t, err)
 	v, err := workload.Verify(l, envelope)
 	require.NoError(t, err)
-	require.NoError(t, w.runtime.Apply(t.Context(), workload.Of(l, v.Group)))
+	wanted, err := workload.Of(l, v.Group)
+	require.NoError(t, err)
+	require.NoError(t, w.runtime.Apply(t.Context(), wanted))
 }
 
 // call makes one request of the registry's protocol.

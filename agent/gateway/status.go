@@ -35,6 +35,8 @@ func (s sighting) response() *api.StatusResponse {
 // stage says how far it is and, in a line, what is waited for.
 func (s sighting) stage() (api.LeaseStage, string) {
 	switch {
+	case s.lease.Paused:
+		return api.LeaseStage_LEASE_STAGE_PAUSED, "paused for want of money: souk deposit resumes it"
 	case !s.lease.Active:
 		return api.LeaseStage_LEASE_STAGE_PENDING, "the provider is about to acknowledge the lease"
 	case s.group == nil:
@@ -52,13 +54,17 @@ func (s sighting) stage() (api.LeaseStage, string) {
 // stageOfReplicas is that of the replica that is worst off.
 func (s sighting) stageOfReplicas() (api.LeaseStage, string) {
 	running, ended, starting := 0, 0, ""
+	wanted, err := workload.RunRevision(s.lease, s.group)
+	if err != nil {
+		return api.LeaseStage_LEASE_STAGE_DEGRADED, Plain(err.Error())
+	}
 	for _, r := range s.status.Replicas {
 		switch {
 		case r.Phase == runtime.PhaseFailed, r.Error != "" && r.Phase != runtime.PhaseRunning && r.Phase != runtime.PhaseExited:
 			return api.LeaseStage_LEASE_STAGE_DEGRADED, Plain(r.Service + ": " + r.Error)
 		case r.Phase == runtime.PhaseExited:
 			ended++
-		case r.Phase == runtime.PhaseRunning && r.Running == s.lease.Revision():
+		case r.Phase == runtime.PhaseRunning && r.Running == wanted:
 			running++
 		default:
 			starting = Plain(r.Service + ": " + orElse(r.Progress, string(r.Phase)))

@@ -12,10 +12,10 @@ import (
 )
 
 func TestTheStageOfALease(t *testing.T) {
-	const (
-		old    = "00"
-		wanted = "ab"
-	)
+	const old = "00"
+	lease, group := workload.Lease{ID: 7, Active: true, Hash: []byte{0xab}}, &manifestpb.Group{}
+	wanted, err := workload.RunRevision(lease, group)
+	require.NoError(t, err)
 	running := runtime.ReplicaStatus{Service: "web", Phase: runtime.PhaseRunning, Running: wanted}
 	exited := runtime.ReplicaStatus{Service: "job", Phase: runtime.PhaseExited}
 	tests := []struct {
@@ -24,6 +24,7 @@ func TestTheStageOfALease(t *testing.T) {
 		want   api.LeaseStage
 		says   string
 	}{
+		{"paused", func(s *sighting) { s.lease.Active, s.lease.Paused = false, true }, api.LeaseStage_LEASE_STAGE_PAUSED, "souk deposit"},
 		{"not acknowledged", func(s *sighting) { s.lease.Active = false }, api.LeaseStage_LEASE_STAGE_PENDING, "acknowledge"},
 		{"no manifest", func(s *sighting) { s.group = nil }, api.LeaseStage_LEASE_STAGE_AWAITING_MANIFEST, "manifest"},
 		{"refused", func(s *sighting) { s.problem = "too many \x1b[31mreplicas" }, api.LeaseStage_LEASE_STAGE_DEGRADED, "too many replicas"},
@@ -41,7 +42,7 @@ func TestTheStageOfALease(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := sighting{lease: workload.Lease{ID: 7, Active: true, Hash: []byte{0xab}}, group: &manifestpb.Group{}}
+			s := sighting{lease: lease, group: group}
 			tt.change(&s)
 			got := s.response()
 			require.Equal(t, tt.want, got.GetStage())

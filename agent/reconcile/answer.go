@@ -11,17 +11,42 @@ func (w world) answers() []Action {
 	var plan []Action
 	promised, lingering := newRoom(w.Nodes), w.lingering()
 	for _, l := range w.byPromise() {
-		if l.State == Active {
-			promised.force(l.Unit, l.Replicas) // promised already, whether it fits or not
-			if _, known := w.reserved[l.ID]; !known {
-				plan = append(plan, Action{Reserve, l.ID, "it was acknowledged before the journal was lost"})
-			}
+		if l.State != Pending {
+			promised.force(w.taken(l)) // promised already, whether it fits or not
+			plan = append(plan, w.keepReserved(l)...)
 			continue
 		}
 		plan = append(plan, w.answer(l, promised, lingering)...)
 	}
 	return plan
 }
+
+// keepReserved writes down what a promised lease takes, when the journal was lost or the lease was resized.
+func (w world) keepReserved(l Lease) []Action {
+	r, known := w.reserved[l.ID]
+	unit, replicas := w.taken(l)
+	switch {
+	case !known:
+		return []Action{{Reserve, l.ID, "it was acknowledged before the journal was lost"}}
+	case (r.Unit != l.Unit || r.Replicas != l.Replicas) && unit == l.Unit && replicas == l.Replicas:
+		return []Action{{Reserve, l.ID, "it was resized"}}
+	}
+	return nil
+}
+
+// taken is the room that a promised lease takes: that of its reservation as long as what runs is larger than what is paid
+// for.
+func (w world) taken(l Lease) (Vector, uint32) {
+	r, known := w.reserved[l.ID]
+	x, exists := w.workload[l.ID]
+	if known && r.Exceeds(l) && exists && x.Revision != w.manifest[l.ID].Run {
+		return r.Unit, r.Replicas
+	}
+	return l.Unit, l.Replicas
+}
+
+// Exceeds tells that more is reserved than the lease pays for.
+func (r Reservation) Exceeds(l Lease) bool { return r.Replicas > l.Replicas || !fits(r.Unit, l.Unit) }
 
 // answer decides about one pending lease and takes its room if it is accepted.
 func (w world) answer(l Lease, promised room, lingering []Reservation) []Action {
@@ -51,20 +76,21 @@ func (w world) answer(l Lease, promised room, lingering []Reservation) []Action 
 	}
 }
 
-// byPromise lists active leases, then pending ones, each by id: who was promised first comes first.
+// byPromise lists acknowledged leases, then pending ones, each by id: who was promised first comes first.
 func (w world) byPromise() []Lease {
 	leases := make([]Lease, 0, len(w.lease))
 	for _, l := range w.lease {
 		leases = append(leases, l)
 	}
 	slices.SortFunc(leases, func(a, b Lease) int {
-		if a.State != b.State {
-			if a.State == Active {
-				return -1
-			}
+		switch {
+		case a.State == b.State || a.State != Pending && b.State != Pending:
+			return cmp.Compare(a.ID, b.ID)
+		case b.State == Pending:
+			return -1
+		default:
 			return 1
 		}
-		return cmp.Compare(a.ID, b.ID)
 	})
 	return leases
 }

@@ -19,7 +19,8 @@ type State string
 // The states of live leases.
 const (
 	Pending State = "pending" // matched, to be acknowledged
-	Active  State = "active"  // acknowledged and paid
+	Active  State = "active"  // acknowledged and to be served
+	Paused  State = "paused"  // acknowledged; its room is kept, nothing runs
 )
 
 // Lease is a live lease of this provider, as the chain has it.
@@ -36,6 +37,7 @@ type Lease struct {
 type Manifest struct {
 	Lease    uint64
 	Revision string   // its hash, hex
+	Run      string   // what of it the lease runs, as a workload's revision
 	Missing  []string // images that its owner has still to push
 	Broken   bool     // the runtime refused it for good
 }
@@ -43,9 +45,10 @@ type Manifest struct {
 // Workload is what exists of a lease on the machines.
 type Workload struct {
 	Lease    uint64
-	Revision string // wanted by the runtime; "" when no record explains it
+	Revision string // that the runtime was given; "" when no record explains it
 	Recorded bool   // false: an orphan
 	Removing bool   // it is being removed already
+	Overdue  bool   // it has taken more than its lease pays for, for too long
 }
 
 // Reservation is a lease that the journal remembers, promised or not yet gone.
@@ -145,9 +148,13 @@ func index(in Input) world {
 func (w world) removals() []Action {
 	var plan []Action
 	for id, x := range w.workload {
-		_, live := w.lease[id]
+		l, live := w.lease[id]
 		switch {
 		case x.Removing:
+		case live && l.State == Paused:
+			plan = append(plan, Action{Remove, id, "the lease is paused"})
+		case live && x.Overdue && !w.applicable(l):
+			plan = append(plan, Action{Remove, id, "it takes more than the lease pays for"})
 		case !live && x.Recorded:
 			plan = append(plan, Action{Remove, id, "the lease has ended"})
 		case !live:
@@ -168,21 +175,27 @@ func (w world) removals() []Action {
 func (w world) applications() []Action {
 	var plan []Action
 	for id, l := range w.lease {
-		m, here := w.manifest[id]
-		if l.State != Active || !here || m.Revision != l.Revision || len(m.Missing) > 0 || m.Broken {
+		if !w.applicable(l) {
 			continue // an older revision goes on running
 		}
+		m := w.manifest[id]
 		x, exists := w.workload[id]
 		switch {
 		case exists && (x.Removing || !x.Recorded):
 			// It comes back once the old one is gone.
 		case !exists:
 			plan = append(plan, Action{Apply, id, "it is wanted and does not run"})
-		case x.Revision != l.Revision:
+		case x.Revision != m.Run:
 			plan = append(plan, Action{Apply, id, "another revision is wanted"})
 		}
 	}
 	return plan
+}
+
+// applicable tells that what a lease is to run is here, with all that it needs.
+func (w world) applicable(l Lease) bool {
+	m, here := w.manifest[l.ID]
+	return l.State == Active && here && m.Revision == l.Revision && len(m.Missing) == 0 && !m.Broken
 }
 
 // releases forget leases of which nothing is left, neither on the chain nor on the machines.

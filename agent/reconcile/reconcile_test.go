@@ -63,8 +63,8 @@ func format(plan []Action) string {
 //	now 100 margin 10
 //	node cpu=4000 mem=8192
 //	lease 7 pending cpu=500 mem=256 x2 ackby=160 rev=aa
-//	manifest 7 rev=aa missing=hello:1 broken
-//	workload 7 rev=aa removing orphan
+//	manifest 7 rev=aa run=aa2 missing=hello:1 broken
+//	workload 7 rev=aa removing orphan overdue
 //	reserved 7 cpu=500 mem=256 x2
 //	answering 7
 func parse(t *testing.T, text string) Input {
@@ -89,6 +89,7 @@ func parse(t *testing.T, text string) Input {
 			})
 		case "manifest":
 			m := Manifest{Lease: l.id(), Revision: l.value("rev", ""), Broken: l.has("broken")}
+			m.Run = l.value("run", m.Revision)
 			if missing := l.value("missing", ""); missing != "" {
 				m.Missing = []string{missing}
 			}
@@ -96,6 +97,7 @@ func parse(t *testing.T, text string) Input {
 		case "workload":
 			in.Workloads = append(in.Workloads, Workload{
 				Lease: l.id(), Revision: l.value("rev", ""), Recorded: !l.has("orphan"), Removing: l.has("removing"),
+				Overdue: l.has("overdue"),
 			})
 		case "reserved":
 			in.Reservations = append(in.Reservations, Reservation{Lease: l.id(), Unit: l.vector(), Replicas: l.replicas()})
@@ -217,6 +219,7 @@ func do(in Input, plan []Action) Input {
 			in.Manifests = slices.DeleteFunc(in.Manifests, func(m Manifest) bool { return m.Lease == a.Lease })
 		case Reserve:
 			l := in.Leases[slices.IndexFunc(in.Leases, func(l Lease) bool { return l.ID == a.Lease })]
+			in.Reservations = slices.DeleteFunc(in.Reservations, func(r Reservation) bool { return r.Lease == a.Lease })
 			in.Reservations = append(in.Reservations, Reservation{l.ID, l.Unit, l.Replicas})
 		case Accept:
 			i := slices.IndexFunc(in.Leases, func(l Lease) bool { return l.ID == a.Lease })
@@ -224,9 +227,9 @@ func do(in Input, plan []Action) Input {
 		case Decline:
 			in.Leases = slices.DeleteFunc(in.Leases, func(l Lease) bool { return l.ID == a.Lease })
 		case Apply:
-			l := in.Leases[slices.IndexFunc(in.Leases, func(l Lease) bool { return l.ID == a.Lease })]
+			m := in.Manifests[slices.IndexFunc(in.Manifests, func(m Manifest) bool { return m.Lease == a.Lease })]
 			in.Workloads = slices.DeleteFunc(in.Workloads, func(w Workload) bool { return w.Lease == a.Lease })
-			in.Workloads = append(in.Workloads, Workload{Lease: l.ID, Revision: l.Revision, Recorded: true})
+			in.Workloads = append(in.Workloads, Workload{Lease: m.Lease, Revision: m.Run, Recorded: true})
 		case Release:
 			in.Reservations = slices.DeleteFunc(in.Reservations, func(r Reservation) bool { return r.Lease == a.Lease })
 		}
@@ -238,12 +241,14 @@ func do(in Input, plan []Action) Input {
 }
 
 func assertConverged(t *rapid.T, in Input) {
-	live := map[uint64]bool{}
+	live, paused := map[uint64]bool{}, map[uint64]bool{}
 	for _, l := range in.Leases {
-		live[l.ID] = true
+		live[l.ID], paused[l.ID] = true, l.State == Paused
 	}
 	for _, w := range in.Workloads {
+		fits := slices.ContainsFunc(in.Manifests, func(m Manifest) bool { return m.Lease == w.Lease && m.Run == w.Revision })
 		require.True(t, live[w.Lease] || w.Removing, "workload %d is an orphan", w.Lease)
+		require.False(t, (paused[w.Lease] || w.Overdue && !fits) && !w.Removing, "workload %d takes what nobody pays for", w.Lease)
 	}
 	for _, m := range in.Manifests {
 		require.True(t, live[m.Lease], "manifest %d outlived its lease", m.Lease)
@@ -261,7 +266,7 @@ func drawWorld(t *rapid.T) Input {
 	}
 	for id := uint64(1); id <= 8; id++ {
 		unit, replicas := drawVector(t, 3000), rapid.Uint32Range(1, 3).Draw(t, "replicas")
-		switch rapid.SampledFrom([]string{"no", "pending", "active"}).Draw(t, "lease") {
+		switch rapid.SampledFrom([]string{"no", "pending", "active", "paused"}).Draw(t, "lease") {
 		case "pending":
 			in.Leases = append(in.Leases, Lease{
 				ID: id, State: Pending, Unit: unit, Replicas: replicas, Revision: "aa",
@@ -269,18 +274,24 @@ func drawWorld(t *rapid.T) Input {
 			})
 		case "active":
 			in.Leases = append(in.Leases, Lease{ID: id, State: Active, Unit: unit, Replicas: replicas, Revision: "aa"})
+		case "paused":
+			in.Leases = append(in.Leases, Lease{ID: id, State: Paused, Unit: unit, Replicas: replicas, Revision: "aa"})
 		}
 		if rapid.Bool().Draw(t, "manifest") {
-			in.Manifests = append(in.Manifests, Manifest{Lease: id, Revision: rapid.SampledFrom([]string{"aa", "bb"}).Draw(t, "rev")})
+			in.Manifests = append(in.Manifests, Manifest{
+				Lease: id, Revision: rapid.SampledFrom([]string{"aa", "bb"}).Draw(t, "rev"),
+				Run: rapid.SampledFrom([]string{"run1", "run2"}).Draw(t, "run"),
+			})
 		}
 		if rapid.Bool().Draw(t, "workload") {
 			in.Workloads = append(in.Workloads, Workload{
-				Lease: id, Revision: rapid.SampledFrom([]string{"aa", "bb"}).Draw(t, "rev"),
+				Lease: id, Revision: rapid.SampledFrom([]string{"run1", "run2"}).Draw(t, "rev"),
 				Recorded: rapid.Bool().Draw(t, "recorded"), Removing: rapid.Bool().Draw(t, "removing"),
+				Overdue: rapid.Bool().Draw(t, "overdue"),
 			})
 		}
 		if rapid.Bool().Draw(t, "reserved") {
-			in.Reservations = append(in.Reservations, Reservation{id, unit, replicas})
+			in.Reservations = append(in.Reservations, Reservation{id, unit, replicas + rapid.Uint32Range(0, 1).Draw(t, "more")})
 		}
 		if rapid.Bool().Draw(t, "answering") {
 			in.Answering = append(in.Answering, id)

@@ -5,6 +5,8 @@
 package workload
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,7 +26,8 @@ type Lease struct {
 	Deployment uint64
 	Owner      string
 	Group      string // of the manifest
-	Active     bool   // acknowledged; else it is pending
+	Active     bool   // acknowledged and to be served
+	Paused     bool   // acknowledged; its room is kept, nothing runs
 	Unit       manifest.Unit
 	Replicas   uint32
 	AckBy      uint64 // service second
@@ -36,10 +39,11 @@ func (l Lease) Revision() string { return hex.EncodeToString(l.Hash) }
 
 // FromChain reads a lease out of the chain's answer.
 func FromChain(w markettypes.Work) Lease {
-	u := w.Lease.Unit
+	u, state := w.Lease.Unit, w.Lease.State
 	return Lease{
 		ID: w.Lease.Id, Deployment: w.Lease.Deployment, Owner: w.Owner, Group: w.Group,
-		Active:   w.Lease.State == markettypes.LeaseState_LEASE_STATE_ACTIVE,
+		Active:   state == markettypes.LeaseState_LEASE_STATE_ACTIVE || state == markettypes.LeaseState_LEASE_STATE_LEAVING,
+		Paused:   state == markettypes.LeaseState_LEASE_STATE_PAUSED,
 		Unit:     manifest.Unit{u.CpuMillis, u.MemoryMib, u.EphemeralMib, u.HddMib, u.SsdMib, u.NvmeMib, u.GpuMillis, u.EgressMbps},
 		Replicas: w.Lease.Replicas, AckBy: w.Lease.AckBy, Hash: w.ManifestHash,
 	}
@@ -65,13 +69,28 @@ func Verify(l Lease, envelope *manifestpb.Envelope) (*manifest.Verified, error) 
 	return v, nil
 }
 
+// RunRevision names what a lease runs: its group and the number of replicas. A manifest that changes elsewhere leaves it as
+// it is, so that what did not change goes on running.
+func RunRevision(l Lease, group *manifestpb.Group) (string, error) {
+	hash, err := manifest.GroupHash(group)
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.Sum256(binary.BigEndian.AppendUint32(hash, l.Replicas))
+	return hex.EncodeToString(sum[:]), nil
+}
+
 // Of is what the runtime is to run. Every replica of the lease runs the whole group.
-func Of(l Lease, group *manifestpb.Group) runtime.Workload {
-	w := runtime.Workload{Lease: l.ID, Revision: l.Revision(), Owner: l.Owner}
+func Of(l Lease, group *manifestpb.Group) (runtime.Workload, error) {
+	revision, err := RunRevision(l, group)
+	if err != nil {
+		return runtime.Workload{}, err
+	}
+	w := runtime.Workload{Lease: l.ID, Revision: revision, Owner: l.Owner}
 	for _, s := range group.GetServices() {
 		w.Services = append(w.Services, serviceOf(s, l.Replicas))
 	}
-	return w
+	return w, nil
 }
 
 func serviceOf(s *manifestpb.Service, leaseReplicas uint32) runtime.Service {

@@ -56,9 +56,12 @@ func TestAGroupBecomesAWorkload(t *testing.T) {
 	l, envelope := sealed(t, nil)
 	v, err := Verify(l, envelope)
 	require.NoError(t, err)
-	got := Of(l, v.Group)
+	got, err := Of(l, v.Group)
+	require.NoError(t, err)
+	run, err := RunRevision(l, v.Group)
+	require.NoError(t, err)
 	require.Equal(t, runtime.Workload{
-		Lease: 7, Revision: l.Revision(), Owner: "souk1owner",
+		Lease: 7, Revision: run, Owner: "souk1owner",
 		Services: []runtime.Service{{
 			Name: "web", Image: "hello:1@" + digest, Command: []string{}, Env: []string{"A=1", "B=x=y"},
 			Ports: []runtime.Port{
@@ -139,4 +142,28 @@ func TestALeaseIsReadFromTheChain(t *testing.T) {
 		Replicas: 2, AckBy: 99, Hash: []byte{0xab, 0xcd},
 	}, l)
 	require.Equal(t, "abcd", l.Revision())
+}
+
+func TestWhatRunsIsNamedByItsGroupAndItsReplicas(t *testing.T) {
+	run := func(l Lease, envelope *manifestpb.Envelope) string {
+		v, err := Verify(l, envelope)
+		require.NoError(t, err)
+		revision, err := RunRevision(l, v.Group)
+		require.NoError(t, err)
+		return revision
+	}
+	l, envelope := sealed(t, nil)
+	first := run(l, envelope)
+
+	other, changed := sealed(t, func(m *manifestpb.Manifest) {
+		group := &manifestpb.Group{Name: "other", Salt: bytes.Repeat([]byte{2}, 32), Services: []*manifestpb.Service{web()}}
+		m.Groups = append(m.Groups, group)
+	})
+	require.NotEqual(t, l.Hash, other.Hash)
+	require.Equal(t, first, run(other, changed), "another group came beside it")
+
+	other, changed = sealed(t, func(m *manifestpb.Manifest) { m.Groups[0].Services[0].ReadOnly = false })
+	require.NotEqual(t, first, run(other, changed), "the group changed")
+	l.Replicas--
+	require.NotEqual(t, first, run(l, envelope), "a replica is gone")
 }
