@@ -5,6 +5,7 @@ import (
 
 	"github.com/cosmos/cosmos-sdk/crypto/hd"
 	"github.com/cosmos/cosmos-sdk/crypto/keyring"
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client"
@@ -24,21 +25,32 @@ func KeyAgent(i int) string { return agentName(i) + "-agent" }
 
 const micro = 1_000_000 // of a display unit
 
-// account is a key with the coins that it starts with.
+// Stable is the denom of a coin that stands in for a stable coin of another chain, which a public network gets over IBC.
+// It settles leases beside the native coin; ten to the power of six are one STABLE.
+const Stable = "ustable"
+
+const stableDisplay = "stable"
+
+// account is a key with the coins that it starts with, in their micro-denoms.
 type account struct {
-	key    string
-	amount int64 // usouk
+	key            string
+	souks, stables int64
 }
 
 func (c Config) accounts() []account {
-	all := []account{{KeyTenant, 100_000 * micro}, {KeyFaucet, 100_000_000 * micro}}
+	all := []account{{KeyTenant, 100_000 * micro, 100_000 * micro}, {KeyFaucet, 100_000_000 * micro, 100_000_000 * micro}}
 	for i := range c.Validators {
-		all = append(all, account{nodeName(i), 1_000_000 * micro})
+		all = append(all, account{nodeName(i), 1_000_000 * micro, 0})
 	}
 	for i := range c.Providers {
-		all = append(all, account{KeyOperator(i), 100_000 * micro}, account{KeyAgent(i), 1_000 * micro})
+		all = append(all, account{KeyOperator(i), 100_000 * micro, 100_000 * micro}, account{KeyAgent(i), 1_000 * micro, 0})
 	}
 	return all
+}
+
+// coins are what the account starts with.
+func (a account) coins() sdk.Coins {
+	return sdk.NewCoins(sdk.NewInt64Coin(scope.Denom, a.souks), sdk.NewInt64Coin(Stable, a.stables))
 }
 
 // Keyring opens the keys of all accounts.

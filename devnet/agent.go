@@ -5,15 +5,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+
+	"github.com/souk-network/souk/app/scope"
 )
 
 const (
-	// regions of the providers, in turn: enough to try requirements out.
-	pricesFormat = "usouk cpu=%d memory=%d ephemeral=%d egress=%d"
+	pricesFormat = "%s cpu=%d memory=%d ephemeral=%d egress=%d"
 	// noReserve: a devnet shares its machine with everything else anyway, and small machines have little to reserve.
 	noReserve = "0"
 )
 
+// regions of the providers, in turn: enough to try requirements out.
 var regions = []string{"eu-west", "us-east", "ap-south"}
 
 // agentIdentity is what an agent is registered with.
@@ -34,7 +36,7 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 		"--ingress-listen", fmt.Sprintf("127.0.0.1:%d", p.Ingress), "--metrics-listen", fmt.Sprintf("127.0.0.1:%d", p.Metrics),
 		"--domain", fmt.Sprintf("p%d.localhost", i),
 		// Each provider asks a little more than the one before, so that the market has something to choose.
-		"--prices", prices(i), "--labels", "region=" + regions[i%len(regions)],
+		"--prices", prices(i, scope.Denom), "--prices", prices(i, Stable), "--labels", "region=" + regions[i%len(regions)],
 		"--reserve-cpu-millis", noReserve, "--reserve-memory-mib", noReserve,
 	}
 	if n.Ephemeral {
@@ -51,10 +53,10 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 	return id, nil
 }
 
-// prices of a provider, in micro-denom per hour.
-func prices(i int) string {
+// prices of a provider in a coin, in its micro-denom per hour; the same number for each coin.
+func prices(i int, denom string) string {
 	dearer := func(price int) int { return price * (10 + i) / 10 }
-	return fmt.Sprintf(pricesFormat, dearer(10_000), dearer(2_500), dearer(100), dearer(50))
+	return fmt.Sprintf(pricesFormat, denom, dearer(10_000), dearer(2_500), dearer(100), dearer(50))
 }
 
 // clearProvider removes from this machine all that a stopped agent made, but for its own folder.

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/internal/ports"
 )
@@ -69,17 +71,13 @@ func (n *Network) create(ctx context.Context) error {
 }
 
 func (n *Network) fundAccounts(ctx context.Context, addresses []string) error {
-	type coin struct {
-		Denom  string `json:"denom"`
-		Amount string `json:"amount"`
-	}
 	type entry struct {
-		Address string `json:"address"`
-		Coins   []coin `json:"coins"`
+		Address string    `json:"address"`
+		Coins   sdk.Coins `json:"coins"`
 	}
 	var entries []entry
 	for i, a := range n.accounts() {
-		entries = append(entries, entry{addresses[i], []coin{{scope.Denom, fmt.Sprint(a.amount)}}})
+		entries = append(entries, entry{addresses[i], a.coins()})
 	}
 	bz, err := json.Marshal(entries)
 	if err != nil {

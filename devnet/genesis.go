@@ -13,6 +13,9 @@ type setting struct {
 	value any
 }
 
+// addition is the value of a setting that goes to the end of a list.
+type addition struct{ entry any }
+
 const epochSeconds = 10
 
 // devnetSettings are the parameters in which a devnet differs from a production network: short epochs and windows, so
@@ -28,6 +31,25 @@ func devnetSettings() []setting {
 		{[]string{"app_state", "gov", "params", "voting_period"}, "30s"},
 		{[]string{"app_state", "gov", "params", "expedited_voting_period"}, "15s"},
 		{[]string{"app_state", "gov", "params", "max_deposit_period"}, "30s"},
+		{[]string{"app_state", "escrow", "params", "denoms"}, addition{stableTerms()}},
+		{[]string{"app_state", "bank", "denom_metadata"}, addition{stableMetadata()}},
+	}
+}
+
+// stableTerms admits the stable coin to settlement, on the terms of the native coin.
+func stableTerms() any {
+	return map[string]any{"denom": Stable, "min_deposit": fmt.Sprint(micro), "halted": false}
+}
+
+// stableMetadata tells wallets how the stable coin is shown.
+func stableMetadata() any {
+	return map[string]any{
+		"description": "Stands in for a stable coin of another chain. It is worth nothing.",
+		"base":        Stable, "display": stableDisplay, "name": "Devnet Stable", "symbol": "STABLE",
+		"denom_units": []any{
+			map[string]any{"denom": Stable, "exponent": 0},
+			map[string]any{"denom": stableDisplay, "exponent": 6},
+		},
 	}
 }
 
@@ -64,9 +86,19 @@ func (s setting) apply(doc map[string]any) error {
 		}
 		node = child
 	}
-	if _, ok := node[s.path[last]]; !ok {
+	old, ok := node[s.path[last]]
+	if !ok {
 		return fmt.Errorf("the genesis file has no %v", s.path)
 	}
-	node[s.path[last]] = s.value
+	added, ok := s.value.(addition)
+	if !ok {
+		node[s.path[last]] = s.value
+		return nil
+	}
+	list, ok := old.([]any)
+	if !ok {
+		return fmt.Errorf("%v of the genesis file is no list", s.path)
+	}
+	node[s.path[last]] = append(list, added.entry)
 	return nil
 }

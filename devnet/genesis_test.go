@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"github.com/souk-network/souk/app/scope"
 )
 
 func TestGenesisSettingsChangeOnlyWhatIsThere(t *testing.T) {
@@ -19,6 +21,30 @@ func TestGenesisSettingsChangeOnlyWhatIsThere(t *testing.T) {
 
 	for _, path := range [][]string{{"app_state", "a", "typo"}, {"app_state", "b", "n"}, {"app_state", "a", "n", "deeper"}} {
 		require.Error(t, editGenesis(file, []setting{{path, 1}}), "%v", path)
+	}
+}
+
+func TestGenesisAdditionsKeepWhatIsInTheList(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "genesis.json")
+	require.NoError(t, os.WriteFile(file, []byte(`{"denoms":[{"denom":"usouk"}],"single":1}`), 0o600))
+	require.NoError(t, editGenesis(file, []setting{{[]string{"denoms"}, addition{map[string]any{"denom": "ustable"}}}}))
+	bz, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"denoms":[{"denom":"usouk"},{"denom":"ustable"}],"single":1}`, string(bz))
+	require.Error(t, editGenesis(file, []setting{{[]string{"single"}, addition{2}}}))
+}
+
+func TestAccountsStartWithBothSettlementCoins(t *testing.T) {
+	config := Config{Validators: make([]NodePorts, 1), Providers: make([]AgentPorts, 1)}
+	for _, a := range config.accounts() {
+		require.NoError(t, a.coins().Validate())
+		require.Positive(t, a.coins().AmountOf(scope.Denom).Int64(), "%s pays fees", a.key)
+		switch a.key {
+		case KeyTenant, KeyFaucet, KeyOperator(0):
+			require.GreaterOrEqual(t, a.coins().AmountOf(Stable).Int64(), int64(bondPerProvider), a.key)
+		default:
+			require.Zero(t, a.stables, a.key)
+		}
 	}
 }
 

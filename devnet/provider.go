@@ -17,7 +17,7 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// bondPerProvider is what each provider stakes, in usouk.
+// bondPerProvider is what each provider stakes of each settlement coin, in its micro-denom.
 const bondPerProvider = 10_000 * micro
 
 // startProvider registers a provider if it is not, and starts its agent.
@@ -76,7 +76,7 @@ func (n *Network) register(ctx context.Context, c *client.Client, i int, operato
 		Operator: operator, Agent: id.Agent, Payout: operator,
 		GatewayUri: fmt.Sprintf("https://127.0.0.1:%d", n.Providers[i].Gateway), TlsKeys: [][]byte{key},
 		Info: providertypes.Info{Name: agentName(i)},
-		Bond: sdk.NewCoins(sdk.NewInt64Coin(scope.Denom, bondPerProvider)),
+		Bond: sdk.NewCoins(sdk.NewInt64Coin(scope.Denom, bondPerProvider), sdk.NewInt64Coin(Stable, bondPerProvider)),
 	})
 	return client.Explain("register "+agentName(i), err)
 }
