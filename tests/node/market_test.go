@@ -173,10 +173,8 @@ func units(n uint64) markettypes.Resources {
 	return markettypes.Resources{CpuMillis: 1000 * n, MemoryMib: 1024 * n}
 }
 
-// creation is the message that opens a deployment; its cap is in micro-denom per replica and hour.
-func (m *market) creation(owner string, replicas uint32, limit uint64) *markettypes.MsgCreateDeployment {
-	m.made++
-	name := fmt.Sprintf("web-%d", m.made)
+// creation is the message that opens a deployment; limit is its cap in micro-denom per replica and hour.
+func creation(owner, name string, replicas uint32, limit uint64) *markettypes.MsgCreateDeployment {
 	hash := sha256.Sum256([]byte(name))
 	return &markettypes.MsgCreateDeployment{
 		Owner: owner, Name: name, ManifestHash: hash[:],
@@ -185,12 +183,16 @@ func (m *market) creation(owner string, replicas uint32, limit uint64) *marketty
 	}
 }
 
+// hashOf is the name of a transaction.
+func hashOf(tx []byte) string { return fmt.Sprintf("%X", sha256.Sum256(tx)) }
+
 // create opens deployments, in one transaction, and returns their ids.
 func (m *market) create(t *testing.T, limit uint64, replicas ...uint32) []uint64 {
 	t.Helper()
 	var msgs []sdk.Msg
 	for _, n := range replicas {
-		msgs = append(msgs, m.creation(m.tenant.Address(), n, limit))
+		m.made++
+		msgs = append(msgs, creation(m.tenant.Address(), fmt.Sprintf("web-%d", m.made), n, limit))
 	}
 	receipt := m.send(t, m.tenant, msgs...)
 	var ids []uint64

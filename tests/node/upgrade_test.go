@@ -185,13 +185,8 @@ func (m *market) requireNoWayBack(t *testing.T) {
 	height := m.nodes[0].height(t)
 	old, err := last.launch(soukd(t))
 	require.NoError(t, err)
-	refused := make(chan struct{})
-	old.lines.listen(contains("wrong app version", refused))
-	select {
-	case <-refused:
-	case <-old.ended:
-	case <-t.Context().Done():
-	}
+	last.running = old
+	last.awaitLine(t, "wrong app version")
 	require.NoError(t, old.kill())
 
 	last.start(t)
