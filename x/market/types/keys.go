@@ -13,6 +13,8 @@ const (
 	AckSource = "ack"
 	// BidSource is the name of the deadlines of bids that rest in the book, by bid id.
 	BidSource = "bid"
+	// OfferSource is the name of the deadlines of offers that leave the book, by offer id.
+	OfferSource = "offer"
 )
 
 // Store prefixes. Records do not repeat in their value what their key says; what changes often is stored apart.
@@ -44,4 +46,7 @@ var (
 	UnsettledKey          = collections.NewPrefix(24)
 	ClearingKey           = collections.NewPrefix(25)
 	SeedKey               = collections.NewPrefix(26)
+	GainedKey             = collections.NewPrefix(27)
+	SweptKey              = collections.NewPrefix(28)
+	OfferDeadlinesKey     = collections.NewPrefix(29)
 )
