@@ -67,6 +67,11 @@ test: build ## Run all tests that fit in ten minutes
 test-e2e: build ## Run the end-to-end tests with real processes and containers (Linux, root)
 	@$(TESTRUN) -p 1 -timeout 30m -fresh ./tests/... ./tests/e2e/... -- -vet=off
 
+.PHONY: test-compat
+test-compat: build ## Run clients of others against a node: CosmJS, gRPC reflection (needs node 20.19 and npm)
+	@scripts/proto-tools
+	@$(TESTRUN) -p 1 -timeout 15m -fresh ./tests/... ./tests/compat/... -- -vet=off
+
 .PHONY: bench
 bench: build ## Measure, and hold the figures against bench/targets.json (BENCH=regexp, BENCHTIME=1s, REPORT=bench/RESULTS.md)
 	@go run ./tools/benchrun $(if $(BENCH),-bench '$(BENCH)') $(if $(BENCHTIME),-benchtime $(BENCHTIME)) \
