@@ -18,6 +18,7 @@ import (
 
 type initOptions struct {
 	agent, payout, gateway string
+	auditors               []string
 	tlsKeys                []string
 	info                   providertypes.Info
 	bond                   string
@@ -52,6 +53,7 @@ updates the registration.`,
 	flags.StringVar(&o.info.Name, "name", "", "name that tenants see")
 	flags.StringVar(&o.info.Website, "website", "", "website that tenants see")
 	flags.StringVar(&o.info.Contact, "contact", "", "how tenants reach you")
+	flags.StringSliceVar(&o.auditors, "auditor", nil, "account whose attestations you show; none drops those registered")
 	flags.StringVar(&o.bond, "bond", "", "bond to put at stake at once, such as 500SOUK")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask before signing")
 	for _, name := range []string{"gateway", "tls-key"} {
@@ -78,7 +80,7 @@ func (op *operator) init(ctx context.Context, o initOptions) error {
 	if err != nil {
 		return err
 	}
-	if known != nil {
+	if known != nil && known.Provider.Lifecycle != providertypes.Lifecycle_LIFECYCLE_GONE {
 		return op.update(ctx, o, keys, known.Provider)
 	}
 	return op.register(ctx, o, keys)
@@ -101,6 +103,7 @@ func (op *operator) register(ctx context.Context, o initOptions, keys [][]byte) 
 	}
 	msg := &providertypes.MsgRegister{
 		Operator: op.address, Agent: o.agent, Payout: o.payout, GatewayUri: o.gateway, TlsKeys: keys, Info: o.info, Bond: bond,
+		Auditors: o.namedAuditors(nil),
 	}
 	if _, err := op.send(ctx, "register as a provider", msg); err != nil {
 		return err
@@ -111,12 +114,13 @@ func (op *operator) register(ctx context.Context, o initOptions, keys [][]byte) 
 
 func (op *operator) update(ctx context.Context, o initOptions, keys [][]byte, p providertypes.Provider) error {
 	if o.agent != "" && o.agent != p.Agent {
-		return session.Usage(fault.Newf("change the agent account", "leave --agent out", "%s is registered; it can not be changed yet", p.Agent))
+		return session.Usage(fault.Newf("change the agent account", "souk provider rotate-agent "+o.agent, "%s is registered; another one takes over after notice", p.Agent))
 	}
 	if o.bond != "" {
 		return session.Usage(fault.New("the provider is registered already", nil, "souk provider bond "+o.bond))
 	}
-	same := p.Payout == o.payout && p.GatewayUri == o.gateway && p.Info == o.info &&
+	auditors := o.namedAuditors(p.Auditors)
+	same := slices.Equal(p.Auditors, auditors) && p.Payout == o.payout && p.GatewayUri == o.gateway && p.Info == o.info &&
 		slices.EqualFunc(p.TlsKeys, keys, func(a, b []byte) bool { return string(a) == string(b) })
 	if same {
 		op.Notef("unchanged")
@@ -127,8 +131,20 @@ func (op *operator) update(ctx context.Context, o initOptions, keys [][]byte, p 
 	}
 	_, err := op.send(ctx, "update the provider", &providertypes.MsgUpdate{
 		Operator: op.address, Payout: o.payout, GatewayUri: o.gateway, TlsKeys: keys, Info: o.info,
+		Auditors: auditors,
 	})
 	return err
+}
+
+// namedAuditors are those of the flag; without it, those that are registered.
+func (o initOptions) namedAuditors(registered []string) []string {
+	switch {
+	case len(o.auditors) == 0:
+		return registered
+	case slices.Equal(o.auditors, []string{"none"}):
+		return nil
+	}
+	return o.auditors
 }
 
 func coinsText(coins sdk.Coins) string {

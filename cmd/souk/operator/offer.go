@@ -3,11 +3,13 @@ package operator
 import (
 	"context"
 	"fmt"
-	"slices"
 	"strconv"
-	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/fault"
@@ -32,11 +34,53 @@ type priceFlags struct {
 	labels                              []string
 }
 
+// termFlags are to whom and for how long an offer sells, as people write it.
+type termFlags struct {
+	spot               bool
+	allow, deny        []string
+	minDeposit         string
+	minLease, maxLease time.Duration
+	expires            time.Duration
+}
+
+func (t *termFlags) add(flags *pflag.FlagSet) {
+	flags.BoolVar(&t.spot, "spot", false, "leases may be reclaimed at short notice")
+	flags.StringSliceVar(&t.allow, "allow", nil, "sell to these tenants only")
+	flags.StringSliceVar(&t.deny, "deny", nil, "do not sell to these tenants")
+	flags.StringVar(&t.minDeposit, "min-deposit", "", "least deposit of a deployment, such as 5SOUK")
+	flags.DurationVar(&t.minLease, "min-lease", 0, "least term of a lease that has one")
+	flags.DurationVar(&t.maxLease, "max-lease", 0, "only leases with a term of at most this")
+	flags.DurationVar(&t.expires, "expires", 0, "withdraw the offer after this; 0 is never")
+}
+
+// terms are what the chain is told; now is its clock.
+func (t *termFlags) terms(now uint64) (markettypes.OfferTerms, error) {
+	out := markettypes.OfferTerms{
+		Class: markettypes.LeaseClass_LEASE_CLASS_ON_DEMAND, Allow: t.allow, Deny: t.deny,
+		MinLeaseSeconds: uint64(t.minLease / time.Second), MaxLeaseSeconds: uint64(t.maxLease / time.Second),
+	}
+	if t.spot {
+		out.Class = markettypes.LeaseClass_LEASE_CLASS_SPOT
+	}
+	if t.expires > 0 {
+		out.ExpiresAt = now + uint64(t.expires/time.Second)
+	}
+	if t.minDeposit != "" {
+		coin, err := output.ParseCoin(t.minDeposit)
+		if err != nil {
+			return out, err
+		}
+		out.MinDeposit = sdk.NewCoins(coin)
+	}
+	return out, nil
+}
+
 func offerPostCommand() *cobra.Command {
 	var (
 		pool   uint32
 		id     uint64
 		prices priceFlags
+		terms  termFlags
 		yes    bool
 	)
 	cmd := &cobra.Command{
@@ -57,7 +101,17 @@ func offerPostCommand() *cobra.Command {
 			if err := op.Confirm(cmd.Context(), yes, "Post this offer?"); err != nil {
 				return err
 			}
-			return op.post(cmd.Context(), pool, id, ask, labels)
+			now, err := op.now(cmd.Context())
+			if err != nil {
+				return err
+			}
+			sold, err := terms.terms(now)
+			if err != nil {
+				return session.Usage(err)
+			}
+			return op.post(cmd.Context(), id, &markettypes.MsgPostOffer{
+				Signer: op.address, Provider: op.address, Pool: pool, Asks: []markettypes.Ask{ask}, Labels: labels, Terms: sold,
+			})
 		},
 	}
 	flags := cmd.Flags()
@@ -69,22 +123,23 @@ func offerPostCommand() *cobra.Command {
 	flags.StringVar(&prices.gpu, "gpu", "", "price per GPU and hour")
 	flags.StringVar(&prices.egress, "egress", "", "price per Mbit/s and hour")
 	flags.StringSliceVar(&prices.labels, "label", nil, "label, such as region=eu-west")
+	terms.add(flags)
 	flags.BoolVarP(&yes, "yes", "y", false, "do not ask before signing")
 	return cmd
 }
 
-func (op *operator) post(ctx context.Context, pool uint32, id uint64, ask markettypes.Ask, labels []markettypes.Label) error {
-	asks := []markettypes.Ask{ask}
+// post posts an offer, or makes offer id what it says.
+func (op *operator) post(ctx context.Context, id uint64, offer *markettypes.MsgPostOffer) error {
 	if id != 0 {
-		_, err := op.send(ctx, "change the offer", &markettypes.MsgUpdateOffer{Signer: op.address, Offer: id, Asks: asks, Labels: labels})
+		_, err := op.send(ctx, "change the offer", &markettypes.MsgUpdateOffer{
+			Signer: offer.Signer, Offer: id, Asks: offer.Asks, Labels: offer.Labels, Terms: offer.Terms,
+		})
 		if err != nil {
 			return err
 		}
 		return op.Out.One(map[string]any{"offer": id}, fmt.Sprintf("offer    %d\n", id))
 	}
-	receipt, err := op.send(ctx, "post the offer", &markettypes.MsgPostOffer{
-		Signer: op.address, Provider: op.address, Pool: pool, Asks: asks, Labels: labels,
-	})
+	receipt, err := op.send(ctx, "post the offer", offer)
 	if err != nil {
 		return err
 	}
@@ -150,14 +205,6 @@ func (p priceFlags) parse() (markettypes.Ask, []markettypes.Label, error) {
 	if ask.Denom == "" {
 		return ask, nil, fault.New("an offer needs prices", nil, "give at least --cpu and --memory")
 	}
-	var labels []markettypes.Label
-	for _, text := range p.labels {
-		key, value, ok := strings.Cut(text, "=")
-		if !ok {
-			return ask, nil, fmt.Errorf("label %q: want KEY=VALUE", text)
-		}
-		labels = append(labels, markettypes.Label{Key: key, Value: value})
-	}
-	slices.SortFunc(labels, func(a, b markettypes.Label) int { return strings.Compare(a.Key, b.Key) })
-	return ask, labels, nil
+	labels, err := parseLabels(p.labels)
+	return ask, labels, err
 }

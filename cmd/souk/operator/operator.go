@@ -4,12 +4,7 @@ package operator
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
-	"fmt"
-	"time"
 
-	"github.com/cosmos/gogoproto/proto"
 	"github.com/spf13/cobra"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -22,13 +17,14 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// sendTimeout is how long a transaction may take.
-const sendTimeout = 2 * time.Minute
-
 // Command returns souk provider.
 func Command() *cobra.Command {
 	cmd := &cobra.Command{Use: "provider", Short: "Offer machines: register, bond, watch, withdraw", Args: cobra.NoArgs}
-	cmd.AddCommand(initCommand(), bondCommand(), offerCommand(), statusCommand(), withdrawCommand())
+	cmd.AddCommand(
+		initCommand(), bondCommand(), offerCommand(), statusCommand(), leasesCommand(), withdrawCommand(),
+		maintenanceCommand(), resignCommand(), rotateCommand(), unjailCommand(),
+		unbondCommand(), deregisterCommand(), attestCommand(),
+	)
 	return cmd
 }
 
@@ -56,55 +52,9 @@ func openOperator(cmd *cobra.Command) (*operator, error) {
 	return &operator{Session: s, Client: c, address: address}, nil
 }
 
-// send signs messages with the session's key and waits until they took effect. What an earlier run of the same command left
-// on its way is looked up first: if it took place nothing is sent again.
+// send signs messages with the session's key and waits until they took effect.
 func (op *operator) send(ctx context.Context, what string, msgs ...sdk.Msg) (client.Receipt, error) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	intents, err := op.Intents(op.Client.Config.ChainID, op.address)
-	if err != nil {
-		return client.Receipt{}, err
-	}
-	note, err := noteOf(what, msgs)
-	if err != nil {
-		return client.Receipt{}, err
-	}
-	const again = "run the same command again"
-	took, err := intents.Settle(ctx, op.Client, again)
-	if err != nil {
-		return client.Receipt{}, err
-	}
-	if receipt, done := took[note]; done {
-		op.Notef("the earlier run took effect in block %d, transaction %s; nothing was sent again", receipt.Height, receipt.Hash)
-		return receipt, nil
-	}
-	ring, err := op.Keyring()
-	if err != nil {
-		return client.Receipt{}, err
-	}
-	queue, err := client.NewQueue(op.Client, client.QueueConfig{Keyring: ring, Key: op.Context.From, Journal: intents})
-	if err != nil {
-		return client.Receipt{}, err
-	}
-	defer queue.Close()
-	receipt, err := queue.Do(ctx, client.Request{Msgs: msgs, Note: note, Alone: true})
-	if errors.Is(err, client.ErrOutcomeUnknown) {
-		return client.Receipt{}, session.NotConfirmed("", err, again)
-	}
-	return receipt, client.Explain(what, err)
-}
-
-// noteOf names a command with all that it asks for: the same command with another amount is another one.
-func noteOf(what string, msgs []sdk.Msg) (string, error) {
-	sum := sha256.New()
-	for _, msg := range msgs {
-		bz, err := proto.Marshal(msg)
-		if err != nil {
-			return "", fmt.Errorf("encode what to send: %w", err)
-		}
-		sum.Write(bz)
-	}
-	return fmt.Sprintf("%s %x", what, sum.Sum(nil)[:8]), nil
+	return op.Send(ctx, op.Client, op.address, what, msgs...)
 }
 
 // find returns a provider and the bond it needs; nil if the address is none.

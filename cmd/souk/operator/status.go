@@ -8,8 +8,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/cosmos/cosmos-sdk/types/query"
-
 	"cosmossdk.io/math"
 
 	"github.com/souk-network/souk/app/scope"
@@ -22,7 +20,12 @@ import (
 
 // status is how a provider is doing, for programs.
 type providerStatus struct {
-	Provider  providertypes.Provider     `json:"provider"`
+	Provider      providertypes.Provider    `json:"provider"`
+	Record        providertypes.Record      `json:"record"`
+	Jailed        bool                      `json:"jailed"`
+	InMaintenance bool                      `json:"in_maintenance"`
+	Unbondings    []providertypes.Unbonding `json:"unbondings"`
+
 	Required  []string                   `json:"required_bond"`
 	Pools     []markettypes.CapacityPool `json:"pools"`
 	Offers    []markettypes.Offer        `json:"offers"`
@@ -71,34 +74,23 @@ func (op *operator) status(ctx context.Context, address string) (providerStatus,
 	if err != nil {
 		return providerStatus{}, client.Explain("read the earnings of "+address, err)
 	}
-	live, err := op.countLeases(ctx, address)
+	work, err := op.work(ctx, address)
 	if err != nil {
 		return providerStatus{}, err
 	}
+	unbonding, err := op.Provider.Unbondings(ctx, &providertypes.QueryUnbondingsRequest{Operator: address})
+	if err != nil {
+		return providerStatus{}, client.Explain("read the bond that "+address+" takes back", err)
+	}
 	s := providerStatus{
-		Provider: p.Provider, Required: []string{}, Pools: offers.Pools, Offers: offers.Offers, Leases: live, Denom: scope.Denom,
+		Provider: p.Provider, Record: p.Record, Jailed: p.Jailed, InMaintenance: p.InMaintenance, Unbondings: unbonding.Unbondings,
+		Required: []string{}, Pools: offers.Pools, Offers: offers.Offers, Leases: len(work), Denom: scope.Denom,
 		Rate: earned.Rate, Accruing: earned.Accruing, HeldBack: earned.HeldBack, Available: earned.Available,
 	}
 	for _, c := range p.Required {
 		s.Required = append(s.Required, output.Money(c.Amount, c.Denom))
 	}
 	return s, nil
-}
-
-func (op *operator) countLeases(ctx context.Context, address string) (int, error) {
-	count := 0
-	page := &query.PageRequest{Limit: 200}
-	for {
-		res, err := op.Market.Work(ctx, &markettypes.QueryWorkRequest{Provider: address, Pagination: page})
-		if err != nil {
-			return 0, client.Explain("read the leases of "+address, err)
-		}
-		count += len(res.Work)
-		if res.Pagination == nil || len(res.Pagination.NextKey) == 0 {
-			return count, nil
-		}
-		page = &query.PageRequest{Limit: 200, Key: res.Pagination.NextKey}
-	}
 }
 
 func (s providerStatus) text() string {
@@ -112,7 +104,22 @@ func (s providerStatus) text() string {
 	if len(s.Required) > 0 {
 		required = strings.Join(s.Required, ", ")
 	}
+	if s.Jailed {
+		fmt.Fprintf(&text, "JAILED    until second %d; then souk provider unjail\n", p.JailedUntil)
+	}
+	if p.Lifecycle != providertypes.Lifecycle_LIFECYCLE_ACTIVE {
+		fmt.Fprintf(&text, "state     %s\n", strings.ToLower(strings.TrimPrefix(p.Lifecycle.String(), "LIFECYCLE_")))
+	}
+	if s.InMaintenance {
+		text.WriteString("state     in maintenance\n")
+	}
 	fmt.Fprintf(&text, "agent     %s\npayout    %s\nbond      %s, needed %s\n", p.Agent, p.Payout, coinsText(p.Bond), required)
+	if p.NextAgent != "" {
+		fmt.Fprintf(&text, "next      agent %s from second %d\n", p.NextAgent, p.RotatesAt)
+	}
+	for _, u := range s.Unbondings {
+		fmt.Fprintf(&text, "unbonding %s, returns at second %d\n", output.Money(u.Amount.Amount, u.Amount.Denom), u.CompletesAt)
+	}
 	for _, pool := range s.Pools {
 		total, free := pool.Total, markettypes.ResourcesOf(pool.Free())
 		fmt.Fprintf(&text, "pool %d    vCPU %g of %g free, memory %d of %d MiB free, disk %d of %d MiB free\n", pool.Id,
@@ -121,7 +128,9 @@ func (s providerStatus) text() string {
 	for _, o := range s.Offers {
 		fmt.Fprintf(&text, "offer %d   pool %d, %s\n", o.Id, o.Pool, strings.ToLower(strings.TrimPrefix(o.State.String(), "OFFER_STATE_")))
 	}
-	fmt.Fprintf(&text, "leases    %d live\n", s.Leases)
+	r := s.Record
+	fmt.Fprintf(&text, "leases    %d live; of all: %d acknowledged, %d missed, %d declined, %d completed, %d resigned, %d failed\n",
+		s.Leases, r.Acknowledged, r.Missed, r.Declined, r.Completed, r.Resigned, r.Failed)
 	rate := uint64(0)
 	if s.Rate.IsUint64() {
 		rate = s.Rate.Uint64()
