@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"fmt"
 	"math"
 	"testing"
 	"time"
@@ -54,4 +55,34 @@ func TestProposedBlocksAreChecked(t *testing.T) {
 		require.Equal(t, offered[:2], prepared.Txs)
 		require.True(t, chain.Propose(time.Second, prepared.Txs...))
 	})
+}
+
+// TestAFullBlockOfDeploymentsIsMadeAndAnOverfullOneIsNot has a proposer put in one deployment more than max_gas allows. What
+// an honest one makes of the same transactions is accepted, and every deployment in it opens.
+func TestAFullBlockOfDeploymentsIsMadeAndAnOverfullOneIsNot(t *testing.T) {
+	const fits = 40
+	chain := apptest.New(t, apptest.Options{Accounts: 3})
+	tenant := chain.Accounts[0]
+	chain.Deliver(time.Second)
+	shop := chain.OpenShop(time.Second, chain.Accounts[1], chain.Accounts[2], 2*fits, 100_000_000_000)
+
+	var txs []apptest.Tx
+	for i := range fits + 1 {
+		tx := apptest.Create(tenant, fmt.Sprintf("web-%d", i), 1, 10_000_000)
+		tx.Gas = app.MaxBlockGas / fits
+		txs = append(txs, tx)
+	}
+	offered := chain.Sign(txs...)
+	require.False(t, chain.Propose(time.Second, offered...), "one too many")
+
+	prepared, err := chain.App.PrepareProposal(&abci.RequestPrepareProposal{
+		Txs: offered, MaxTxBytes: app.MaxBlockBytes, Height: chain.Height + 1, Time: chain.Time.Add(time.Second),
+	})
+	require.NoError(t, err)
+	require.Equal(t, offered[:fits], prepared.Txs)
+	require.True(t, chain.Propose(time.Second, prepared.Txs...))
+	for i, result := range chain.DeliverBytes(time.Second, prepared.Txs...).Txs {
+		require.Zero(t, result.Code, "deployment %d: %s", i, result.Log)
+	}
+	require.Len(t, chain.Pending(shop), fits)
 }
