@@ -17,8 +17,8 @@ func shortenRunway(file string) error {
 		return err
 	}
 	for pattern, value := range map[string]string{
-		`("min_runway_seconds": )"?\d+"?`:            fmt.Sprintf("${1}%d", minRunwaySeconds),
-		`("denom": "usouk",\s*"min_deposit": )"\d+"`: `${1}"1"`,
+		`("min_runway_seconds": )"?\d+"?`:                                    fmt.Sprintf("${1}%d", minRunwaySeconds),
+		`("denom": "usouk",\s*(?:"halted": false,\s*)?"min_deposit": )"\d+"`: `${1}"1"`,
 	} {
 		re := regexp.MustCompile(pattern)
 		if found := len(re.FindAll(content, -1)); found != 1 {
