@@ -17,6 +17,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/client/grpc/cmtservice"
 	txtypes "github.com/cosmos/cosmos-sdk/types/tx"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	"github.com/cosmos/cosmos-sdk/x/authz"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
 	"github.com/souk-network/souk/client/fault"
@@ -39,6 +40,7 @@ type Client struct {
 	Encoding Encoding
 
 	Auth     authtypes.QueryClient
+	Authz    authz.QueryClient
 	Bank     banktypes.QueryClient
 	Tx       txtypes.ServiceClient
 	Escrow   escrowtypes.QueryClient
@@ -72,6 +74,7 @@ func Open(cfg Config) (*Client, error) {
 		Config:   cfg,
 		Encoding: encoding,
 		Auth:     authtypes.NewQueryClient(conn),
+		Authz:    authz.NewQueryClient(conn),
 		Bank:     banktypes.NewQueryClient(conn),
 		Tx:       txtypes.NewServiceClient(conn),
 		Escrow:   escrowtypes.NewQueryClient(conn),

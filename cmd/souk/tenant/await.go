@@ -2,6 +2,7 @@ package tenant
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -72,11 +73,13 @@ func (u *upRun) awaitLeases(ctx context.Context) ([]markettypes.Lease, error) {
 
 // progressOf returns the active leases, and what is waited for; nothing once all replicas are there.
 func progressOf(d *open, leases []markettypes.Lease) (active []markettypes.Lease, text string) {
-	pending := 0
+	pending, paused := 0, 0
 	for _, l := range leases {
 		switch l.State {
-		case markettypes.LeaseState_LEASE_STATE_ACTIVE:
+		case markettypes.LeaseState_LEASE_STATE_ACTIVE, markettypes.LeaseState_LEASE_STATE_LEAVING:
 			active = append(active, l)
+		case markettypes.LeaseState_LEASE_STATE_PAUSED:
+			paused++
 		case markettypes.LeaseState_LEASE_STATE_PENDING:
 			pending++
 		}
@@ -88,6 +91,9 @@ func progressOf(d *open, leases []markettypes.Lease) (active []markettypes.Lease
 	}
 	if pending > 0 {
 		return active, "for the provider to accept"
+	}
+	if paused > 0 {
+		return active, fmt.Sprintf("for money: %d leases are paused, souk deposit %s AMOUNT resumes them", paused, d.Name)
 	}
 	if len(active) == 0 {
 		return nil, "for a lease"
@@ -167,6 +173,10 @@ func (u *upRun) reach(ctx context.Context, g *gateway, l markettypes.Lease) (*ap
 			return false, transient(err)
 		}
 		status = res.Msg
+		if status.GetWantedRevision() != hex.EncodeToString(u.hash) {
+			last = errors.New("it does not know of the change yet")
+			return false, nil
+		}
 		return true, nil
 	})
 	if err != nil && last != nil && ctx.Err() == nil {
@@ -218,7 +228,7 @@ func (u *upRun) awaitReady(ctx context.Context, g *gateway, l markettypes.Lease)
 // fetchGroup asks the provider of a bid's lease for the manifest group that its owner once sent.
 func (u *upRun) fetchGroup(ctx context.Context, bid uint64, leases []markettypes.Lease) (*manifestpb.Group, error) {
 	for _, l := range leases {
-		if l.Bid != bid || l.State != markettypes.LeaseState_LEASE_STATE_ACTIVE {
+		if l.Bid != bid || !live(l) || l.AckedAt == 0 {
 			continue
 		}
 		g, err := u.gatewayOf(ctx, l)

@@ -28,6 +28,7 @@ type cost struct {
 	Spent      math.Int    `json:"spent"`
 	Rate       math.Int    `json:"rate_per_hour"`
 	Runway     uint64      `json:"runway_seconds"`
+	Resume     math.Int    `json:"resume_deposit"`
 	Leases     []leaseCost `json:"leases"`
 }
 
@@ -79,7 +80,7 @@ func (t *tenant) cost(ctx context.Context, name string) (cost, error) {
 	}
 	c := cost{
 		Deployment: d.Name, ID: d.Id, Account: d.Account, Denom: d.Denom,
-		Balance: account.Balance, Spent: account.Spent, Rate: runway.Rate, Runway: runway.Seconds, Leases: []leaseCost{},
+		Balance: account.Balance, Spent: account.Spent, Rate: runway.Rate, Runway: runway.Seconds, Resume: runway.ResumeDeposit, Leases: []leaseCost{},
 	}
 	for _, l := range leases {
 		item := leaseCost{Lease: l.Id, Provider: l.Provider, State: word(l.State, "LEASE_STATE_"), Rate: l.Rate, Stream: l.Stream}
@@ -104,6 +105,9 @@ func (c cost) text() string {
 	} else {
 		ends := time.Now().Add(time.Duration(min(c.Runway, 1<<32)) * time.Second)
 		fmt.Fprintf(&text, "runway   %s, until about %s\n", output.Runway(c.Runway), ends.Format("2006-01-02 15:04"))
+	}
+	if c.Resume.IsPositive() {
+		fmt.Fprintf(&text, "paused   for want of money; souk deposit %s %s resumes it\n", c.Deployment, output.Money(c.Resume, c.Denom))
 	}
 	for _, l := range c.Leases {
 		fmt.Fprintf(&text, "lease %d  %s  %s  %s  stream %d", l.Lease, l.State, output.PerHour(l.Rate, c.Denom), l.Provider, l.Stream)

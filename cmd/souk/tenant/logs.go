@@ -106,7 +106,7 @@ func (t *tenant) oneLease(ctx context.Context, d *open, id uint64) (markettypes.
 	}
 	var found []markettypes.Lease
 	for _, l := range leases {
-		if l.State == markettypes.LeaseState_LEASE_STATE_ACTIVE && (id == 0 || l.Id == id) {
+		if live(l) && l.AckedAt != 0 && (id == 0 || l.Id == id) {
 			found = append(found, l)
 		}
 	}

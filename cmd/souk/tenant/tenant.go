@@ -1,4 +1,4 @@
-// Package tenant owns the commands of those who run workloads: up, ps, logs, down, cost, offers. It reaches the chain
+// Package tenant owns the commands of those who run workloads: up, ps, logs, deposit, down and so on. It reaches the chain
 // through package client and providers through their gateways.
 package tenant
 
@@ -27,7 +27,10 @@ const settleTimeout = 2 * time.Minute
 
 // Commands returns the commands of tenants.
 func Commands() []*cobra.Command {
-	return []*cobra.Command{upCommand(), psCommand(), logsCommand(), costCommand(), downCommand(), offersCommand()}
+	return []*cobra.Command{
+		upCommand(), psCommand(), logsCommand(), costCommand(), depositCommand(), downCommand(),
+		leaseCommand(), accessCommand(), grantCommand(), offersCommand(),
+	}
 }
 
 // tenant is a session in which somebody owns deployments.
@@ -172,9 +175,7 @@ func pages(next func(*query.PageRequest) (*query.PageResponse, error)) error {
 	}
 }
 
-func live(l markettypes.Lease) bool {
-	return l.State == markettypes.LeaseState_LEASE_STATE_PENDING || l.State == markettypes.LeaseState_LEASE_STATE_ACTIVE
-}
+func live(l markettypes.Lease) bool { return l.State.Live() }
 
 // word turns an enum's name into what people read: LEASE_STATE_ACTIVE is active.
 func word(enum fmt.Stringer, prefix string) string {

@@ -25,6 +25,8 @@ type upOptions struct {
 	name     string
 	yes      bool
 	recreate bool
+	scale    []string
+	granter  string
 	timeout  time.Duration
 }
 
@@ -34,13 +36,16 @@ func upCommand() *cobra.Command {
 		Use:   "up [FILE]",
 		Short: "Run a compose file: bid, pay, send it to the provider, wait until it is ready",
 		Long: `Run a compose file on the market. The command can be repeated: it makes what is
-missing and changes nothing that is there.
+missing, changes what differs, and leaves alone what is as it should be. Groups
+that grow get more leases; groups that shrink lose their newest; other resources
+are resized in place, at the price of the lease.
 
 Exit codes: 0 ready; 2 wrong call or file; 3 nobody can serve it, nothing was
 spent; 4 paid but not ready, the same command goes on; 5 not confirmed.`,
 		Example: `  souk up
   souk up examples/hello/compose.yaml -y
-  souk up shop.yaml --name shop-staging`,
+  souk up shop.yaml --name shop-staging
+  souk up shop.yaml --scale web=3`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return up(cmd, strings.Join(args, ""), o)
@@ -49,7 +54,9 @@ spent; 4 paid but not ready, the same command goes on; 5 not confirmed.`,
 	flags := cmd.Flags()
 	flags.StringVar(&o.name, "name", "", "name of the deployment; that of the file or its folder if empty")
 	flags.BoolVarP(&o.yes, "yes", "y", false, "do not ask before signing")
-	flags.BoolVar(&o.recreate, "recreate", false, "close an open deployment of this name that differs, and make it anew")
+	flags.StringSliceVar(&o.scale, "scale", nil, "replicas of a group, such as web=3, whatever the file says")
+	flags.BoolVar(&o.recreate, "recreate", false, "close an open deployment of this name that differs, and make it anew, with new leases")
+	flags.StringVar(&o.granter, "granter", "", "account that pays the deposit, which granted you deposits: souk grant")
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "how long to wait for each of: a match, a provider, ready")
 	return cmd
 }
@@ -61,6 +68,13 @@ func up(cmd *cobra.Command, file string, o upOptions) error {
 		return err
 	}
 	defer p.close() //nolint:errcheck // temporary files
+	scale, err := parseScale(o.scale)
+	if err != nil {
+		return session.Usage(err)
+	}
+	if err := p.applyScale(scale); err != nil {
+		return session.Usage(err)
+	}
 	t, err := openTenant(cmd)
 	if err != nil {
 		return err
@@ -106,16 +120,15 @@ func (u *upRun) run(ctx context.Context) error {
 		return err
 	}
 	u.Notef("manifest %s  %s", u.project.Name, hex.EncodeToString(u.hash[:8]))
-	if err := u.settleDifference(ctx); err != nil {
+	if err := u.makeWay(ctx); err != nil {
 		return err
 	}
-	if u.deployment == nil {
-		if err := u.create(ctx); err != nil {
-			return err
-		}
-	} else {
-		u.unchanged = true
-		u.Notef("deployment %s is open already", u.project.Name)
+	step := u.create
+	if u.deployment != nil {
+		step = u.update
+	}
+	if err := step(ctx); err != nil {
+		return err
 	}
 	leases, err := u.awaitLeases(ctx)
 	if err != nil {
@@ -182,21 +195,16 @@ func (u *upRun) fetchManifest(ctx context.Context) (*manifestpb.Manifest, error)
 	return fetched, nil
 }
 
-// settleDifference refuses another file for an open deployment, or closes that one if it was told to.
-func (u *upRun) settleDifference(ctx context.Context) error {
-	if u.deployment == nil || string(u.deployment.ManifestHash) == string(u.hash) {
+// makeWay closes an open deployment that differs from the file, if it was told to.
+func (u *upRun) makeWay(ctx context.Context) error {
+	if !u.options.recreate || u.deployment == nil || string(u.deployment.ManifestHash) == string(u.hash) {
 		return nil
 	}
 	kept, err := u.previousManifest(ctx)
 	if err != nil {
 		return err
 	}
-	changes := strings.Join(manifest.Diff(kept, u.manifest), "\n")
-	if !u.options.recreate {
-		return session.Usage(fault.New(fmt.Sprintf("deployment %s is open with another manifest", u.project.Name),
-			errors.New(changes), u.again+" --recreate   (closes it and makes it anew, with new leases)"))
-	}
-	u.Notef("%s", changes)
+	u.Notef("%s", strings.Join(manifest.Diff(kept, u.manifest), "\n"))
 	if err := u.Confirm(ctx, u.options.yes, "Close the open deployment and make it anew?"); err != nil {
 		return err
 	}
@@ -215,8 +223,10 @@ func (u *upRun) create(ctx context.Context) error {
 		return err
 	}
 	u.showPlan(plan)
-	if err := u.checkFunds(ctx, plan); err != nil {
-		return err
+	if u.options.granter == "" {
+		if err := u.checkFunds(ctx, plan); err != nil {
+			return err
+		}
 	}
 	if err := u.Confirm(ctx, u.options.yes, "Proceed?"); err != nil {
 		return err
@@ -226,6 +236,7 @@ func (u *upRun) create(ctx context.Context) error {
 	}
 	msg := &markettypes.MsgCreateDeployment{
 		Owner: u.owner, Name: u.project.Name, ManifestHash: u.hash, Deposit: plan.coin(),
+		Granter: u.options.granter,
 	}
 	for _, g := range plan.groups {
 		msg.Bids = append(msg.Bids, g.bid)

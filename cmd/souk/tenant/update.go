@@ -1,0 +1,228 @@
+package tenant
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cosmos/gogoproto/proto"
+
+	"github.com/souk-network/souk/app/scope"
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/book"
+	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/cmd/souk/output"
+	"github.com/souk-network/souk/cmd/souk/session"
+	"github.com/souk-network/souk/manifest"
+	"github.com/souk-network/souk/match"
+	markettypes "github.com/souk-network/souk/x/market/types"
+)
+
+// parseScale reads GROUP=N texts.
+func parseScale(texts []string) (map[string]uint32, error) {
+	scale := map[string]uint32{}
+	for _, text := range texts {
+		group, number, ok := strings.Cut(text, "=")
+		n, err := strconv.ParseUint(number, 10, 32)
+		if !ok || err != nil || n == 0 || n > markettypes.MaxReplicas {
+			return nil, fault.Newf("--scale "+text, "souk up --scale web=3", "want GROUP=N, N from 1 to %d", markettypes.MaxReplicas)
+		}
+		scale[group] = uint32(n)
+	}
+	return scale, nil
+}
+
+// applyScale sets the replicas of groups, which must be in the file.
+func (p *project) applyScale(scale map[string]uint32) error {
+	left := len(scale)
+	for i, d := range p.Demands {
+		if n, ok := scale[d.Group]; ok {
+			p.Demands[i].Replicas = n
+			left--
+		}
+	}
+	if left > 0 {
+		var groups []string
+		for _, d := range p.Demands {
+			groups = append(groups, d.Group)
+		}
+		return fault.Newf("--scale names a group that is not in the file", "", "the file has %s", strings.Join(groups, ", "))
+	}
+	return nil
+}
+
+// update makes an open deployment what the file says: one transaction, and leases that it does not touch stay.
+func (u *upRun) update(ctx context.Context) error {
+	bids, changes, err := u.wantedBids(ctx)
+	if err != nil {
+		return err
+	}
+	sameManifest := string(u.deployment.ManifestHash) == string(u.hash)
+	if sameManifest && len(changes) == 0 {
+		u.unchanged = true
+		u.Notef("deployment %s is open already", u.project.Name)
+		return nil
+	}
+	if !sameManifest {
+		kept, err := u.previousManifest(ctx)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, manifest.Diff(kept, u.manifest)...)
+	}
+	u.Notef("%s", strings.Join(changes, "\n"))
+	if err := u.Confirm(ctx, u.options.yes, "Change the open deployment?"); err != nil {
+		return err
+	}
+	if err := u.journal.keep(u.manifest); err != nil {
+		return fmt.Errorf("keep the manifest of %s: %w", u.project.Name, err)
+	}
+	receipt, err := u.sendUpdate(ctx, bids)
+	if err != nil {
+		return err
+	}
+	u.Notef("changed  in block %d, transaction %s", receipt.Height, receipt.Hash)
+	u.deployment, err = u.mustFind(ctx, u.project.Name)
+	return err
+}
+
+func (u *upRun) sendUpdate(ctx context.Context, bids []markettypes.BidSpec) (client.Receipt, error) {
+	queue, err := u.queue(u.journal)
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	defer queue.Close()
+	wait, cancel := context.WithTimeout(ctx, u.options.timeout)
+	defer cancel()
+	receipt, err := queue.Do(wait, client.Request{Msgs: msgs(&markettypes.MsgUpdateDeployment{
+		Signer: u.owner, Deployment: u.deployment.Id, Version: u.deployment.Version, ManifestHash: u.hash, Bids: bids,
+		AccessKeys: u.deployment.AccessKeys, Custodians: u.deployment.Custodians,
+	}), Note: "update " + u.project.Name, Alone: true})
+	if errors.Is(err, client.ErrOutcomeUnknown) {
+		return client.Receipt{}, session.NotConfirmed("", err, u.again)
+	}
+	return receipt, client.Explain("change deployment "+u.project.Name, err)
+}
+
+// wantedBids are the bids that the file asks for, and what differs from those of the open deployment, a line each.
+func (u *upRun) wantedBids(ctx context.Context) (bids []markettypes.BidSpec, changes []string, err error) {
+	present := map[string]markettypes.BidSpec{}
+	for _, b := range u.deployment.bids {
+		if b.State != markettypes.BidState_BID_STATE_CLOSED {
+			present[b.Spec.Name] = b.Spec
+		}
+	}
+	var orders *book.Book
+	for _, demand := range u.project.Demands {
+		before, known := present[demand.Group]
+		delete(present, demand.Group)
+		if bid, ok := kept(before, demand); known && ok {
+			bids = append(bids, bid)
+			if !proto.Equal(&bid, &before) {
+				changes = append(changes, fmt.Sprintf("~ group %s: %s", demand.Group, bidChange(before, bid)))
+			}
+			continue
+		}
+		if orders == nil {
+			if orders, err = book.Load(ctx, u.Client); err != nil {
+				return nil, nil, client.Explain("read the order book", err)
+			}
+		}
+		bid, err := u.newBid(ctx, orders, demand, known)
+		if err != nil {
+			return nil, nil, err
+		}
+		bids = append(bids, bid)
+		sign, what := "+", bidText(bid)
+		if known {
+			sign, what = "~", bidChange(before, bid)
+		}
+		changes = append(changes, fmt.Sprintf("%s group %s: %s", sign, demand.Group, what))
+	}
+	for _, name := range sortedNames(present) {
+		changes = append(changes, "- group "+name+": its leases close")
+	}
+	return bids, changes, nil
+}
+
+// kept is the bid of a group whose unit stays as it is: its price need not be looked up again.
+func kept(before markettypes.BidSpec, demand manifest.Demand) (markettypes.BidSpec, bool) {
+	bid := bidOf(demand)
+	if bid.Unit != before.Unit {
+		return bid, false
+	}
+	if bid.Cap == 0 {
+		bid.Cap = before.Cap
+	}
+	return bid, true
+}
+
+// newBid prices a group that is new or whose unit changes. A lease that is resized keeps its provider's prices, which the
+// cap must allow.
+func (u *upRun) newBid(ctx context.Context, orders *book.Book, demand manifest.Demand, known bool) (markettypes.BidSpec, error) {
+	denom := u.deployment.Denom
+	if !known {
+		g, err := planGroup(orders, demand, denom)
+		return g.bid, err
+	}
+	bid := bidOf(demand)
+	if bid.Cap != 0 {
+		return bid, nil
+	}
+	leases, err := u.leases(ctx, u.deployment.Id)
+	if err != nil {
+		return bid, err
+	}
+	dearest := uint64(1)
+	for _, l := range leases {
+		if !live(l) || !u.isOf(l, demand.Group) {
+			continue
+		}
+		rate, err := match.Rate(bid.Unit.Vector(), l.Ask.Vector(), 1)
+		if err != nil {
+			return bid, fault.New(fmt.Sprintf("price group %s at lease %d", demand.Group, l.Id), err, "give x-souk.cap")
+		}
+		dearest = max(dearest, rate)
+	}
+	bid.Cap = dearest + (dearest+1)/2
+	return bid, nil
+}
+
+// isOf tells that a lease serves a group.
+func (u *upRun) isOf(l markettypes.Lease, group string) bool {
+	return slices.ContainsFunc(u.deployment.bids, func(b markettypes.Bid) bool { return b.Id == l.Bid && b.Spec.Name == group })
+}
+
+func sortedNames(specs map[string]markettypes.BidSpec) []string {
+	var names []string
+	for name := range specs {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+func bidText(b markettypes.BidSpec) string {
+	return fmt.Sprintf("%d x %s", b.Replicas, unitText(b.Unit))
+}
+
+// bidChange says in a line what becomes of a bid.
+func bidChange(from, to markettypes.BidSpec) string {
+	var parts []string
+	if from.Replicas != to.Replicas {
+		parts = append(parts, fmt.Sprintf("%d replicas, were %d", to.Replicas, from.Replicas))
+	}
+	if from.Unit != to.Unit {
+		parts = append(parts, fmt.Sprintf("%s each, was %s; resized in place", unitText(to.Unit), unitText(from.Unit)))
+	}
+	if from.Cap != to.Cap {
+		parts = append(parts, fmt.Sprintf("at most %s each, was %s", output.PerHour(to.Cap, scope.Denom), output.PerHour(from.Cap, scope.Denom)))
+	}
+	if len(parts) == 0 {
+		parts = append(parts, "other requirements, for what is placed from now on")
+	}
+	return strings.Join(parts, "; ")
+}
