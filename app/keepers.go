@@ -155,7 +155,7 @@ func (app *App) setGovernanceKeepers(appOpts servertypes.AppOptions, authority s
 func (app *App) setMarketKeepers(authority string) {
 	cdc, addresses := app.encoding.Codec, scope.AddressCodec()
 	app.EscrowKeeper = escrowkeeper.NewKeeper(cdc, app.store(escrowtypes.StoreKey), addresses, app.BankKeeper,
-		app.AuthKeeper, app.DistributionKeeper, authority)
+		app.AuthKeeper, app.DistributionKeeper, app.AuthzKeeper, authority)
 	app.ProviderKeeper = providerkeeper.NewKeeper(cdc, app.store(providertypes.StoreKey), addresses, app.BankKeeper,
 		app.AuthKeeper, app.EscrowKeeper, app.DistributionKeeper, authority)
 	app.MarketKeeper = marketkeeper.NewKeeper(cdc, app.store(markettypes.StoreKey), addresses, app.EscrowKeeper,

@@ -28,6 +28,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/module"
 	authkeeper "github.com/cosmos/cosmos-sdk/x/auth/keeper"
+	authzkeeper "github.com/cosmos/cosmos-sdk/x/authz/keeper"
 	bankkeeper "github.com/cosmos/cosmos-sdk/x/bank/keeper"
 	distrkeeper "github.com/cosmos/cosmos-sdk/x/distribution/keeper"
 	stakingkeeper "github.com/cosmos/cosmos-sdk/x/staking/keeper"
@@ -46,6 +47,7 @@ var start = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // Chain is a chain at some block. It is used by one test, in one goroutine.
 type Chain struct {
 	Auth         authkeeper.AccountKeeper
+	Authz        authzkeeper.Keeper
 	Bank         bankkeeper.BaseKeeper
 	Staking      *stakingkeeper.Keeper
 	Distribution distrkeeper.Keeper

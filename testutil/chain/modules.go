@@ -18,6 +18,8 @@ import (
 	"github.com/cosmos/cosmos-sdk/x/auth"
 	authkeeper "github.com/cosmos/cosmos-sdk/x/auth/keeper"
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
+	authzkeeper "github.com/cosmos/cosmos-sdk/x/authz/keeper"
+	authzmodule "github.com/cosmos/cosmos-sdk/x/authz/module"
 	"github.com/cosmos/cosmos-sdk/x/bank"
 	bankkeeper "github.com/cosmos/cosmos-sdk/x/bank/keeper"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
@@ -43,7 +45,7 @@ import (
 const faucet = "faucet"
 
 var storeNames = []string{
-	authtypes.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey, escrowtypes.StoreKey,
+	authtypes.StoreKey, authzkeeper.StoreKey, banktypes.StoreKey, stakingtypes.StoreKey, distrtypes.StoreKey, escrowtypes.StoreKey,
 	providertypes.StoreKey,
 }
 
@@ -96,8 +98,10 @@ func (c *Chain) setKeepers(settings settings) {
 		scope.ValidatorAddressCodec(), scope.ConsensusAddressCodec())
 	c.Distribution = distrkeeper.NewKeeper(c.Codec, c.StoreService(distrtypes.StoreKey), c.Auth, c.Bank, c.Staking,
 		authtypes.FeeCollectorName, authority)
+	c.router = baseapp.NewMsgServiceRouter()
+	c.Authz = authzkeeper.NewKeeper(c.StoreService(authzkeeper.StoreKey), c.Codec, c.router, c.Auth)
 	c.Escrow = escrowkeeper.NewKeeper(c.Codec, c.StoreService(escrowtypes.StoreKey), c.Addresses, c.Bank, c.Auth,
-		c.Distribution, authority)
+		c.Distribution, c.Authz, authority)
 	c.Provider = providerkeeper.NewKeeper(c.Codec, c.StoreService(providertypes.StoreKey), c.Addresses, c.Bank, c.Auth,
 		c.Escrow, c.Distribution, authority)
 }
@@ -108,13 +112,13 @@ func (c *Chain) setModules(settings settings) {
 		bank.NewAppModule(c.Codec, c.Bank, c.Auth),
 		quiet{staking.NewAppModule(c.Codec, c.Staking, c.Auth, c.Bank)},
 		quiet{distribution.NewAppModule(c.Codec, c.Distribution, c.Auth, c.Bank, c.Staking)},
+		authzmodule.NewAppModule(c.Codec, c.Authz, c.Auth, c.Bank, c.registry),
 		escrow.NewAppModule(c.Codec, c.Escrow),
 		provider.NewAppModule(c.Codec, c.Provider),
 	}
 	for _, build := range settings.modules {
 		c.modules = append(c.modules, build(c))
 	}
-	c.router = baseapp.NewMsgServiceRouter()
 	c.router.SetInterfaceRegistry(c.registry)
 	queries := baseapp.NewGRPCQueryRouter()
 	queries.SetInterfaceRegistry(c.registry)

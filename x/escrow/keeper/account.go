@@ -17,28 +17,20 @@ import (
 // maxAccountBits bounds what an account may hold in all, in grains.
 const maxAccountBits = 128
 
-// OpenAccount opens an account of the owner with a first deposit of at least the denom's minimum, and moves the coins.
-func (k *Keeper) OpenAccount(ctx context.Context, owner sdk.AccAddress, deposit sdk.Coin) (uint64, error) {
+// OpenAccount opens an account of the owner with a first deposit of at least the denom's minimum, and moves the coins:
+// those of the owner or, with a granter, those of the granter, who must have allowed the owner to deposit them.
+func (k *Keeper) OpenAccount(
+	ctx context.Context, owner sdk.AccAddress, deposit sdk.Coin, granter sdk.AccAddress,
+) (uint64, error) {
 	if err := k.checkReceiver(owner); err != nil {
 		return 0, err
 	}
-	denom, err := k.DenomParams(ctx, deposit.Denom)
-	if err != nil {
+	if err := k.checkDeposit(ctx, deposit, true); err != nil {
 		return 0, err
-	}
-	if err := types.ValidateAmount(deposit.Amount); err != nil {
-		return 0, err
-	}
-	if deposit.Amount.LT(denom.MinDeposit) {
-		return 0, types.ErrInvalidAmount.Wrapf("deposit %s: want at least %s%s", deposit, denom.MinDeposit, denom.Denom)
 	}
 	ownerText, err := k.text(owner)
 	if err != nil {
 		return 0, err
-	}
-
-	if err := k.bank.SendCoinsFromAccountToModule(ctx, owner, types.ModuleName, sdk.NewCoins(deposit)); err != nil {
-		return 0, fmt.Errorf("deposit into a new account: %w", err)
 	}
 	id, err := k.nextAccount.Next(ctx)
 	if err != nil {
@@ -47,51 +39,129 @@ func (k *Keeper) OpenAccount(ctx context.Context, owner sdk.AccAddress, deposit 
 	if id >= types.MaxAccounts {
 		return 0, types.ErrInvalidAmount.Wrapf("no account ids left")
 	}
+	from, err := k.collect(ctx, id, owner, deposit, granter)
+	if err != nil {
+		return 0, err
+	}
+	account := types.Account{
+		Id: id, Owner: ownerText, Denom: deposit.Denom, PausedRate: math.ZeroInt(),
+		State: types.AccountState_ACCOUNT_STATE_FUNDED,
+	}
 	books := ledger.Account{Outflow: ledger.ZeroLine(), Held: math.ZeroInt()}
-	books = books.Deposit(ownerText, ledger.Grains(deposit.Amount))
-	account := types.Account{Id: id, Owner: ownerText, Denom: deposit.Denom, State: types.AccountState_ACCOUNT_STATE_FUNDED}
+	books = books.Deposit(from, ledger.Grains(deposit.Amount))
 	if err := k.writeAccount(ctx, withBooks(account, books)); err != nil {
 		return 0, err
 	}
 	if err := k.owners.Set(ctx, collections.Join(owner, id)); err != nil {
 		return 0, fmt.Errorf("index account %d: %w", id, err)
 	}
-	return id, emit(ctx, types.NewEventDeposited(id, ownerText, deposit))
+	return id, emit(ctx, types.NewEventDeposited(id, from.Depositor, deposit))
 }
 
-// Deposit moves coins of the depositor into an account. What a stranger deposits is a gift to the owner. It returns the
-// zero second that follows, 0 while nothing is drawn.
-func (k *Keeper) Deposit(ctx context.Context, id uint64, depositor sdk.AccAddress, amount sdk.Coin) (uint64, error) {
+// Deposit moves coins of the signer into an account: a stranger's deposit is a gift to the owner. With a granter it moves
+// the granter's coins, under the grant that the signer has; what is left of them returns to the granter. A low account
+// that has enough again resumes. It returns the account as it is then.
+func (k *Keeper) Deposit(
+	ctx context.Context, id uint64, signer sdk.AccAddress, amount sdk.Coin, granter sdk.AccAddress,
+) (types.Account, error) {
 	now, err := k.Now(ctx)
 	if err != nil {
-		return 0, err
+		return types.Account{}, err
 	}
 	account, err := k.liveAccount(ctx, id, now)
 	if err != nil {
-		return 0, err
+		return types.Account{}, err
 	}
 	if err := checkFunds(account, amount); err != nil {
-		return 0, err
+		return types.Account{}, err
 	}
-	if _, err := k.DenomParams(ctx, amount.Denom); err != nil {
-		return 0, err
+	if err := k.checkDeposit(ctx, amount, false); err != nil {
+		return types.Account{}, err
 	}
-	text, err := k.text(depositor)
+	from, err := k.collect(ctx, id, signer, amount, granter)
 	if err != nil {
-		return 0, err
+		return types.Account{}, err
 	}
-	if err := k.bank.SendCoinsFromAccountToModule(ctx, depositor, types.ModuleName, sdk.NewCoins(amount)); err != nil {
-		return 0, fmt.Errorf("deposit into account %d: %w", id, err)
+	giver := from.Depositor
+	if granter == nil {
+		from = ledger.Source{Depositor: account.Owner}
 	}
-	account, err = k.fund(ctx, account, amount, now)
-	if err != nil {
-		return 0, err
+	if err := checkEntries(account, from); err != nil {
+		return types.Account{}, err
 	}
-	return account.ZeroAt, emit(ctx, types.NewEventDeposited(id, text, amount))
+	if account, err = k.fund(ctx, account, from, amount, now); err != nil {
+		return types.Account{}, err
+	}
+	return account, emit(ctx, types.NewEventDeposited(id, giver, amount))
 }
 
-// AddFunds moves coins of another module to an account, for its owner: into the owner's entry, or straight to the owner
-// when the account is closed. Funds that come to an exhausted account are refunded with the rest.
+// checkDeposit refuses what the parameters do not admit.
+func (k *Keeper) checkDeposit(ctx context.Context, deposit sdk.Coin, first bool) error {
+	denom, err := k.DenomParams(ctx, deposit.Denom)
+	if err != nil {
+		return err
+	}
+	if denom.Halted {
+		return types.ErrHalted.Wrap(denom.Denom)
+	}
+	if err := types.ValidateAmount(deposit.Amount); err != nil {
+		return err
+	}
+	if first && deposit.Amount.LT(denom.MinDeposit) {
+		return types.ErrInvalidAmount.Wrapf("deposit %s: want at least %s%s", deposit, denom.MinDeposit, denom.Denom)
+	}
+	return nil
+}
+
+// collect moves a deposit out of the signer's pocket or, with a granter, out of the granter's. It returns whose it is.
+func (k *Keeper) collect(
+	ctx context.Context, id uint64, signer sdk.AccAddress, amount sdk.Coin, granter sdk.AccAddress,
+) (ledger.Source, error) {
+	signerText, err := k.text(signer)
+	if err != nil {
+		return ledger.Source{}, err
+	}
+	payer, source := signer, ledger.Source{Depositor: signerText}
+	if granter != nil {
+		granterText, err := k.text(granter)
+		if err != nil {
+			return ledger.Source{}, err
+		}
+		if err := k.spendGrant(ctx, id, signer, granter, amount); err != nil {
+			return ledger.Source{}, err
+		}
+		payer, source = granter, ledger.Source{Depositor: granterText, Grantee: signerText}
+	}
+	err = k.bank.SendCoinsFromAccountToModule(ctx, payer, types.ModuleName, sdk.NewCoins(amount))
+	if err != nil {
+		return ledger.Source{}, fmt.Errorf("deposit into account %d: %w", id, err)
+	}
+	return source, nil
+}
+
+// checkEntries refuses a new depositor when there are too many. A place is kept for the owner, so that gifts and
+// compensation always find one.
+func checkEntries(account types.Account, from ledger.Source) error {
+	ownerHasPlace := false
+	for _, d := range account.Deposits {
+		source := ledger.Source{Depositor: d.Depositor, Grantee: d.Grantee}
+		if source == from {
+			return nil
+		}
+		ownerHasPlace = ownerHasPlace || source == ledger.Source{Depositor: account.Owner}
+	}
+	places := types.MaxDeposits
+	if !ownerHasPlace && from != (ledger.Source{Depositor: account.Owner}) {
+		places--
+	}
+	if len(account.Deposits) >= places {
+		return types.ErrTooManyDeposits.Wrapf("account %d has %d", account.Id, len(account.Deposits))
+	}
+	return nil
+}
+
+// AddFunds moves coins of another module into the owner's entry of an account; into the owner's pocket if the account is
+// closed. A low account that has enough again resumes.
 func (k *Keeper) AddFunds(ctx context.Context, id uint64, amount sdk.Coin, fromModule string) error {
 	account, err := k.Account(ctx, id)
 	if err != nil {
@@ -117,12 +187,12 @@ func (k *Keeper) AddFunds(ctx context.Context, id uint64, amount sdk.Coin, fromM
 		return err
 	}
 	if due(account, now) {
-		return types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
+		return behind(account)
 	}
 	if err := k.bank.SendCoinsFromModuleToModule(ctx, fromModule, types.ModuleName, coins); err != nil {
 		return fmt.Errorf("add funds to account %d: %w", id, err)
 	}
-	if _, err := k.fund(ctx, account, amount, now); err != nil {
+	if _, err := k.fund(ctx, account, ledger.Source{Depositor: account.Owner}, amount, now); err != nil {
 		return err
 	}
 	return emit(ctx, types.NewEventDeposited(id, fromModule, amount))
@@ -157,7 +227,7 @@ func (k *Keeper) refundAll(
 	refunded := sdk.NewCoin(account.Denom, math.ZeroInt())
 	for _, r := range refunds {
 		coin := sdk.NewCoin(account.Denom, r.Micro)
-		if err := k.refund(ctx, account.Id, r.Depositor, coin); err != nil {
+		if err := k.refund(ctx, account.Id, r.Source, coin); err != nil {
 			return sdk.Coin{}, err
 		}
 		refunded = refunded.Add(coin)
@@ -173,15 +243,19 @@ func (k *Keeper) refundAll(
 	return refunded, emit(ctx, types.NewEventAccountClosed(account, refunded))
 }
 
-func (k *Keeper) refund(ctx context.Context, id uint64, depositor string, coin sdk.Coin) error {
-	to, err := k.address(depositor)
+// refund pays a depositor, and gives it back to the grant that it came under.
+func (k *Keeper) refund(ctx context.Context, id uint64, source ledger.Source, coin sdk.Coin) error {
+	to, err := k.address(source.Depositor)
 	if err != nil {
 		return err
 	}
 	if err := k.bank.SendCoinsFromModuleToAccount(ctx, types.ModuleName, to, sdk.NewCoins(coin)); err != nil {
 		return fmt.Errorf("refund account %d: %w", id, err)
 	}
-	return nil
+	if source.Grantee == "" {
+		return nil
+	}
+	return k.restoreGrant(ctx, source, to, coin)
 }
 
 // Account returns an account as of its last touch, or ErrAccountNotFound.
@@ -214,9 +288,13 @@ func checkLive(account types.Account, now uint64) error {
 	case account.ExhaustedAt != 0:
 		return types.ErrExhausted.Wrapf("account %d, at second %d", account.Id, account.ExhaustedAt)
 	case due(account, now):
-		return types.ErrBehind.Wrapf("account %d, zero second %d", account.Id, account.ZeroAt)
+		return behind(account)
 	}
 	return nil
+}
+
+func behind(account types.Account) error {
+	return types.ErrBehind.Wrapf("account %d, due at second %d", account.Id, account.ZeroAt)
 }
 
 // due tells that the funds of an account ended at or before now and this was not processed yet.
@@ -237,9 +315,11 @@ func checkFunds(account types.Account, amount sdk.Coin) error {
 	return nil
 }
 
-// fund writes coins that have arrived into the owner's entry.
-func (k *Keeper) fund(ctx context.Context, account types.Account, amount sdk.Coin, now uint64) (types.Account, error) {
-	books := booksOf(account).Settle(now).Deposit(account.Owner, ledger.Grains(amount.Amount))
+// fund writes coins that have arrived into an entry.
+func (k *Keeper) fund(
+	ctx context.Context, account types.Account, from ledger.Source, amount sdk.Coin, now uint64,
+) (types.Account, error) {
+	books := booksOf(account).Settle(now).Deposit(from, ledger.Grains(amount.Amount))
 	return k.saveAccount(ctx, account, books)
 }
 

@@ -35,6 +35,7 @@ type Keeper struct {
 	bank          types.BankKeeper
 	auth          types.AccountKeeper
 	communityPool types.CommunityPool
+	authz         types.AuthzKeeper
 	authority     string
 
 	hooks   types.Hooks
@@ -67,6 +68,7 @@ func NewKeeper(
 	bank types.BankKeeper,
 	auth types.AccountKeeper,
 	communityPool types.CommunityPool,
+	authz types.AuthzKeeper,
 	authority string,
 ) *Keeper {
 	if auth.GetModuleAddress(types.ModuleName) == nil {
@@ -85,6 +87,7 @@ func NewKeeper(
 		bank:          bank,
 		auth:          auth,
 		communityPool: communityPool,
+		authz:         authz,
 		authority:     authority,
 		policy:        creditAll{},
 

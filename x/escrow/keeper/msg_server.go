@@ -3,12 +3,13 @@ package keeper
 import (
 	"context"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
 // msgServer answers the module's messages.
 type msgServer struct {
-	*types.UnimplementedMsgServer // until every message is answered
 	*Keeper
 }
 
@@ -23,17 +24,23 @@ func (m msgServer) checkAuthority(signer string) error {
 	return nil
 }
 
-// Deposit adds money of the signer to an account.
+// Deposit adds money of the signer, or of a granter, to an account.
 func (m msgServer) Deposit(ctx context.Context, msg *types.MsgDeposit) (*types.MsgDepositResponse, error) {
 	signer, err := m.address(msg.Signer)
 	if err != nil {
 		return nil, err
 	}
-	zeroAt, err := m.Keeper.Deposit(ctx, msg.Account, signer, msg.Amount)
+	var granter sdk.AccAddress
+	if msg.Granter != "" {
+		if granter, err = m.address(msg.Granter); err != nil {
+			return nil, err
+		}
+	}
+	account, err := m.Keeper.Deposit(ctx, msg.Account, signer, msg.Amount, granter)
 	if err != nil {
 		return nil, err
 	}
-	return &types.MsgDepositResponse{ZeroAt: zeroAt}, nil
+	return &types.MsgDepositResponse{ZeroAt: account.ZeroAt, State: account.State}, nil
 }
 
 // UpdateParams replaces the parameters. A new epoch length takes effect with the next epoch.

@@ -60,7 +60,9 @@ func packEpochPot(p types.EpochPot) types.EpochPot {
 func booksOf(a types.Account) ledger.Account {
 	books := ledger.Account{Outflow: ledger.Line(a.Outflow), Held: a.Held, Entries: make([]ledger.Entry, len(a.Deposits))}
 	for i, d := range a.Deposits {
-		books.Entries[i] = ledger.Entry{Depositor: d.Depositor, Remainder: d.Remainder, Spent: d.Spent}
+		books.Entries[i] = ledger.Entry{
+			Source: ledger.Source{Depositor: d.Depositor, Grantee: d.Grantee}, Remainder: d.Remainder, Spent: d.Spent,
+		}
 	}
 	return books
 }
@@ -70,7 +72,7 @@ func withBooks(a types.Account, books ledger.Account) types.Account {
 	a.Outflow, a.Held = types.Line(books.Outflow), books.Held
 	a.Deposits = make([]types.Deposit, len(books.Entries))
 	for i, e := range books.Entries {
-		a.Deposits[i] = types.Deposit{Depositor: e.Depositor, Remainder: e.Remainder, Spent: e.Spent}
+		a.Deposits[i] = types.Deposit{Depositor: e.Depositor, Grantee: e.Grantee, Remainder: e.Remainder, Spent: e.Spent}
 	}
 	return a
 }

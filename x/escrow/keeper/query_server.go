@@ -17,7 +17,6 @@ const (
 
 // queryServer answers the module's queries.
 type queryServer struct {
-	*types.UnimplementedQueryServer // until every query is answered
 	*Keeper
 }
 

@@ -14,49 +14,49 @@ import (
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
-// OpenStream starts to pay a payee from an account, from now on, and returns the stream's id. The account must last for
+// OpenStream starts to pay a payee from an account, from now on, and returns the stream. The account must last for
 // at least one second; a longer runway is what Hold is for.
 func (k *Keeper) OpenStream(
 	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind,
-) (uint64, error) {
+) (types.Stream, error) {
 	return k.openStream(ctx, id, ref, payee, rate, kind, math.ZeroInt())
 }
 
 // OpenHeldStream releases what was held for a stream and opens it, with one write of the account.
 func (k *Keeper) OpenHeldStream(
 	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind, held math.Int,
-) (uint64, error) {
+) (types.Stream, error) {
 	return k.openStream(ctx, id, ref, payee, rate, kind, held)
 }
 
 func (k *Keeper) openStream(
 	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind, held math.Int,
-) (uint64, error) {
+) (types.Stream, error) {
 	if err := errors.Join(types.ValidateRate(rate), types.ValidateKind(kind)); err != nil {
-		return 0, err
+		return types.Stream{}, err
 	}
 	payeeText, err := k.text(payee)
 	if err != nil {
-		return 0, err
+		return types.Stream{}, err
 	}
 	clock, now, err := k.present(ctx)
 	if err != nil {
-		return 0, err
+		return types.Stream{}, err
 	}
 	account, err := k.liveAccount(ctx, id, now)
 	if err != nil {
-		return 0, err
+		return types.Stream{}, err
 	}
 	if account.Streams >= types.MaxStreams || account.StreamsOpened >= types.MaxStreamsOpened {
-		return 0, types.ErrTooManyStreams.Wrapf("account %d has %d open, opened %d", id, account.Streams, account.StreamsOpened)
+		return types.Stream{}, types.ErrTooManyStreams.Wrapf("account %d has %d open, opened %d", id, account.Streams, account.StreamsOpened)
 	}
 	books, err := unhold(account, booksOf(account).Settle(now), held)
 	if err != nil {
-		return 0, err
+		return types.Stream{}, err
 	}
 	books.Outflow = books.Outflow.Start(rate, now)
 	if err := checkFree(account, books.Free(now), books.Outflow.Slope); err != nil {
-		return 0, err
+		return types.Stream{}, err
 	}
 
 	account.Streams++
@@ -66,16 +66,16 @@ func (k *Keeper) openStream(
 		OpenedAt: now,
 	}
 	if _, err := k.saveAccount(ctx, account, books); err != nil {
-		return 0, err
+		return types.Stream{}, err
 	}
 	start := func(l ledger.Line) ledger.Line { return l.Start(rate, now) }
 	if err := k.record(ctx, clock, payee, account.Denom, ledgerKind(kind), now, start); err != nil {
-		return 0, err
+		return types.Stream{}, err
 	}
 	if err := k.openStreams.Set(ctx, stream.Id, packStream(stream)); err != nil {
-		return 0, fmt.Errorf("write stream %d: %w", stream.Id, err)
+		return types.Stream{}, fmt.Errorf("write stream %d: %w", stream.Id, err)
 	}
-	return stream.Id, emit(ctx, types.NewEventStreamOpened(stream))
+	return stream, emit(ctx, types.NewEventStreamOpened(stream))
 }
 
 // CloseStream stops a stream at a second that is not in the future. A second before the stream opened counts as the one

@@ -9,10 +9,17 @@ import (
 // Never is the zero second of an account whose funds outlast every clock: 2^62 seconds.
 const Never = uint64(math.MaxInt64)/2 + 1
 
-// Entry is one depositor's share of an account, in grains. Remainder + Spent changes only by deposits and refunds.
-type Entry struct {
+// Source tells the entries of an account apart.
+type Source struct {
 	// Depositor receives what is left of the entry.
 	Depositor string
+	// Grantee deposited the depositor's money in its stead; empty when nobody did.
+	Grantee string
+}
+
+// Entry is what an account has from one source, in grains. Remainder + Spent changes only by deposits and refunds.
+type Entry struct {
+	Source
 	// Remainder is left as of the last settlement.
 	Remainder sdkmath.Int
 	// Spent was drawn as of the last settlement.
@@ -102,25 +109,24 @@ func giveBack(entries []Entry, grains sdkmath.Int) []Entry {
 	return out
 }
 
-// Deposit adds grains to the entry of a depositor, or appends an entry.
-func (a Account) Deposit(depositor string, grains sdkmath.Int) Account {
+// Deposit adds grains to the entry of a source, or appends an entry.
+func (a Account) Deposit(source Source, grains sdkmath.Int) Account {
 	entries := append([]Entry(nil), a.Entries...)
 	for i := range entries {
-		if entries[i].Depositor == depositor {
+		if entries[i].Source == source {
 			entries[i].Remainder = entries[i].Remainder.Add(grains)
 			a.Entries = entries
 			return a
 		}
 	}
-	entries = append(entries, Entry{Depositor: depositor, Remainder: grains, Spent: sdkmath.ZeroInt()})
+	entries = append(entries, Entry{Source: source, Remainder: grains, Spent: sdkmath.ZeroInt()})
 	a.Entries = entries
 	return a
 }
 
-// Refund is what one depositor gets back, in whole micro-denom.
+// Refund is what the depositor of one source gets back, in whole micro-denom.
 type Refund struct {
-	// Depositor receives.
-	Depositor string
+	Source
 	// Micro is the amount in micro-denom, rounded down.
 	Micro sdkmath.Int
 }
@@ -134,7 +140,7 @@ func (a Account) Empty() (emptied Account, refunds []Refund, dust sdkmath.Int) {
 		micro, rest := SplitMicro(entries[i].Remainder)
 		dust = dust.Add(rest)
 		if micro.IsPositive() {
-			refunds = append(refunds, Refund{Depositor: entries[i].Depositor, Micro: micro})
+			refunds = append(refunds, Refund{Source: entries[i].Source, Micro: micro})
 		}
 		entries[i].Remainder = sdkmath.ZeroInt()
 	}

@@ -58,4 +58,12 @@ var (
 	ErrPanic = errors.Register(ModuleName, 25, "panic")
 	// ErrInvalidRequest: a query without what it needs.
 	ErrInvalidRequest = errors.RegisterWithGRPCCode(ModuleName, 26, codes.InvalidArgument, "invalid request")
+	// ErrLow: the account's runway is low, so that it takes no new obligations.
+	ErrLow = errors.Register(ModuleName, 27, "account is low on funds")
+	// ErrHalted: governance has halted the denom.
+	ErrHalted = errors.Register(ModuleName, 28, "denom is halted")
+	// ErrGrant: no grant for this deposit, or one that does not allow it.
+	ErrGrant = errors.Register(ModuleName, 29, "deposit is not granted")
+	// ErrTooManyDeposits: the account has as many entries as it may.
+	ErrTooManyDeposits = errors.Register(ModuleName, 30, "too many depositors")
 )

@@ -21,6 +21,31 @@ func NewEventStreamClosed(s Stream) *EventStreamClosed {
 	return &EventStreamClosed{Stream: s.Id, Ref: s.Ref, Account: s.Account, Second: s.ClosedAt}
 }
 
+// NewEventAccountLow tells that an account's service was paused.
+func NewEventAccountLow(account, second uint64) *EventAccountLow {
+	return &EventAccountLow{Account: account, Second: second}
+}
+
+// NewEventAccountResumed tells that a low account pays in full again.
+func NewEventAccountResumed(account, second uint64) *EventAccountResumed {
+	return &EventAccountResumed{Account: account, Second: second}
+}
+
+// NewEventStreamPaused tells that a hold stream took the place of a service stream.
+func NewEventStreamPaused(service, hold Stream) *EventStreamPaused {
+	return &EventStreamPaused{Stream: service.Id, Hold: hold.Id, Ref: service.Ref}
+}
+
+// NewEventStreamResumed tells that a service stream took the place of the hold stream of a pause.
+func NewEventStreamResumed(hold, service Stream) *EventStreamResumed {
+	return &EventStreamResumed{Hold: hold.Id, Stream: service.Id, Ref: service.Ref}
+}
+
+// NewEventGrantRestored tells that a refund returned to the limit of a grant.
+func NewEventGrantRestored(granter, grantee string, amount sdk.Coin) *EventGrantRestored {
+	return &EventGrantRestored{Granter: granter, Grantee: grantee, Amount: amount.String()}
+}
+
 // NewEventHoldPaid tells that a provider was paid once for capacity that it kept free.
 func NewEventHoldPaid(account, ref uint64, payee string, grains math.Int) *EventHoldPaid {
 	return &EventHoldPaid{Ref: ref, Account: account, Payee: payee, Grains: grains.String()}

@@ -13,6 +13,12 @@ import (
 type Hooks interface {
 	AfterStreamExhausted(ctx context.Context, stream Stream, at uint64) error
 	AfterAccountExhausted(ctx context.Context, account Account, at uint64) error
+	// AfterStreamPaused tells that a low account closed a service stream at a second and opened a hold stream in its place.
+	AfterStreamPaused(ctx context.Context, service, hold Stream, at uint64) error
+	// AfterStreamResumed tells that the hold stream of a pause closed at a second and a service stream opened in its place.
+	AfterStreamResumed(ctx context.Context, hold, service Stream, at uint64) error
+	// AfterAccountPruned tells that a closed account was forgotten, with its streams: nothing can be claimed of it any more.
+	AfterAccountPruned(ctx context.Context, account uint64) error
 }
 
 // DeadlineSource is a queue of items that are due at a second. Escrow processes the items of all sources in the order

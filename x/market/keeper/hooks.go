@@ -61,6 +61,31 @@ func (h EscrowHooks) AfterAccountExhausted(ctx context.Context, account escrowty
 	return h.k.endDeployment(ctx, deployment, types.Reason_REASON_INSUFFICIENT_FUNDS, at)
 }
 
+// AfterStreamPaused notes the stream that stands in for a lease's own.
+func (h EscrowHooks) AfterStreamPaused(ctx context.Context, service, hold escrowtypes.Stream, _ uint64) error {
+	return h.replaceStream(ctx, service, hold)
+}
+
+// AfterStreamResumed notes a lease's new stream.
+func (h EscrowHooks) AfterStreamResumed(ctx context.Context, hold, service escrowtypes.Stream, _ uint64) error {
+	return h.replaceStream(ctx, hold, service)
+}
+
+func (h EscrowHooks) replaceStream(ctx context.Context, closed, opened escrowtypes.Stream) error {
+	lease, err := h.k.getLease(ctx, closed.Ref)
+	if err != nil {
+		return err
+	}
+	if lease.Stream != closed.Id {
+		return types.ErrBroken.Wrapf("stream %d is not that of lease %d", closed.Id, lease.Id)
+	}
+	lease.Stream = opened.Id
+	return h.k.setLeaseStatus(ctx, lease)
+}
+
+// AfterAccountPruned keeps what the market knows of a deployment whose account is gone.
+func (h EscrowHooks) AfterAccountPruned(context.Context, uint64) error { return nil }
+
 // ProviderHooks try resting bids again when a provider can take more.
 type ProviderHooks struct{ k *Keeper }
 

@@ -117,7 +117,7 @@ func (k *Keeper) activate(ctx context.Context, provider sdk.AccAddress, lease ty
 	if err := k.ackDeadlines.Remove(ctx, collections.Join(lease.AckBy, lease.Id)); err != nil {
 		return fmt.Errorf("drop the deadline of lease %d: %w", lease.Id, err)
 	}
-	lease.State, lease.Stream = types.LeaseState_LEASE_STATE_ACTIVE, stream
+	lease.State, lease.Stream = types.LeaseState_LEASE_STATE_ACTIVE, stream.Id
 	lease.Held, lease.AckedAt = math.ZeroInt(), now
 	if err := k.setLeaseStatus(ctx, lease); err != nil {
 		return err

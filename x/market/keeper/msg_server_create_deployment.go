@@ -38,7 +38,7 @@ func (m msgServer) CreateDeployment(
 	if err != nil {
 		return nil, err
 	}
-	account, err := m.escrow.OpenAccount(ctx, owner, msg.Deposit)
+	account, err := m.escrow.OpenAccount(ctx, owner, msg.Deposit, nil)
 	if err != nil {
 		return nil, err
 	}

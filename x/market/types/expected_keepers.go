@@ -17,8 +17,8 @@ type EscrowKeeper interface {
 	Now(ctx context.Context) (uint64, error)
 	// IsSettlementDenom tells whether accounts may hold a denom.
 	IsSettlementDenom(ctx context.Context, denom string) (bool, error)
-	// OpenAccount takes the deposit from the owner and returns the id of a new account.
-	OpenAccount(ctx context.Context, owner sdk.AccAddress, deposit sdk.Coin) (account uint64, err error)
+	// OpenAccount takes the deposit from the owner, or from a granter who allowed it, and returns the id of a new account.
+	OpenAccount(ctx context.Context, owner sdk.AccAddress, deposit sdk.Coin, granter sdk.AccAddress) (account uint64, err error)
 	// EndAccount closes the open streams of an account now, and refunds what is left. Nothing may be held.
 	EndAccount(ctx context.Context, account uint64) (refunded sdk.Coin, err error)
 	// Hold reserves what a lease of this rate needs until it is acknowledged, in grains.
@@ -30,7 +30,7 @@ type EscrowKeeper interface {
 	// PayHold pays once for capacity that was kept free, at most the free balance.
 	PayHold(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour, seconds uint64) error
 	// OpenHeldStream gives back what Hold reserved and pays from now on.
-	OpenHeldStream(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour uint64, kind escrowtypes.StreamKind, held math.Int) (stream uint64, err error)
+	OpenHeldStream(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour uint64, kind escrowtypes.StreamKind, held math.Int) (stream escrowtypes.Stream, err error)
 	// Account returns an account as of its last touch.
 	Account(ctx context.Context, id uint64) (escrowtypes.Account, error)
 	// Stream returns a stream, open or closed.
@@ -43,6 +43,8 @@ type ProviderKeeper interface {
 	GetProvider(ctx context.Context, operator sdk.AccAddress) (providertypes.Provider, error)
 	// Authorize returns the provider if the signer is its operator or its agent.
 	Authorize(ctx context.Context, signer, operator string) (providertypes.Provider, error)
+	// AttestationsOf returns what auditors say of a provider, expired attestations included.
+	AttestationsOf(ctx context.Context, operator sdk.AccAddress) ([]providertypes.Attestation, error)
 	// BondOf returns what a provider has at stake.
 	BondOf(ctx context.Context, operator sdk.AccAddress) (sdk.Coins, error)
 	// SetRequirement tells what a provider must have at stake.
