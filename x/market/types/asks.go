@@ -40,11 +40,11 @@ func ValidateAsks(asks []Ask) error {
 	return nil
 }
 
-// HighestAsks returns the highest price of every resource in every denom, sorted by denom.
+// HighestAsks returns the highest price of every resource in every denom that the offers declare, sorted by denom.
 func HighestAsks(offers []Offer) []Ask {
 	var highest []Ask
 	for _, o := range offers {
-		for _, a := range o.Asks {
+		for _, a := range o.Declared() {
 			i, found := slices.BinarySearchFunc(highest, a.Denom, func(h Ask, denom string) int {
 				return strings.Compare(h.Denom, denom)
 			})
@@ -62,5 +62,13 @@ func higher(a, b Ask) Ask {
 		Denom: a.Denom, Cpu: max(a.Cpu, b.Cpu), Memory: max(a.Memory, b.Memory),
 		Ephemeral: max(a.Ephemeral, b.Ephemeral), Hdd: max(a.Hdd, b.Hdd), Ssd: max(a.Ssd, b.Ssd),
 		Nvme: max(a.Nvme, b.Nvme), Gpu: max(a.Gpu, b.Gpu), Egress: max(a.Egress, b.Egress),
+	}
+}
+
+func lower(a, b Ask) Ask {
+	return Ask{
+		Denom: a.Denom, Cpu: min(a.Cpu, b.Cpu), Memory: min(a.Memory, b.Memory),
+		Ephemeral: min(a.Ephemeral, b.Ephemeral), Hdd: min(a.Hdd, b.Hdd), Ssd: min(a.Ssd, b.Ssd),
+		Nvme: min(a.Nvme, b.Nvme), Gpu: min(a.Gpu, b.Gpu), Egress: min(a.Egress, b.Egress),
 	}
 }

@@ -1,20 +1,18 @@
 package types
 
-// BeginSweep starts to go through the resting bids again if the book has changed and no sweep is under way.
-func (c *Clearing) BeginSweep() {
-	if c.Sweeping || !c.Changed {
-		return
+// BeginSweep begins to go through the resting bids again, if no sweep is under way and one is due: beside the whole book
+// when some bids have not seen all of it, else beside the offers of the providers that gained.
+func (c *Clearing) BeginSweep(whole bool) {
+	c.Sweeping, c.Whole, c.BidCursor, c.OfferCursor = true, whole, 0, 0
+	if whole {
+		c.Changed, c.RetryAt = false, 0
 	}
-	c.Sweeping, c.Changed, c.BidCursor, c.OfferCursor, c.RetryAt = true, false, 0, 0, 0
 }
 
-// EndWindow moves on after a clearing beside one window of the book, which ends with the offer last. When the sweep has
-// read all resting bids (swept) the next window follows, or the sweep is over. Fresh bids that saw only a part of the
-// book are swept later.
-func (c *Clearing) EndWindow(fresh, swept bool, last uint64, more bool) {
-	if fresh && (more || c.OfferCursor != 0) {
-		c.Changed = true
-	}
+// EndWindow moves on after a clearing beside one window of the offers that the sweep is about, which ends with the offer
+// last; more tells that others follow. When the sweep has read all resting bids (swept) the next window follows, or the
+// sweep is over.
+func (c *Clearing) EndWindow(swept bool, last uint64, more bool) {
 	if !c.Sweeping || !swept {
 		return
 	}
@@ -23,5 +21,12 @@ func (c *Clearing) EndWindow(fresh, swept bool, last uint64, more bool) {
 		c.OfferCursor = last
 		return
 	}
-	c.Sweeping, c.OfferCursor = false, 0
+	c.Sweeping, c.Whole, c.OfferCursor = false, false, 0
+}
+
+// Retry makes a sweep beside the whole book follow at a second, if none does earlier.
+func (c *Clearing) Retry(at uint64) {
+	if c.RetryAt == 0 || at < c.RetryAt {
+		c.RetryAt = at
+	}
 }

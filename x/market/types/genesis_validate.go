@@ -60,7 +60,26 @@ func (v *genesisValidator) pools() error {
 				return err
 			}
 		}
+		if err := v.nextTotal(p); err != nil {
+			return err
+		}
 		v.poolAt[name] = p
+	}
+	return nil
+}
+
+func (v *genesisValidator) nextTotal(p CapacityPool) error {
+	if p.NextTotal == nil {
+		if p.NextAt != 0 {
+			return invalid("pool %d of %s: its next total is missing", p.Id, p.Provider)
+		}
+		return nil
+	}
+	if p.NextAt > v.genesis.Clearing.Number {
+		return invalid("pool %d of %s: its next total waits for clearing %d", p.Id, p.Provider, p.NextAt)
+	}
+	if d := (CapacityPool{Total: p.Total}).Declare(*p.NextTotal, 0); d.Total != p.Total || d.NextTotal == nil {
+		return invalid("pool %d of %s: its total is not the larger one", p.Id, p.Provider)
 	}
 	return nil
 }
@@ -71,7 +90,7 @@ func (v *genesisValidator) offers() error {
 		if err := inOrder("offer", &last, o.Id, v.genesis.NextOffer); err != nil {
 			return err
 		}
-		if err := validateOffer(o.Asks, o.Labels); err != nil {
+		if err := v.offerTerms(o); err != nil {
 			return fmt.Errorf("offer %d: %w", o.Id, err)
 		}
 		name := poolName{o.Provider, o.Pool}
@@ -95,6 +114,29 @@ func (v *genesisValidator) offers() error {
 			return invalid("offer %d: missed acknowledgements must be sorted, at most %d", o.Id, maxMissedAcks)
 		}
 		v.offerAt[o.Id] = o
+	}
+	return nil
+}
+
+func (v *genesisValidator) offerTerms(o Offer) error {
+	if err := validateOffer(v.addresses, o.Declared(), o.Labels, o.Terms); err != nil {
+		return err
+	}
+	switch {
+	case len(o.NextAsks) == 0:
+		if o.NextAt != 0 {
+			return invalid("next asks are missing")
+		}
+	case o.NextAt > v.genesis.Clearing.Number:
+		return invalid("its next asks wait for clearing %d, the last was %d", o.NextAt, v.genesis.Clearing.Number)
+	default:
+		if counting := (Offer{Asks: o.Asks}).Declare(o.NextAsks, 0); !slices.Equal(counting.Asks, o.Asks) || len(counting.NextAsks) == 0 {
+			return invalid("its asks are not the lower ones")
+		}
+	}
+	suspended := o.State == OfferState_OFFER_STATE_SUSPENDED
+	if !suspended && o.SuspendedUntil != 0 {
+		return invalid("it is not suspended, and may not return before second %d", o.SuspendedUntil)
 	}
 	return nil
 }
@@ -138,7 +180,7 @@ func (v *genesisValidator) bids() error {
 		if err := inOrder("bid", &last, b.Id, v.genesis.NextBid); err != nil {
 			return err
 		}
-		if err := b.Spec.Validate(); err != nil {
+		if err := b.Spec.Validate(v.addresses); err != nil {
 			return fmt.Errorf("bid %d: %w", b.Id, err)
 		}
 		deployment, found := v.deploymentAt[b.Deployment]
@@ -275,10 +317,17 @@ func (v *genesisValidator) clearing() error {
 }
 
 func (v *genesisValidator) unsettled() error {
-	for _, provider := range v.genesis.Unsettled {
+	for _, provider := range slices.Concat(v.genesis.Unsettled, v.genesis.Gained, v.genesis.Swept) {
 		if err := validateAddress(v.addresses, "provider", provider); err != nil {
 			return err
 		}
+	}
+	var last uint64
+	for _, id := range v.genesis.Returned {
+		if _, found := v.bidAt[id]; !found || id <= last {
+			return invalid("returned bid %d is not there, or out of order", id)
+		}
+		last = id
 	}
 	return nil
 }

@@ -32,6 +32,30 @@ func (p CapacityPool) Free() match.Vector {
 	return free
 }
 
+// At returns the pool as it is once so many clearings are done: less capacity takes effect after the clearing that
+// follows its message.
+func (p CapacityPool) At(clearings uint64) CapacityPool {
+	if p.NextTotal != nil && clearings > p.NextAt {
+		p.Total, p.NextTotal, p.NextAt = *p.NextTotal, nil, 0
+	}
+	return p
+}
+
+// Declare replaces the total of a pool, as it is once so many clearings are done: more counts at once, less after the
+// next clearing.
+func (p CapacityPool) Declare(total Resources, clearings uint64) CapacityPool {
+	p = p.At(clearings)
+	counting := p.Total.Vector()
+	for i, q := range total.Vector() {
+		counting[i] = max(counting[i], q)
+	}
+	p.Total, p.NextTotal, p.NextAt = ResourcesOf(counting), nil, 0
+	if p.Total != total {
+		p.NextTotal, p.NextAt = &total, clearings
+	}
+	return p
+}
+
 // Validate refuses quantities that are too large.
 func (r Resources) Validate() error {
 	for i, q := range r.Vector() {
