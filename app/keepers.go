@@ -165,6 +165,8 @@ func (app *App) setMarketKeepers(authority string) {
 	app.ProviderKeeper.SetHooks(app.MarketKeeper.ProviderHooks())
 	app.EscrowKeeper.RegisterDeadlines(app.MarketKeeper.AckDeadlines())
 	app.EscrowKeeper.RegisterDeadlines(app.MarketKeeper.BidDeadlines())
+	app.EscrowKeeper.RegisterDeadlines(app.ProviderKeeper.UnbondingDeadlines())
+	app.EscrowKeeper.RegisterDeadlines(app.ProviderKeeper.RotationDeadlines())
 }
 
 func (app *App) store(name string) corestore.KVStoreService {

@@ -119,6 +119,9 @@ func (c *Chain) setModules(settings settings) {
 	for _, build := range settings.modules {
 		c.modules = append(c.modules, build(c))
 	}
+	// After those of the modules above, as in the application: ties in time are processed in this order.
+	c.Escrow.RegisterDeadlines(c.Provider.UnbondingDeadlines())
+	c.Escrow.RegisterDeadlines(c.Provider.RotationDeadlines())
 	c.router.SetInterfaceRegistry(c.registry)
 	queries := baseapp.NewGRPCQueryRouter()
 	queries.SetInterfaceRegistry(c.registry)

@@ -1,5 +1,5 @@
-// Package keeper holds the state of x/provider: who provides, through which agent and gateway, and what they have at
-// stake. It tells time and moves earnings through x/escrow, and knows nothing of leases: the market tells it only what
+// Package keeper holds the state of x/provider: who provides, through which agent and gateway, what they have at
+// stake, what auditors say of them, and what became of their leases. It tells time and moves earnings through x/escrow, and knows nothing of leases: the market tells it only what
 // bond it asks for.
 package keeper
 
@@ -20,7 +20,14 @@ import (
 	"github.com/souk-network/souk/x/provider/types"
 )
 
-// Keeper of the provider store.
+// unbondingKey is (provider, second, id), dueKey is (second, id), attestationKey is (provider, auditor).
+type (
+	unbondingKey   = collections.Triple[sdk.AccAddress, uint64, uint64]
+	dueKey         = collections.Pair[uint64, uint64]
+	attestationKey = collections.Pair[sdk.AccAddress, sdk.AccAddress]
+)
+
+// Keeper of the provider store. Its collections are not exported: bonds move only through its methods.
 type Keeper struct {
 	addresses     address.Codec
 	bank          types.BankKeeper
@@ -37,6 +44,19 @@ type Keeper struct {
 	providers    collections.Map[sdk.AccAddress, types.Provider]
 	agents       collections.Map[sdk.AccAddress, []byte]
 	requirements collections.Map[sdk.AccAddress, types.Requirement]
+	records      collections.Map[sdk.AccAddress, types.Record]
+
+	nextNumber collections.Sequence
+	numbers    collections.Map[uint64, []byte]
+	rotations  collections.KeySet[dueKey]
+
+	nextUnbonding  collections.Sequence
+	unbondings     collections.Map[uint64, types.Unbonding]
+	unbondingsOf   collections.KeySet[unbondingKey]
+	unbondingQueue collections.KeySet[dueKey]
+
+	attestations   collections.Map[attestationKey, types.Attestation]
+	attestationsBy collections.KeySet[attestationKey]
 }
 
 // NewKeeper builds the keeper; authority is the governance account. It panics, at start-up only, when the application
@@ -58,6 +78,8 @@ func NewKeeper(
 		panic(fmt.Errorf("authority of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 	sb := collections.NewSchemaBuilder(storeService)
+	dueCodec := collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)
+	attestationCodec := collections.PairKeyCodec(sdk.AccAddressKey, sdk.AccAddressKey)
 	k := &Keeper{
 		addresses:     addresses,
 		bank:          bank,
@@ -72,6 +94,23 @@ func NewKeeper(
 		agents: collections.NewMap(sb, types.AgentsKey, "agents", sdk.AccAddressKey, collections.BytesValue),
 		requirements: collections.NewMap(sb, types.RequirementsKey, "requirements", sdk.AccAddressKey,
 			codec.CollValue[types.Requirement](cdc)),
+		records: collections.NewMap(sb, types.RecordsKey, "records", sdk.AccAddressKey,
+			codec.CollValue[types.Record](cdc)),
+
+		nextNumber: collections.NewSequence(sb, types.NextNumberKey, "next_number"),
+		numbers:    collections.NewMap(sb, types.NumbersKey, "numbers", collections.Uint64Key, collections.BytesValue),
+		rotations:  collections.NewKeySet(sb, types.RotationQueueKey, "rotation_queue", dueCodec),
+
+		nextUnbonding: collections.NewSequence(sb, types.NextUnbondingKey, "next_unbonding"),
+		unbondings: collections.NewMap(sb, types.UnbondingsKey, "unbondings", collections.Uint64Key,
+			codec.CollValue[types.Unbonding](cdc)),
+		unbondingsOf: collections.NewKeySet(sb, types.UnbondingsOfKey, "unbondings_of",
+			collections.TripleKeyCodec(sdk.AccAddressKey, collections.Uint64Key, collections.Uint64Key)),
+		unbondingQueue: collections.NewKeySet(sb, types.UnbondingQueueKey, "unbonding_queue", dueCodec),
+
+		attestations: collections.NewMap(sb, types.AttestationsKey, "attestations", attestationCodec,
+			codec.CollValue[types.Attestation](cdc)),
+		attestationsBy: collections.NewKeySet(sb, types.AttestationsByKey, "attestations_by", attestationCodec),
 	}
 	schema, err := sb.Build()
 	if err != nil {
@@ -81,7 +120,7 @@ func NewKeeper(
 	return k
 }
 
-// SetHooks sets who learns that a provider has put more at stake; once, at wiring time.
+// SetHooks sets who learns of what changes at a provider, and who says what bond it needs; once, at wiring time.
 func (k *Keeper) SetHooks(hooks types.Hooks) {
 	if k.hooks != nil {
 		panic(fmt.Errorf("hooks of x/%s set twice", types.ModuleName)) //nolint:forbidigo // at start-up
@@ -101,8 +140,21 @@ func (k *Keeper) GetParams(ctx context.Context) (types.Params, error) {
 	return params, nil
 }
 
-// GetProvider returns a provider by its operator, or ErrNotFound.
+// GetProvider returns a provider by its operator, with the agent that it has at present, or ErrNotFound.
 func (k *Keeper) GetProvider(ctx context.Context, operator sdk.AccAddress) (types.Provider, error) {
+	provider, err := k.readProvider(ctx, operator)
+	if err != nil || provider.NextAgent == "" {
+		return provider, err
+	}
+	now, err := k.escrow.Now(ctx)
+	if err != nil {
+		return types.Provider{}, err
+	}
+	return provider.At(now), nil
+}
+
+// readProvider returns a provider as it is stored: a rotation that is due may not be completed yet.
+func (k *Keeper) readProvider(ctx context.Context, operator sdk.AccAddress) (types.Provider, error) {
 	provider, err := k.providers.Get(ctx, operator)
 	if errors.Is(err, collections.ErrNotFound) {
 		return types.Provider{}, types.ErrNotFound.Wrap(k.show(operator))
@@ -113,7 +165,7 @@ func (k *Keeper) GetProvider(ctx context.Context, operator sdk.AccAddress) (type
 	return provider, nil
 }
 
-// ProviderOfAgent returns the provider for which an agent account works, or ErrNotFound.
+// ProviderOfAgent returns the provider for which an agent account works at present, or ErrNotFound.
 func (k *Keeper) ProviderOfAgent(ctx context.Context, agent sdk.AccAddress) (types.Provider, error) {
 	operator, err := k.agents.Get(ctx, agent)
 	if errors.Is(err, collections.ErrNotFound) {
@@ -122,10 +174,30 @@ func (k *Keeper) ProviderOfAgent(ctx context.Context, agent sdk.AccAddress) (typ
 	if err != nil {
 		return types.Provider{}, fmt.Errorf("read agent %s: %w", k.show(agent), err)
 	}
-	return k.GetProvider(ctx, operator)
+	provider, err := k.GetProvider(ctx, operator)
+	if err != nil {
+		return types.Provider{}, err
+	}
+	if provider.Agent != k.show(agent) {
+		return types.Provider{}, types.ErrNotFound.Wrapf("of agent %s at present", k.show(agent))
+	}
+	return provider, nil
 }
 
-// Authorize returns the provider of an operator if the signer is that operator or its agent.
+// ProviderByNumber returns the operator of a provider by its number, or ErrNotFound.
+func (k *Keeper) ProviderByNumber(ctx context.Context, number uint64) (sdk.AccAddress, error) {
+	operator, err := k.numbers.Get(ctx, number)
+	if errors.Is(err, collections.ErrNotFound) {
+		return nil, types.ErrNotFound.Wrapf("number %d", number)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read provider %d: %w", number, err)
+	}
+	return operator, nil
+}
+
+// Authorize returns the provider of an operator if the signer is that operator or the agent that it has at present. An
+// agent of a provider that is gone may do nothing any more.
 func (k *Keeper) Authorize(ctx context.Context, signer, operator string) (types.Provider, error) {
 	addr, err := k.address(operator)
 	if err != nil {
@@ -135,7 +207,8 @@ func (k *Keeper) Authorize(ctx context.Context, signer, operator string) (types.
 	if err != nil {
 		return types.Provider{}, err
 	}
-	if signer != provider.Operator && signer != provider.Agent {
+	gone := provider.Lifecycle == types.Lifecycle_LIFECYCLE_GONE
+	if signer != provider.Operator && (signer != provider.Agent || gone) {
 		return types.Provider{}, types.ErrUnauthorized.Wrapf("%.100q is neither operator nor agent of %s", signer, operator)
 	}
 	return provider, nil

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"fmt"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -10,28 +11,31 @@ import (
 
 // msgServer answers the module's messages.
 type msgServer struct {
-	*types.UnimplementedMsgServer // until every message is answered
 	*Keeper
 }
 
 // NewMsgServer returns the transaction service of the module.
 func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{Keeper: k} }
 
-// Update replaces payout, gateway, TLS keys and info of a provider.
+// Update replaces payout, gateway, TLS keys, info and auditors of a provider. What an auditor said who is not named any
+// more is dropped.
 func (m msgServer) Update(ctx context.Context, msg *types.MsgUpdate) (*types.MsgUpdateResponse, error) {
 	operator, err := m.address(msg.Operator)
 	if err != nil {
 		return nil, err
 	}
-	provider, err := m.GetProvider(ctx, operator)
+	provider, err := m.change(ctx, operator)
 	if err != nil {
 		return nil, err
 	}
-	provider, err = m.describe(provider, msg.Payout, msg.GatewayUri, msg.TlsKeys, msg.Info)
+	provider, err = m.describe(provider, msg.Payout, msg.GatewayUri, msg.TlsKeys, msg.Info, msg.Auditors)
 	if err != nil {
 		return nil, err
 	}
 	if err := m.writeProvider(ctx, operator, provider); err != nil {
+		return nil, err
+	}
+	if err := m.dropAttestations(ctx, operator, provider.Auditors); err != nil {
 		return nil, err
 	}
 	if err := emit(ctx, types.NewEventUpdated(provider.Operator)); err != nil {
@@ -46,7 +50,7 @@ func (m msgServer) Bond(ctx context.Context, msg *types.MsgBond) (*types.MsgBond
 	if err != nil {
 		return nil, err
 	}
-	provider, err := m.GetProvider(ctx, operator)
+	provider, err := m.changeActive(ctx, operator)
 	if err != nil {
 		return nil, err
 	}
@@ -91,14 +95,21 @@ func (m msgServer) Withdraw(ctx context.Context, msg *types.MsgWithdraw) (*types
 
 // UpdateParams replaces the parameters; governance only.
 func (m msgServer) UpdateParams(ctx context.Context, msg *types.MsgUpdateParams) (*types.MsgUpdateParamsResponse, error) {
-	if msg.Authority != m.authority {
-		return nil, types.ErrUnauthorized.Wrapf("signer %.100q is not governance", msg.Authority)
+	if err := m.checkAuthority(msg.Authority); err != nil {
+		return nil, err
 	}
 	if err := msg.Params.Validate(); err != nil {
 		return nil, err
 	}
 	if err := m.params.Set(ctx, msg.Params); err != nil {
-		return nil, err
+		return nil, fmt.Errorf("write provider parameters: %w", err)
 	}
 	return &types.MsgUpdateParamsResponse{}, nil
+}
+
+func (m msgServer) checkAuthority(signer string) error {
+	if signer != m.authority {
+		return types.ErrUnauthorized.Wrapf("signer %.100q is not governance", signer)
+	}
+	return nil
 }

@@ -34,4 +34,32 @@ var (
 	ErrBroken = errors.Register(ModuleName, 13, "bonds are not covered")
 	// ErrInvalidRequest: a query without what it needs.
 	ErrInvalidRequest = errors.RegisterWithGRPCCode(ModuleName, 14, codes.InvalidArgument, "invalid request")
+	// ErrLifecycle: the provider is leaving, gone, or still there.
+	ErrLifecycle = errors.Register(ModuleName, 15, "not in this part of a provider's life")
+	// ErrBondRequired: the market asks for the bond.
+	ErrBondRequired = errors.Register(ModuleName, 16, "bond is required")
+	// ErrTooManyUnbondings: as many as there may be are under way.
+	ErrTooManyUnbondings = errors.Register(ModuleName, 17, "too many unbondings")
+	// ErrInvalidRotation: there is nothing to cancel.
+	ErrInvalidRotation = errors.Register(ModuleName, 18, "invalid rotation")
+	// ErrInvalidMaintenance: too soon, too long, or over another one.
+	ErrInvalidMaintenance = errors.Register(ModuleName, 19, "invalid maintenance")
+	// ErrJailed: the provider must wait.
+	ErrJailed = errors.Register(ModuleName, 20, "jailed")
+	// ErrNotJailed: there is nothing to come back from.
+	ErrNotJailed = errors.Register(ModuleName, 21, "not jailed")
+	// ErrInvalidJail: no time, too much of it, too much bond, or too long a reason.
+	ErrInvalidJail = errors.Register(ModuleName, 22, "invalid jailing")
+	// ErrInvalidAttestation: labels or an expiry that are out of range.
+	ErrInvalidAttestation = errors.Register(ModuleName, 23, "invalid attestation")
+	// ErrInvalidAuditors: too many, one of them twice, or no accounts.
+	ErrInvalidAuditors = errors.Register(ModuleName, 24, "invalid auditors")
+	// ErrNotAuditor: the provider does not name the auditor.
+	ErrNotAuditor = errors.Register(ModuleName, 25, "not an auditor of the provider")
+	// ErrNoAttestation: the auditor has said nothing.
+	ErrNoAttestation = errors.RegisterWithGRPCCode(ModuleName, 26, codes.NotFound, "attestation not found")
+	// ErrBehind: deadlines of the provider are due and not processed yet; try again in the next block.
+	ErrBehind = errors.Register(ModuleName, 27, "deadlines are behind")
+	// ErrQueue: a deadline source was asked for an item that it does not have.
+	ErrQueue = errors.Register(ModuleName, 28, "no such deadline")
 )

@@ -3,6 +3,7 @@ package types
 import (
 	"bytes"
 	"net/url"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -130,14 +131,57 @@ func (p Provider) Validate(addresses address.Codec) error {
 	if err := ValidateTLSKeys(p.TlsKeys); err != nil {
 		return err
 	}
-	if p.Lifecycle != Lifecycle_LIFECYCLE_ACTIVE || p.Reputation > 1_000_000 {
-		return ErrInvalidGenesis.Wrapf("lifecycle %d, reputation %d", p.Lifecycle, p.Reputation)
-	}
 	if err := p.Info.Validate(); err != nil {
+		return err
+	}
+	if err := ValidateAuditors(addresses, p.Auditors); err != nil {
+		return err
+	}
+	if err := validateMaintenance(p.Maintenance); err != nil {
+		return err
+	}
+	if err := p.validateLife(); err != nil {
+		return err
+	}
+	if err := p.validateRotation(addresses); err != nil {
 		return err
 	}
 	return ValidateStoredBond(p.Bond)
 }
+
+// validateLife checks that the seconds of a provider's life fit its lifecycle.
+func (p Provider) validateLife() error {
+	_, known := Lifecycle_name[int32(p.Lifecycle)]
+	leaving := p.Lifecycle == Lifecycle_LIFECYCLE_LEAVING || p.Lifecycle == Lifecycle_LIFECYCLE_GONE
+	switch {
+	case !known || p.Lifecycle == Lifecycle_LIFECYCLE_UNSPECIFIED || p.Reputation > 1_000_000 || p.Number == 0:
+		return ErrInvalidGenesis.Wrapf("lifecycle %d, reputation %d, number %d", p.Lifecycle, p.Reputation, p.Number)
+	case leaving != (p.LeavingSince != 0):
+		return ErrInvalidGenesis.Wrapf("lifecycle %d, leaving since %d", p.Lifecycle, p.LeavingSince)
+	case p.Lifecycle == Lifecycle_LIFECYCLE_GONE && !p.Bond.Empty():
+		return ErrInvalidGenesis.Wrapf("gone with a bond of %s", p.Bond)
+	case p.JailedUntil != 0 && (p.JailedAt == 0 || p.JailedUntil <= p.JailedAt):
+		return ErrInvalidGenesis.Wrapf("jailed at %d until %d", p.JailedAt, p.JailedUntil)
+	}
+	return nil
+}
+
+// validateRotation checks that an agent that takes over has a second, and is another one.
+func (p Provider) validateRotation(addresses address.Codec) error {
+	if p.NextAgent == "" && p.RotatesAt == 0 {
+		return nil
+	}
+	if _, err := ParseAddress(addresses, p.NextAgent); err != nil {
+		return err
+	}
+	if p.NextAgent == p.Agent || p.RotatesAt == 0 || p.RotatesAt > maxSecond || p.Lifecycle == Lifecycle_LIFECYCLE_GONE {
+		return ErrInvalidGenesis.Wrapf("agent %s takes over at %d", p.NextAgent, p.RotatesAt)
+	}
+	return nil
+}
+
+// names tells whether an account is an auditor of the provider.
+func (p Provider) names(auditor string) bool { return slices.Contains(p.Auditors, auditor) }
 
 // ValidateStoredBond is ValidateBond for a sum of many deposits, which may be larger than one.
 func ValidateStoredBond(coins sdk.Coins) error {
