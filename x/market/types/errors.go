@@ -74,4 +74,20 @@ var (
 	ErrInvalidTerms = errors.Register(ModuleName, 33, "invalid terms")
 	// ErrSuspended: the offer may not return to the book yet.
 	ErrSuspended = errors.Register(ModuleName, 34, "offer is suspended")
+	// ErrInvalidAccess: access keys that are too many, not sorted, or without a known scope.
+	ErrInvalidAccess = errors.Register(ModuleName, 35, "invalid access keys")
+	// ErrInvalidList: addresses that are too many, or one of them twice.
+	ErrInvalidList = errors.Register(ModuleName, 36, "invalid list of addresses")
+	// ErrInvalidReason: not a reason that a provider may give for its notice.
+	ErrInvalidReason = errors.Register(ModuleName, 37, "invalid reason")
+	// ErrVersion: somebody else has changed the deployment.
+	ErrVersion = errors.Register(ModuleName, 38, "deployment has another version")
+	// ErrCustodian: a custodian that is not a provider.
+	ErrCustodian = errors.Register(ModuleName, 39, "custodian is not a provider")
+	// ErrResize: a lease that can not become what its bid says.
+	ErrResize = errors.Register(ModuleName, 40, "lease can not be resized")
+	// ErrTooManyBids: the deployment has had as many bids as it may.
+	ErrTooManyBids = errors.Register(ModuleName, 41, "too many bids")
+	// ErrBehind: the deployment's money has ended, and that waits to be processed; try again in the next block.
+	ErrBehind = errors.Register(ModuleName, 42, "deadlines are behind")
 )

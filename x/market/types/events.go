@@ -40,6 +40,21 @@ func NewEventLeaseEnded(l Lease) *EventLeaseEnded {
 	return &EventLeaseEnded{Lease: l.Id, Provider: l.Provider, State: l.State, Reason: l.Reason, Second: l.ClosedAt}
 }
 
+// NewEventLeaseChanged tells that a live lease was paused, resumed, resized, shrunk or given notice at a second.
+func NewEventLeaseChanged(l Lease, at uint64) *EventLeaseChanged {
+	return &EventLeaseChanged{
+		Lease: l.Id, Provider: l.Provider, State: l.State, Stream: l.Stream, Replicas: l.Replicas, Rate: l.Rate, Second: at,
+	}
+}
+
+// NewEventDeploymentUpdated tells that a deployment changed.
+func NewEventDeploymentUpdated(d Deployment) *EventDeploymentUpdated {
+	return &EventDeploymentUpdated{Deployment: d.Id, Version: d.Version}
+}
+
+// NewEventPruned tells that a closed deployment was forgotten.
+func NewEventPruned(deployment uint64) *EventPruned { return &EventPruned{Deployment: deployment} }
+
 // NewEventBidExpired tells that a bid rested too long.
 func NewEventBidExpired(b Bid) *EventBidExpired {
 	return &EventBidExpired{Bid: b.Id, Deployment: b.Deployment}

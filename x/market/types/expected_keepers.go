@@ -31,6 +31,14 @@ type EscrowKeeper interface {
 	PayHold(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour, seconds uint64) error
 	// OpenHeldStream gives back what Hold reserved and pays from now on.
 	OpenHeldStream(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour uint64, kind escrowtypes.StreamKind, held math.Int) (stream escrowtypes.Stream, err error)
+	// CloseStream stops a stream at a second that is not in the future.
+	CloseStream(ctx context.Context, stream, at uint64) error
+	// ReplaceStream closes a stream now and opens one of another rate in its place, paused if it was.
+	ReplaceStream(ctx context.Context, stream, ratePerHour uint64) (escrowtypes.Stream, error)
+	// TryResume resumes what is paused of an account that can pay for it again.
+	TryResume(ctx context.Context, account uint64) (resumed bool, err error)
+	// RetainUntil returns the second from which nothing that closes now can be claimed any more.
+	RetainUntil(ctx context.Context) (second uint64, err error)
 	// Account returns an account as of its last touch.
 	Account(ctx context.Context, id uint64) (escrowtypes.Account, error)
 	// Stream returns a stream, open or closed.
@@ -55,4 +63,8 @@ type ProviderKeeper interface {
 	SlashToAccount(
 		ctx context.Context, operator sdk.AccAddress, amount sdk.Coin, account uint64, reason string,
 	) (slashed sdk.Coin, err error)
+	// SlashToPublic takes bond, as much as there is of the amount: a part is burnt, the rest goes to the community pool.
+	SlashToPublic(ctx context.Context, operator sdk.AccAddress, amount sdk.Coin, reason string) (slashed sdk.Coin, err error)
+	// Note counts leases of a provider that began or ended in a way.
+	Note(ctx context.Context, operator sdk.AccAddress, outcome providertypes.Outcome, n uint64) error
 }

@@ -34,6 +34,8 @@ func (g GenesisState) Validate(addresses address.Codec) error {
 		{"sums", v.sums},
 		{"clearing", v.clearing},
 		{"unsettled", v.unsettled},
+		{"sweeps", v.sweeps},
+		{"retained", v.retained},
 	} {
 		if err := step.check(); err != nil {
 			return fmt.Errorf("%s: %w", step.part, errors.Join(ErrInvalidGenesis, err))

@@ -14,6 +14,11 @@ type poolName struct {
 	id       uint32
 }
 
+type bidName struct {
+	deployment uint64
+	name       string
+}
+
 // genesisValidator goes through the parts of a genesis state from the bottom up, and sums up what later parts must
 // agree with.
 type genesisValidator struct {
@@ -30,7 +35,11 @@ type genesisValidator struct {
 	placed    map[uint64]uint32
 	live      map[uint64]int
 	bidsOf    map[uint64]int
-	listed    map[string]int
+	leaseAt   map[uint64]LeaseState
+
+	bidNames   map[bidName]bool
+	openBidsOf map[uint64]int
+	listed     map[string]int
 }
 
 func newGenesisValidator(g GenesisState, addresses address.Codec) *genesisValidator {
@@ -39,7 +48,8 @@ func newGenesisValidator(g GenesisState, addresses address.Codec) *genesisValida
 		poolAt: map[poolName]CapacityPool{}, offerAt: map[uint64]Offer{},
 		deploymentAt: map[uint64]Deployment{}, bidAt: map[uint64]Bid{},
 		offersOf: map[poolName][]Offer{}, allocated: map[poolName]match.Vector{}, placed: map[uint64]uint32{},
-		live: map[uint64]int{}, bidsOf: map[uint64]int{}, listed: map[string]int{},
+		live: map[uint64]int{}, bidsOf: map[uint64]int{}, leaseAt: map[uint64]LeaseState{},
+		bidNames: map[bidName]bool{}, openBidsOf: map[uint64]int{}, listed: map[string]int{},
 	}
 }
 
@@ -154,6 +164,12 @@ func (v *genesisValidator) deployments() error {
 		if err := ValidateName(d.Name); err != nil {
 			return fmt.Errorf("deployment %d: %w", d.Id, err)
 		}
+		if err := ValidateAccessKeys(v.addresses, d.AccessKeys); err != nil {
+			return fmt.Errorf("deployment %d: %w", d.Id, err)
+		}
+		if err := validateAddresses(v.addresses, "custodians", d.Custodians, MaxCustodians); err != nil {
+			return fmt.Errorf("deployment %d: %w", d.Id, err)
+		}
 		if d.Account != d.Id || d.Denom == "" || d.Version == 0 || len(d.ManifestHash) != HashBytes {
 			return invalid("deployment %d: account, denom, version or manifest hash", d.Id)
 		}
@@ -187,13 +203,13 @@ func (v *genesisValidator) bids() error {
 		if !found || b.Denom != deployment.Denom {
 			return invalid("bid %d: its deployment is not there, or of another denom", b.Id)
 		}
-		if v.bidsOf[b.Deployment]++; v.bidsOf[b.Deployment] > MaxBids {
-			return invalid("deployment %d has more than %d bids", b.Deployment, MaxBids)
+		if err := v.countBid(b, deployment); err != nil {
+			return err
 		}
 		if len(b.Excluded) > MaxExcluded {
 			return invalid("bid %d excludes more than %d providers", b.Id, MaxExcluded)
 		}
-		if err := v.bidState(b, deployment); err != nil {
+		if err := v.bidState(b); err != nil {
 			return err
 		}
 		v.bidAt[b.Id] = b
@@ -201,10 +217,31 @@ func (v *genesisValidator) bids() error {
 	return nil
 }
 
-func (v *genesisValidator) bidState(b Bid, deployment Deployment) error {
-	closed := b.State == BidState_BID_STATE_CLOSED
-	if closed != (deployment.State == DeploymentState_DEPLOYMENT_STATE_CLOSED) {
-		return invalid("bid %d: it and its deployment must be closed together", b.Id)
+// countBid refuses too many bids, and two of one name.
+func (v *genesisValidator) countBid(b Bid, deployment Deployment) error {
+	name := bidName{b.Deployment, b.Spec.Name}
+	if v.bidNames[name] {
+		return invalid("bid %d: its deployment has two of the name %s", b.Id, b.Spec.Name)
+	}
+	v.bidNames[name] = true
+	if v.bidsOf[b.Deployment]++; v.bidsOf[b.Deployment] > MaxBidNames {
+		return invalid("deployment %d has more than %d bids", b.Deployment, MaxBidNames)
+	}
+	if b.State == BidState_BID_STATE_CLOSED {
+		return nil
+	}
+	if deployment.State == DeploymentState_DEPLOYMENT_STATE_CLOSED {
+		return invalid("bid %d is not closed, and its deployment is", b.Id)
+	}
+	if v.openBidsOf[b.Deployment]++; v.openBidsOf[b.Deployment] > MaxBids {
+		return invalid("deployment %d has more than %d bids that are not closed", b.Deployment, MaxBids)
+	}
+	return nil
+}
+
+func (v *genesisValidator) bidState(b Bid) error {
+	if b.Placed > b.Spec.Replicas || b.Released > b.Spec.Replicas-b.Placed {
+		return invalid("bid %d: %d replicas placed and %d released of %d", b.Id, b.Placed, b.Released, b.Spec.Replicas)
 	}
 	switch b.State {
 	case BidState_BID_STATE_OPEN:
@@ -212,10 +249,14 @@ func (v *genesisValidator) bidState(b Bid, deployment Deployment) error {
 			return invalid("bid %d is open, and full or without end", b.Id)
 		}
 	case BidState_BID_STATE_FILLED:
-		if b.Placed != b.Spec.Replicas {
-			return invalid("bid %d is filled and has %d of %d replicas", b.Id, b.Placed, b.Spec.Replicas)
+		if b.Missing() != 0 {
+			return invalid("bid %d is filled and misses %d of %d replicas", b.Id, b.Missing(), b.Spec.Replicas)
 		}
-	case BidState_BID_STATE_EXPIRED, BidState_BID_STATE_CLOSED:
+	case BidState_BID_STATE_CLOSED:
+		if b.Placed != 0 {
+			return invalid("bid %d is closed and has replicas placed", b.Id)
+		}
+	case BidState_BID_STATE_EXPIRED:
 	default:
 		return invalid("bid %d is in state %d", b.Id, b.State)
 	}
@@ -229,7 +270,7 @@ func (v *genesisValidator) leases() error {
 			return err
 		}
 		bid, found := v.bidAt[l.Bid]
-		if !found || bid.Deployment != l.Deployment || bid.Denom != l.Denom || bid.Spec.Unit != l.Unit {
+		if !found || bid.Deployment != l.Deployment || bid.Denom != l.Denom || l.State.Live() && bid.Spec.Unit != l.Unit {
 			return invalid("lease %d: its bid is not there, or another", l.Id)
 		}
 		offer, found := v.offerAt[l.Offer]
@@ -242,6 +283,7 @@ func (v *genesisValidator) leases() error {
 		if err := leaseState(l); err != nil {
 			return err
 		}
+		v.leaseAt[l.Id] = l.State
 		if l.State.Live() {
 			v.sumUp(l)
 		}
@@ -253,12 +295,20 @@ func leaseState(l Lease) error {
 	if l.Held.IsNil() || l.Held.IsNegative() {
 		return invalid("lease %d: what is held must not be negative", l.Id)
 	}
+	if _, known := LeaseClass_name[int32(l.Class)]; !known || l.Ask.Denom != l.Denom {
+		return invalid("lease %d: class or ask", l.Id)
+	}
+	notice := l.LeavesAt != 0 && l.LeaveReason != 0
+	paid := l.Held.IsZero() && l.Stream != 0 && l.AckedAt != 0 && l.ClosedAt == 0 && l.Reason == 0
 	var fits bool
 	switch l.State {
 	case LeaseState_LEASE_STATE_PENDING:
-		fits = l.Held.IsPositive() && l.Stream == 0 && l.AckedAt == 0 && l.ClosedAt == 0 && l.Reason == 0 && l.AckBy != 0
-	case LeaseState_LEASE_STATE_ACTIVE:
-		fits = l.Held.IsZero() && l.Stream != 0 && l.AckedAt != 0 && l.ClosedAt == 0 && l.Reason == 0
+		fits = l.Held.IsPositive() && l.Stream == 0 && l.AckedAt == 0 && l.ClosedAt == 0 && l.Reason == 0 && l.AckBy != 0 &&
+			l.EndsAt == 0 && l.LeavesAt == 0 && l.LeaveReason == 0
+	case LeaseState_LEASE_STATE_ACTIVE, LeaseState_LEASE_STATE_PAUSED:
+		fits = paid && l.LeavesAt == 0 && l.LeaveReason == 0
+	case LeaseState_LEASE_STATE_LEAVING:
+		fits = paid && notice
 	case LeaseState_LEASE_STATE_CLOSED, LeaseState_LEASE_STATE_FAILED:
 		fits = l.Held.IsZero() && l.ClosedAt != 0 && l.Reason != 0
 	}
@@ -312,6 +362,39 @@ func (v *genesisValidator) clearing() error {
 	}
 	if len(g.Seed) > maxSeedBytes {
 		return invalid("seed of %d bytes", len(g.Seed))
+	}
+	return nil
+}
+
+// sweeps must be sorted, of providers by number, and of causes that are known.
+func (v *genesisValidator) sweeps() error {
+	var last ProviderSweep
+	for _, s := range v.genesis.Sweeps {
+		if err := validateAddress(v.addresses, "provider of a sweep", s.Provider); err != nil {
+			return err
+		}
+		if s.Second < last.Second || s.Second == last.Second && s.Number <= last.Number {
+			return invalid("sweep of provider %d at %d after that of %d at %d", s.Number, s.Second, last.Number, last.Second)
+		}
+		if s.Cause != SweepCause_SWEEP_CAUSE_JAILED && s.Cause != SweepCause_SWEEP_CAUSE_LEAVING {
+			return invalid("sweep of provider %d: cause %d", s.Number, s.Cause)
+		}
+		last = s
+	}
+	return nil
+}
+
+// retained must be sorted, of leases that have ended.
+func (v *genesisValidator) retained() error {
+	var last Retained
+	for _, r := range v.genesis.Retained {
+		if r.Second < last.Second || r.Second == last.Second && r.Lease <= last.Lease {
+			return invalid("lease %d retained until %d after %d until %d", r.Lease, r.Second, last.Lease, last.Second)
+		}
+		if state, found := v.leaseAt[r.Lease]; !found || state.Live() {
+			return invalid("lease %d is retained, and lives or is not there", r.Lease)
+		}
+		last = r
 	}
 	return nil
 }

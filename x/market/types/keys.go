@@ -13,6 +13,12 @@ const (
 	AckSource = "ack"
 	// BidSource is the name of the deadlines of bids that rest in the book, by bid id.
 	BidSource = "bid"
+	// LeaseSource is the name of the deadlines of leases whose term or notice ends, by lease id.
+	LeaseSource = "lease"
+	// SweepSource is the name of the deadlines of providers that were jailed or leave, by lease id.
+	SweepSource = "sweep"
+	// RetainedSource is the name of the deadlines of ended leases that nothing can claim any more, by lease id.
+	RetainedSource = "retained-lease"
 	// OfferSource is the name of the deadlines of offers that leave the book, by offer id.
 	OfferSource = "offer"
 )
@@ -49,4 +55,9 @@ var (
 	GainedKey             = collections.NewPrefix(27)
 	SweptKey              = collections.NewPrefix(28)
 	OfferDeadlinesKey     = collections.NewPrefix(29)
+	ReturnedKey           = collections.NewPrefix(30)
+	LeaseDeadlinesKey     = collections.NewPrefix(30)
+	SweepsKey             = collections.NewPrefix(31)
+	ProviderSweepsKey     = collections.NewPrefix(32)
+	RetainedKey           = collections.NewPrefix(33)
 )

@@ -33,13 +33,26 @@ const (
 	MaxValues = 16
 	// MaxBids is the most bids of a deployment.
 	MaxBids = 32
+	// MaxBidNames is the most names that bids of one deployment have had over its life: a bid that an update leaves out is
+	// kept, closed, for the leases that it had.
+	MaxBidNames = 128
+	// MaxAttesters is the most auditors that a bid trusts.
+	MaxAttesters = 4
+	// MaxProviders is the most providers of an allow or deny list of a bid.
+	MaxProviders = 16
+	// MaxReputation is the whole, in parts per million.
+	MaxReputation = 1_000_000
+	// MaxAccessKeys is the most access keys of a deployment.
+	MaxAccessKeys = 8
+	// MaxCustodians is the most custodians of a deployment.
+	MaxCustodians = 2
 	// MaxReplicas is the most replicas of a bid.
 	MaxReplicas = 1000
 	// MaxExcluded is the most providers that a bid remembers to have failed it; older ones are forgotten.
 	MaxExcluded = 16
 	// MaxLiveLeases is the most live leases of a deployment: escrow pays no more streams from one account.
 	MaxLiveLeases = 256
-	// MaxBatch is the most leases that one message acknowledges.
+	// MaxBatch is the most leases that one message answers, resigns or reclaims.
 	MaxBatch = 100
 	// MaxNameBytes is the longest name of a deployment or a bid.
 	MaxNameBytes = 63

@@ -8,6 +8,9 @@ const (
 	maxClearingGas        = 10_000_000
 	maxMissedAcks         = 100
 	maxBidLifetimeSeconds = 366 * 24 * 3600
+	maxNoticeSeconds      = 366 * 24 * 3600
+	maxSuspensionSeconds  = 366 * 24 * 3600
+	maxClassesPerBlock    = 1 << 12
 )
 
 // DefaultParams are those of a new chain.
@@ -19,6 +22,11 @@ func DefaultParams() Params {
 		ClearingGas:        40_000,
 		MissedAcks:         3,
 		BidLifetimeSeconds: 24 * 3600,
+
+		NoticeSeconds:        24 * 3600,
+		ReclaimNoticeSeconds: 60,
+		SuspensionSeconds:    3600,
+		ClassesPerBlock:      512,
 	}
 }
 
@@ -35,6 +43,10 @@ func (p Params) Validate() error {
 		{"clearing_gas", p.ClearingGas, 0, maxClearingGas},
 		{"missed_acks", uint64(p.MissedAcks), 1, maxMissedAcks},
 		{"bid_lifetime_seconds", uint64(p.BidLifetimeSeconds), 1, maxBidLifetimeSeconds},
+		{"notice_seconds", uint64(p.NoticeSeconds), 1, maxNoticeSeconds},
+		{"reclaim_notice_seconds", uint64(p.ReclaimNoticeSeconds), 1, maxNoticeSeconds},
+		{"suspension_seconds", uint64(p.SuspensionSeconds), 0, maxSuspensionSeconds},
+		{"classes_per_block", uint64(p.ClassesPerBlock), 1, maxClassesPerBlock},
 	} {
 		if limit.value < limit.least || limit.value > limit.most {
 			return ErrInvalidParams.Wrapf("%s is %d: want %d to %d", limit.name, limit.value, limit.least, limit.most)

@@ -2,37 +2,54 @@ package types
 
 import "cosmossdk.io/math"
 
-// Live tells that a lease binds capacity: it waits for its provider or is paid.
-func (s LeaseState) Live() bool {
-	return s == LeaseState_LEASE_STATE_PENDING || s == LeaseState_LEASE_STATE_ACTIVE
+// Live tells that a lease binds capacity: it waits for its provider, or is paid.
+func (s LeaseState) Live() bool { return s == LeaseState_LEASE_STATE_PENDING || s.Paid() }
+
+// Paid tells that a lease has an open stream: it was acknowledged and has not ended.
+func (s LeaseState) Paid() bool {
+	return s == LeaseState_LEASE_STATE_ACTIVE || s == LeaseState_LEASE_STATE_PAUSED || s == LeaseState_LEASE_STATE_LEAVING
 }
 
-// Status is what of the lease changes.
+// Deadline is the next second at which a paid lease ends by itself: that of its term or of its notice; 0 for none.
+func (l Lease) Deadline() uint64 {
+	switch {
+	case !l.State.Paid():
+		return 0
+	case l.LeavesAt == 0 || l.EndsAt != 0 && l.EndsAt <= l.LeavesAt:
+		return l.EndsAt
+	default:
+		return l.LeavesAt
+	}
+}
+
+// Status is what of the lease changes all the time.
 func (l Lease) Status() LeaseStatus {
 	return LeaseStatus{
 		State: l.State, Reason: l.Reason, Stream: l.Stream, Held: l.Held, AckedAt: l.AckedAt, ClosedAt: l.ClosedAt,
+		EndsAt: l.EndsAt, LeavesAt: l.LeavesAt, LeaveReason: l.LeaveReason,
 	}
 }
 
 // WithStatus puts together what is stored apart.
 func (l Lease) WithStatus(s LeaseStatus) Lease {
 	l.State, l.Reason, l.Stream, l.Held, l.AckedAt, l.ClosedAt = s.State, s.Reason, s.Stream, s.Held, s.AckedAt, s.ClosedAt
+	l.EndsAt, l.LeavesAt, l.LeaveReason = s.EndsAt, s.LeavesAt, s.LeaveReason
 	return l
 }
 
-// Terms is what of the lease never changes.
+// Terms is what of the lease changes only when its tenant makes it smaller, or resizes it.
 func (l Lease) Terms() Lease { return l.WithStatus(LeaseStatus{Held: math.ZeroInt()}) }
 
-// Status is what of the bid changes.
+// Status is what of the bid changes all the time.
 func (b Bid) Status() BidStatus {
-	return BidStatus{Placed: b.Placed, Excluded: b.Excluded, State: b.State, ExpiresAt: b.ExpiresAt}
+	return BidStatus{Placed: b.Placed, Excluded: b.Excluded, State: b.State, ExpiresAt: b.ExpiresAt, Released: b.Released}
 }
 
 // WithStatus puts together what is stored apart.
 func (b Bid) WithStatus(s BidStatus) Bid {
-	b.Placed, b.Excluded, b.State, b.ExpiresAt = s.Placed, s.Excluded, s.State, s.ExpiresAt
+	b.Placed, b.Excluded, b.State, b.ExpiresAt, b.Released = s.Placed, s.Excluded, s.State, s.ExpiresAt, s.Released
 	return b
 }
 
-// Terms is what of the bid never changes.
+// Terms is what of the bid changes only when its tenant updates it. The status in it is that of a bid which was just made.
 func (b Bid) Terms() Bid { return b.WithStatus(BidStatus{}) }

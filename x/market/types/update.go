@@ -1,0 +1,151 @@
+package types
+
+import (
+	"slices"
+
+	"github.com/souk-network/souk/match"
+)
+
+// Update is what has to be done so that a deployment becomes what its tenant declares.
+type Update struct {
+	// Bids of the declaration, in its order.
+	Bids []BidUpdate
+	// Dropped bids are not declared any more: they close with their leases.
+	Dropped []Bid
+	// Closed leases end, the newest of each bid first.
+	Closed []Lease
+	// Reshaped leases go on with other units or fewer replicas; those that become cheaper come first.
+	Reshaped []Reshaping
+}
+
+// BidUpdate is a bid as it will be.
+type BidUpdate struct {
+	// Bid without the leases that end; its id is 0 when it is new. Its state is still the present one.
+	Bid Bid
+	// Changed tells that its spec is another than before.
+	Changed bool
+}
+
+// Reshaping is a live lease that goes on in another shape.
+type Reshaping struct {
+	// Lease as it is.
+	Lease Lease
+	// Unit of a replica then.
+	Unit Resources
+	// Replicas then.
+	Replicas uint32
+	// Rate of all of them at the lease's ask, in micro-denom per hour.
+	Rate uint64
+}
+
+// PlanUpdate compares what a deployment is, all of its bids and its live leases by id, with what its tenant declares.
+// ErrLeaseState: a unit changes while a lease waits for its provider. ErrResize: a lease would cost more than the bid
+// allows.
+func PlanUpdate(bids []Bid, leases []Lease, specs []BidSpec) (Update, error) {
+	var update Update
+	for _, spec := range specs {
+		at := slices.IndexFunc(bids, func(b Bid) bool { return b.Spec.Name == spec.Name })
+		if at < 0 {
+			update.Bids = append(update.Bids, BidUpdate{Bid: Bid{Spec: spec}, Changed: true})
+			continue
+		}
+		changed, err := update.change(bids[at], spec, leasesOf(leases, bids[at].Id))
+		if err != nil {
+			return Update{}, err
+		}
+		update.Bids = append(update.Bids, changed)
+	}
+	for _, bid := range bids {
+		declared := slices.ContainsFunc(specs, func(s BidSpec) bool { return s.Name == bid.Spec.Name })
+		if declared || bid.State == BidState_BID_STATE_CLOSED {
+			continue
+		}
+		update.Dropped = append(update.Dropped, bid)
+		update.Closed = append(update.Closed, leavingOrder(leasesOf(leases, bid.Id))...)
+	}
+	slices.SortStableFunc(update.Reshaped, func(a, b Reshaping) int { return a.dearer() - b.dearer() })
+	return update, nil
+}
+
+// dearer is 1 for what will cost more than it does.
+func (r Reshaping) dearer() int {
+	if r.Rate > r.Lease.Rate {
+		return 1
+	}
+	return 0
+}
+
+// change makes of a bid what is declared: fewer replicas end leases, and another unit resizes those that stay.
+func (u *Update) change(bid Bid, spec BidSpec, leases []Lease) (BidUpdate, error) {
+	same, err := bid.Spec.Same(spec)
+	if err != nil {
+		return BidUpdate{}, err
+	}
+	excess := bid.Placed - min(bid.Placed, spec.Replicas)
+	bid.Placed -= excess
+	bid.Released = 0
+	for _, lease := range leavingOrder(leases) {
+		less := min(excess, lease.Replicas)
+		excess -= less
+		if less == lease.Replicas {
+			u.Closed = append(u.Closed, lease)
+			continue
+		}
+		if less == 0 && spec.Unit == bid.Spec.Unit {
+			continue
+		}
+		reshaped, err := reshape(lease, spec, lease.Replicas-less)
+		if err != nil {
+			return BidUpdate{}, err
+		}
+		u.Reshaped = append(u.Reshaped, reshaped)
+	}
+	bid.Spec = spec
+	return BidUpdate{Bid: bid, Changed: !same}, nil
+}
+
+// reshape prices a lease in its new shape.
+func reshape(lease Lease, spec BidSpec, replicas uint32) (Reshaping, error) {
+	resized := lease.Unit != spec.Unit
+	if resized && lease.State == LeaseState_LEASE_STATE_PENDING {
+		return Reshaping{}, ErrLeaseState.Wrapf("lease %d must be acknowledged before its unit changes", lease.Id)
+	}
+	rate, err := match.Rate(spec.Unit.Vector(), lease.Ask.Vector(), uint64(replicas))
+	if err != nil {
+		return Reshaping{}, ErrResize.Wrapf("lease %d: %v", lease.Id, err)
+	}
+	if resized && rate/uint64(replicas) > spec.Cap {
+		return Reshaping{}, ErrResize.Wrapf("lease %d would cost %d a replica, above the cap %d of bid %s", lease.Id,
+			rate/uint64(replicas), spec.Cap, spec.Name)
+	}
+	if rate == 0 {
+		return Reshaping{}, ErrResize.Wrapf("lease %d would cost nothing", lease.Id)
+	}
+	return Reshaping{Lease: lease, Unit: spec.Unit, Replicas: replicas, Rate: rate}, nil
+}
+
+// leavingOrder returns leases in the order in which they end when there are too many: those that wait for their provider
+// first, and of these and of the others the newest first.
+func leavingOrder(leases []Lease) []Lease {
+	leases = slices.Clone(leases)
+	slices.SortFunc(leases, func(a, b Lease) int {
+		aWaits, bWaits := a.State == LeaseState_LEASE_STATE_PENDING, b.State == LeaseState_LEASE_STATE_PENDING
+		switch {
+		case aWaits != bWaits && aWaits, aWaits == bWaits && a.Id > b.Id:
+			return -1
+		default:
+			return 1
+		}
+	})
+	return leases
+}
+
+func leasesOf(leases []Lease, bid uint64) []Lease {
+	var of []Lease
+	for _, lease := range leases {
+		if lease.Bid == bid {
+			of = append(of, lease)
+		}
+	}
+	return of
+}
