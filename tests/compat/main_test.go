@@ -2,6 +2,7 @@ package compat
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"sync"
@@ -25,6 +26,11 @@ var shared struct {
 // guard does it.
 func TestMain(m *testing.M) {
 	scope.Set()
+	// They wait most of the time, whatever the number of processors.
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
 	if shared.network != nil {
 		if err := shared.network.close(code != 0); err != nil {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 
 	"github.com/souk-network/souk/devnet"
@@ -27,6 +28,8 @@ type network struct {
 	ports *ports.Allocator
 	guard *exec.Cmd
 	held  io.Closer // while it is open the guard waits
+
+	funding sync.Mutex // the faucet's account has one sequence
 }
 
 // watch waits for the end of its input, then removes network and home.
@@ -96,6 +99,13 @@ func (n *network) start(ctx context.Context) (err error) {
 		return err
 	}
 	return n.run(ctx, "devnet", "up")
+}
+
+// fund gives an account coins of the faucet.
+func (n *network) fund(ctx context.Context, address, amount string) error {
+	n.funding.Lock()
+	defer n.funding.Unlock()
+	return n.run(ctx, "devnet", "fund", address, amount)
 }
 
 // run runs souk with this network as its home.

@@ -40,6 +40,7 @@ func newStranger(t *testing.T, address string) *stranger {
 }
 
 func TestReflectionTellsAStrangerAllThatItNeeds(t *testing.T) {
+	t.Parallel()
 	s := newStranger(t, theNetwork(t).GRPC())
 	services := s.services(t)
 	for _, module := range []string{"escrow", "provider", "market"} {
