@@ -30,7 +30,7 @@ func (app *App) ExportAppStateAndValidators(forZeroHeight bool, allowed, modules
 	if err != nil {
 		return servertypes.ExportedApp{}, fmt.Errorf("export modules: %w", err)
 	}
-	bz, err := json.MarshalIndent(state, "", "  ")
+	bz, err := json.Marshal(state)
 	if err != nil {
 		return servertypes.ExportedApp{}, fmt.Errorf("write exported state: %w", err)
 	}
