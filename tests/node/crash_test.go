@@ -57,6 +57,7 @@ func number(t *testing.T, name string, otherwise uint64) uint64 {
 // TestValidatorsKilledInTheMiddleOfACommitLoseNothing kills one validator or both, again and again, while tenants open and
 // close deployments. What was reported as committed stays, on both, with one state.
 func TestValidatorsKilledInTheMiddleOfACommitLoseNothing(t *testing.T) {
+	t.Parallel()
 	seed := number(t, "SEED", rand.Uint64())
 	t.Logf("SEED=%d repeats these moments", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -70,7 +71,7 @@ func TestValidatorsKilledInTheMiddleOfACommitLoseNothing(t *testing.T) {
 		}
 		moment, longest := aMomentOf(random)
 		t.Logf("kill %d: %d victim(s), %q of %s", kill+1, len(victims), moment, victims[0].name)
-		victims[0].awaitLine(t, moment)
+		require.NoError(t, victims[0].awaitLine(moment))
 		var killing errgroup.Group
 		for _, victim := range victims {
 			delay := time.Duration(random.Int64N(int64(longest)))
@@ -107,21 +108,21 @@ func aMomentOf(random *rand.Rand) (line string, longest time.Duration) {
 	return momentsOfACommit[i], aMoment
 }
 
-// awaitLine waits until the node logs a line with this text.
-func (n *node) awaitLine(t *testing.T, text string) {
-	t.Helper()
+// awaitLine waits until the node logs a line with this text; at once when there is none.
+func (n *node) awaitLine(text string) error {
 	if text == "" {
-		return
+		return nil
 	}
 	logged := make(chan struct{})
 	n.running.lines.listen(contains(text, logged))
 	defer n.running.lines.listen(nil)
 	select {
 	case <-logged:
+		return nil
 	case <-n.running.ended:
-		require.Fail(t, n.name+" has ended by itself")
+		return fmt.Errorf("%s has ended by itself", n.name)
 	case <-time.After(aBlockOrMore):
-		require.Fail(t, n.name+" did not log "+text)
+		return fmt.Errorf("%s did not log %q", n.name, text)
 	}
 }
 

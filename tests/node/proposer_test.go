@@ -27,6 +27,7 @@ const (
 // TestAProposerThatIgnoresMaxGasIsOutvoted lets one of four validators propose all it has ever heard of, while more waits
 // than a block may hold. The others vote its blocks down and go on without it.
 func TestAProposerThatIgnoresMaxGasIsOutvoted(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 4, map[string]any{"consensus.params.block.max_gas": fmt.Sprint(smallBlockGas)})
 	greedy := n.nodes[3]
 	greedy.program, greedy.env = soukdNext(t), []string{"GREEDY=1"}

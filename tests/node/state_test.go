@@ -22,6 +22,7 @@ const (
 // TestAStateIsTakenElsewhere follows one state on all the ways that lead it to another node or back: state sync, a
 // snapshot carried over in a file, a rollback, and a new network from an export.
 func TestAStateIsTakenElsewhere(t *testing.T) {
+	t.Parallel()
 	n := newNetwork(t, 2, nil)
 	for _, node := range n.nodes {
 		node.set(t, "app", "state-sync.snapshot-interval", strconv.Itoa(snapshotInterval))

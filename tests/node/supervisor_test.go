@@ -16,6 +16,8 @@ import (
 type supervisor struct {
 	node *node
 	next string // program of the next version
+	// crash kills the next version once, when it has begun with the upgrade.
+	crash bool
 }
 
 // plan is the word that a node leaves behind.
@@ -34,6 +36,15 @@ func (s supervisor) run(ctx context.Context) (plan, error) {
 		return plan{}, fmt.Errorf("stop %s for its upgrade: %w", s.node.name, err)
 	}
 	s.node.program = s.next
+	if s.node.running, err = s.node.launch(s.next); err != nil || !s.crash {
+		return due, err
+	}
+	if err := s.node.awaitLine("applying upgrade"); err != nil {
+		return plan{}, err
+	}
+	if err := s.node.running.kill(); err != nil {
+		return plan{}, fmt.Errorf("kill %s in its upgrade: %w", s.node.name, err)
+	}
 	s.node.running, err = s.node.launch(s.next)
 	return due, err
 }

@@ -29,8 +29,9 @@ const (
 )
 
 // TestAnUpgradeKeepsTheBooks has governance plan an upgrade, and supervisors perform it on every validator, while leases
-// run, an epoch is open, earnings are held back and a bid rests in the book.
+// run, an epoch is open, earnings are held back and a bid rests in the book. One validator crashes while it upgrades.
 func TestAnUpgradeKeepsTheBooks(t *testing.T) {
+	t.Parallel()
 	m := openMarket(t, newNetwork(t, 2, map[string]any{
 		"app_state.gov.params.voting_period":           votingPeriod,
 		"app_state.gov.params.expedited_voting_period": "5s",
@@ -41,11 +42,11 @@ func TestAnUpgradeKeepsTheBooks(t *testing.T) {
 	height := m.planUpgrade(t)
 
 	supervisors, ctx := errgroup.WithContext(t.Context())
-	for _, node := range m.nodes {
+	for i, node := range m.nodes {
 		supervisors.Go(func() error {
 			ctx, cancel := context.WithTimeout(ctx, aBlockOrMore)
 			defer cancel()
-			due, err := supervisor{node: node, next: next}.run(ctx)
+			due, err := supervisor{node: node, next: next, crash: i == 0}.run(ctx)
 			if want := (plan{Name: upgradeName, Height: height}); err == nil && due != want {
 				err = fmt.Errorf("%s stopped for %+v, not for %+v", node.name, due, want)
 			}
@@ -186,7 +187,7 @@ func (m *market) requireNoWayBack(t *testing.T) {
 	old, err := last.launch(soukd(t))
 	require.NoError(t, err)
 	last.running = old
-	last.awaitLine(t, "wrong app version")
+	require.NoError(t, last.awaitLine("wrong app version"))
 	require.NoError(t, old.kill())
 
 	last.start(t)
