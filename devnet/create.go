@@ -39,13 +39,17 @@ func Create(ctx context.Context, home string, programs Programs, size Size, free
 		ChainID:    fmt.Sprintf("%s-%d", ChainIDPrefix, time.Now().Unix()),
 		Validators: nodes, Providers: agents, Ephemeral: size.Ephemeral,
 	}
-	if err := n.create(ctx); err != nil {
+	settings, err := paramSettings(size.Params)
+	if err != nil {
+		return nil, err
+	}
+	if err := n.create(ctx, append(devnetSettings(), settings...)); err != nil {
 		return nil, fmt.Errorf("make a devnet in %s: %w", home, err)
 	}
 	return n, nil
 }
 
-func (n *Network) create(ctx context.Context) error {
+func (n *Network) create(ctx context.Context, settings []setting) error {
 	if err := os.MkdirAll(n.home, 0o700); err != nil {
 		return err
 	}
@@ -61,7 +65,7 @@ func (n *Network) create(ctx context.Context) error {
 	if err := n.fundAccounts(ctx, addresses); err != nil {
 		return err
 	}
-	if err := editGenesis(n.genesisFile(0), devnetSettings()); err != nil {
+	if err := editGenesis(n.genesisFile(0), settings); err != nil {
 		return err
 	}
 	if err := n.stakeValidators(ctx); err != nil {

@@ -3,14 +3,54 @@ package devnet
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
+	"strconv"
+	"strings"
 )
 
 // setting is one value of the genesis file, by the path of its keys.
 type setting struct {
 	path  []string
 	value any
+}
+
+// text is the value of a setting that a person wrote: it becomes what the value before it was.
+type text string
+
+// like turns the text into a value of the kind of another one.
+func (t text) like(old any) (any, error) {
+	switch old.(type) {
+	case json.Number:
+		if _, err := strconv.ParseUint(string(t), 10, 64); err != nil {
+			return nil, fmt.Errorf("%q is not a whole number", t)
+		}
+		return json.Number(t), nil
+	case bool:
+		return strconv.ParseBool(string(t))
+	case string:
+		return string(t), nil
+	default:
+		return nil, errors.New("it is not a single value")
+	}
+}
+
+// paramSettings reads MODULE.NAME=VALUE texts, which stand for parameters of the chain's modules.
+func paramSettings(params []string) ([]setting, error) {
+	var settings []setting
+	for _, param := range params {
+		path, value, hasValue := strings.Cut(param, "=")
+		module, name, hasName := strings.Cut(path, ".")
+		if !hasValue || !hasName {
+			return nil, fmt.Errorf("parameter %q: want MODULE.NAME=VALUE, such as escrow.pause_bps=5000", param)
+		}
+		settings = append(settings, setting{[]string{"app_state", module, "params", name}, text(value)})
+		if path == "escrow.epoch_seconds" {
+			settings = append(settings, setting{[]string{"app_state", "escrow", "clock", "epoch_end"}, text(value)})
+		}
+	}
+	return settings, nil
 }
 
 // addition is the value of a setting that goes to the end of a list.
@@ -97,6 +137,14 @@ func (s setting) apply(doc map[string]any) error {
 	old, ok := node[s.path[last]]
 	if !ok {
 		return fmt.Errorf("the genesis file has no %v", s.path)
+	}
+	if written, ok := s.value.(text); ok {
+		value, err := written.like(old)
+		if err != nil {
+			return fmt.Errorf("set %v of the genesis file: %w", s.path, err)
+		}
+		node[s.path[last]] = value
+		return nil
 	}
 	added, ok := s.value.(addition)
 	if !ok {

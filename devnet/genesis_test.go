@@ -34,6 +34,28 @@ func TestGenesisAdditionsKeepWhatIsInTheList(t *testing.T) {
 	require.Error(t, editGenesis(file, []setting{{[]string{"single"}, addition{2}}}))
 }
 
+func TestParametersKeepTheirKind(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "genesis.json")
+	before := `{"app_state":{"escrow":{"clock":{"epoch_end":"10"},"params":{"epoch_seconds":10,"min":"5","halted":false,"list":[]}}}}`
+	apply := func(params ...string) error {
+		require.NoError(t, os.WriteFile(file, []byte(before), 0o600))
+		settings, err := paramSettings(params)
+		if err != nil {
+			return err
+		}
+		return editGenesis(file, settings)
+	}
+	require.NoError(t, apply("escrow.epoch_seconds=20", "escrow.min=7", "escrow.halted=true"))
+	bz, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"app_state":{"escrow":{"clock":{"epoch_end":"20"},"params":{"epoch_seconds":20,"min":"7","halted":true,"list":[]}}}}`, string(bz))
+	for _, wrong := range []string{
+		"escrow.epoch_seconds", "epoch_seconds=1", "escrow.typo=1", "market.x=1", "escrow.epoch_seconds=long", "escrow.halted=maybe", "escrow.list=1",
+	} {
+		require.Error(t, apply(wrong), wrong)
+	}
+}
+
 func TestAccountsStartWithBothSettlementCoins(t *testing.T) {
 	config := Config{Validators: make([]NodePorts, 1), Providers: make([]AgentPorts, 1)}
 	for _, a := range config.accounts() {

@@ -57,6 +57,8 @@ type Size struct {
 	Validators int
 	Providers  int
 	Ephemeral  bool
+	// Params are parameters of the chain's modules that differ from a devnet's usual ones: MODULE.NAME=VALUE.
+	Params []string
 }
 
 // Check refuses sizes that one machine cannot carry.

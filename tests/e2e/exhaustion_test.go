@@ -27,7 +27,7 @@ func TestALeaseEndsAtTheSecondAtWhichItsMoneyDoes(t *testing.T) {
 	paid := before.Sub(x.balance(t)).Sub(x.fees(t))
 	answer(t, d)
 	lease := x.leaseState(t, d.lease())
-	await(t, 2*time.Minute, "the money has run out", func() error {
+	await(t, 4*time.Minute, "the money has run out", func() error {
 		lease = x.leaseState(t, d.lease())
 		if lease.State != markettypes.LeaseState_LEASE_STATE_CLOSED {
 			return fmt.Errorf("lease %d is %s", lease.Id, lease.State)
@@ -35,17 +35,20 @@ func TestALeaseEndsAtTheSecondAtWhichItsMoneyDoes(t *testing.T) {
 		return nil
 	})
 	require.Equal(t, markettypes.Reason_REASON_INSUFFICIENT_FUNDS, lease.Reason)
-	// The last whole second that is paid for: one more would cost more than there was.
-	served := lease.ClosedAt - lease.AckedAt
-	grains := paid.MulRaw(grainsPerMicro)
-	require.Equal(t, grains.QuoRaw(int64(lease.Rate)).Uint64(), served, "%s at %d an hour", paid, lease.Rate)
+	// At the full rate until the runway is short, then for half of it, rounded up: to the last whole second that is paid for.
+	grains, rate := paid.MulRaw(grainsPerMicro), int64(lease.Rate)
+	hold := (rate + 1) / 2
+	served := grains.QuoRaw(rate).Int64() - pauseRunwaySeconds
+	left := grains.SubRaw(served * rate)
+	kept := left.QuoRaw(hold).Int64()
+	require.EqualValues(t, served+kept, lease.ClosedAt-lease.AckedAt, "%s at %d an hour", paid, rate)
 
 	x.awaitGone(t, "brief")
 	require.Empty(t, x.ps(t))
 	require.True(t, x.conservation(t).Conserved)
 	await(t, 10*time.Second, "what is less than a second's price has come back", func() error {
 		back := x.balance(t).Sub(before.Sub(x.fees(t)).Sub(paid))
-		want := grains.Sub(grains.QuoRaw(int64(lease.Rate)).MulRaw(int64(lease.Rate))).QuoRaw(grainsPerMicro)
+		want := left.SubRaw(kept * hold).QuoRaw(grainsPerMicro)
 		if !back.Equal(want) {
 			return fmt.Errorf("%s came back, not %s", back, want)
 		}

@@ -30,6 +30,9 @@ const (
 	logsOfFailure   = "../../build/e2e-logs"
 )
 
+// pauseRunwaySeconds before its money would end at the full rate, a deployment is paused, for half the rate.
+const pauseRunwaySeconds = 20
+
 // market is a devnet of one validator and two providers that all tests of this package share.
 type market struct {
 	*devnet.Network
@@ -101,7 +104,11 @@ func (m *market) start(ctx context.Context) (err error) {
 	if m.ports, err = ports.NewAllocator(""); err != nil {
 		return err
 	}
-	size := devnet.Size{Validators: 1, Providers: 2, Ephemeral: true}
+	size := devnet.Size{
+		Validators: 1, Providers: 2, Ephemeral: true,
+		// Paused deployments come to their end while a test waits.
+		Params: []string{fmt.Sprintf("escrow.pause_runway_seconds=%d", pauseRunwaySeconds), "escrow.pause_bps=5000"},
+	}
 	folder := filepath.Join(m.home, "devnet")
 	if m.Network, err = devnet.Create(ctx, folder, devnet.ProgramsIn(m.bin, ""), size, m.ports); err != nil {
 		return err

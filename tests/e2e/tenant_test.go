@@ -274,3 +274,11 @@ func (x *tenant) awaitGone(t *testing.T, name string) {
 		return nil
 	})
 }
+
+// read returns what a file holds.
+func read(t *testing.T, file string) string {
+	t.Helper()
+	content, err := os.ReadFile(file)
+	require.NoError(t, err)
+	return string(content)
+}

@@ -73,6 +73,7 @@ func upCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.IntVar(&size.Validators, "validators", 1, "validators of a new network")
 	flags.IntVar(&size.Providers, "providers", 2, "providers of a new network; needs root unless 0")
+	flags.StringSliceVar(&size.Params, "param", nil, "parameter of a new network, such as escrow.pause_bps=5000")
 	flags.BoolVar(&size.Ephemeral, "ephemeral", false, "free ports instead of the well-known ones; what is left of it may be purged by anybody")
 	flags.DurationVar(&timeout, "timeout", 2*time.Minute, "how long it may take")
 	return cmd
