@@ -72,6 +72,10 @@ test-compat: build ## Run clients of others against a node: CosmJS, gRPC reflect
 	@scripts/proto-tools
 	@$(TESTRUN) -p 1 -timeout 15m -fresh ./tests/... ./tests/compat/... -- -vet=off
 
+.PHONY: test-node
+test-node: build/soukd ## Crash, upgrade, sync, restore and roll back real nodes, longer than make test does (KILLS=100, SEED=n)
+	@KILLS=$(or $(KILLS),40) $(TESTRUN) -p 1 -timeout 60m -fresh ./tests/... ./tests/node/... -- -vet=off
+
 .PHONY: bench
 bench: build ## Measure, and hold the figures against bench/targets.json (BENCH=regexp, BENCHTIME=1s, REPORT=bench/RESULTS.md)
 	@go run ./tools/benchrun $(if $(BENCH),-bench '$(BENCH)') $(if $(BENCHTIME),-benchtime $(BENCHTIME)) \
