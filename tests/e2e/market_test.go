@@ -30,8 +30,12 @@ const (
 	logsOfFailure   = "../../build/e2e-logs"
 )
 
-// pauseRunwaySeconds before its money would end at the full rate, a deployment is paused, for half the rate.
-const pauseRunwaySeconds = 20
+const (
+	// minRunwaySeconds must be paid for by what a deployment holds at its start.
+	minRunwaySeconds = 30
+	// pauseRunwaySeconds before its money would end at the full rate, a deployment is paused, for half the rate.
+	pauseRunwaySeconds = 20
+)
 
 // market is a devnet of one validator and two providers that all tests of this package share.
 type market struct {
@@ -107,13 +111,16 @@ func (m *market) start(ctx context.Context) (err error) {
 	size := devnet.Size{
 		Validators: 1, Providers: 2, Ephemeral: true,
 		// Paused deployments come to their end while a test waits.
-		Params: []string{fmt.Sprintf("escrow.pause_runway_seconds=%d", pauseRunwaySeconds), "escrow.pause_bps=5000"},
+		Params: []string{
+			fmt.Sprintf("escrow.min_runway_seconds=%d", minRunwaySeconds),
+			fmt.Sprintf("escrow.pause_runway_seconds=%d", pauseRunwaySeconds), "escrow.pause_bps=5000",
+		},
 	}
 	folder := filepath.Join(m.home, "devnet")
 	if m.Network, err = devnet.Create(ctx, folder, devnet.ProgramsIn(m.bin, ""), size, m.ports); err != nil {
 		return err
 	}
-	if err := shortenRunway(filepath.Join(folder, "nodes", "0", "config", "genesis.json")); err != nil {
+	if err := lowerDeposit(filepath.Join(folder, "nodes", "0", "config", "genesis.json")); err != nil {
 		return err
 	}
 	if r := m.run(ctx, "", "devnet", "up"); r.code != 0 {
