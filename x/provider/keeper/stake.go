@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math"
@@ -46,7 +47,20 @@ func (k *Keeper) slashable(ctx context.Context, operator sdk.AccAddress) ([]type
 	if err != nil {
 		return nil, err
 	}
-	keys, err := k.unbondingsFrom(ctx, operator, now+1, types.MaxUnbondings)
+	unbondings, err := k.unbondingsSince(ctx, operator, now+1, types.MaxUnbondings)
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(unbondings)
+	return unbondings, nil
+}
+
+// unbondingsSince returns the unbondings of a provider that return at a second or later, by id, at most limit: those that
+// return first.
+func (k *Keeper) unbondingsSince(
+	ctx context.Context, operator sdk.AccAddress, second uint64, limit int,
+) ([]types.Unbonding, error) {
+	keys, err := k.unbondingsFrom(ctx, operator, second, limit)
 	if err != nil {
 		return nil, err
 	}
@@ -56,12 +70,7 @@ func (k *Keeper) slashable(ctx context.Context, operator sdk.AccAddress) ([]type
 			return nil, err
 		}
 	}
-	slices.SortFunc(unbondings, func(a, b types.Unbonding) int {
-		if a.Id > b.Id {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(unbondings, func(a, b types.Unbonding) int { return cmp.Compare(a.Id, b.Id) })
 	return unbondings, nil
 }
 
