@@ -107,9 +107,9 @@ func (s *stranger) ask(t *testing.T, request *reflectionv1alpha.ServerReflection
 	return answer
 }
 
+//nolint:staticcheck // as above
 func (s *stranger) services(t *testing.T) []string {
 	t.Helper()
-	//nolint:staticcheck // as above
 	answer := s.ask(t, &reflectionv1alpha.ServerReflectionRequest{
 		MessageRequest: &reflectionv1alpha.ServerReflectionRequest_ListServices{},
 	})
