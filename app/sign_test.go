@@ -13,6 +13,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/tx/signing"
 	authsigning "github.com/cosmos/cosmos-sdk/x/auth/signing"
+	"github.com/cosmos/cosmos-sdk/x/authz"
 
 	"github.com/souk-network/souk/app/apptest"
 	"github.com/souk-network/souk/app/scope"
@@ -21,8 +22,9 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// messages returns one of every message of Souk, each field filled in.
-func messages(signer, other string) []sdk.Msg {
+// messages returns one of every message of Souk, each field filled in, and a grant of ours.
+func messages(t *testing.T, signer, other string) []sdk.Msg {
+	t.Helper()
 	hash := bytes.Repeat([]byte{7}, 32)
 	coin := sdk.NewInt64Coin(scope.Denom, 5_000_000)
 	info := providertypes.Info{Name: "acme", Website: "https://acme.example", Contact: "ops@acme.example"}
@@ -38,7 +40,24 @@ func messages(signer, other string) []sdk.Msg {
 		Requirements: []markettypes.LabelRequirement{{
 			Key: "region", Operator: markettypes.Operator_OPERATOR_IN, Values: []string{"eu-west"},
 		}},
+		AttestedBy: []string{other}, MinReputation: 10, Allow: []string{signer}, Deny: []string{other}, MaxPerProvider: 11,
+		MaxPerZone: 12, LatencyClasses: 13, MaxCarbon: 14, Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, LeaseSeconds: 15,
+		LifetimeSeconds: 16, NoReplace: true,
 	}}
+	terms := markettypes.OfferTerms{
+		Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, Allow: []string{signer}, Deny: []string{other},
+		MinDeposit: sdk.NewCoins(coin), MinLeaseSeconds: 1, MaxLeaseSeconds: 2, ExpiresAt: 3,
+	}
+	access := []markettypes.AccessKey{{Address: other, Scopes: []markettypes.Scope{1, 2}}}
+	custodians := []string{other}
+	spend := &escrowtypes.DepositAuthorization{SpendLimit: sdk.NewCoins(coin), Accounts: []uint64{8, 9}}
+	expiry := time.Date(2027, 2, 3, 4, 5, 6, 0, time.UTC)
+	granter, err := scope.AddressCodec().StringToBytes(signer)
+	require.NoError(t, err)
+	grantee, err := scope.AddressCodec().StringToBytes(other)
+	require.NoError(t, err)
+	grant, err := authz.NewMsgGrant(granter, grantee, spend, &expiry)
+	require.NoError(t, err)
 	return []sdk.Msg{
 		&escrowtypes.MsgDeposit{Signer: signer, Account: 1, Amount: coin},
 		&escrowtypes.MsgRetry{Authority: signer, Source: "market/ack", Id: 2},
@@ -51,16 +70,39 @@ func messages(signer, other string) []sdk.Msg {
 			Operator: signer, Payout: other, GatewayUri: "https://acme.example:8443", TlsKeys: [][]byte{hash}, Info: info,
 		},
 		&providertypes.MsgBond{Operator: signer, Amount: coin},
+		&providertypes.MsgUnbond{Operator: signer, Amount: coin},
+		&providertypes.MsgRotateAgent{Operator: signer, Agent: other},
+		&providertypes.MsgDeclareMaintenance{Signer: signer, Provider: other, From: 10, Until: 20},
+		&providertypes.MsgUnjail{Operator: signer},
+		&providertypes.MsgDeregister{Operator: signer},
+		&providertypes.MsgAttest{
+			Auditor: signer, Provider: other, Labels: []providertypes.AttestedLabel{{Key: "region", Value: "eu-west"}},
+			ExpiresAt: 30,
+		},
+		&providertypes.MsgRevokeAttestation{Auditor: signer, Provider: other},
+		&providertypes.MsgJail{Authority: signer, Provider: other, Seconds: 40, SlashBps: 50, Reason: "spam"},
 		&providertypes.MsgWithdraw{Signer: signer, Provider: other, Denom: scope.Denom},
 		&providertypes.MsgUpdateParams{Authority: signer, Params: providertypes.DefaultParams()},
 		&markettypes.MsgSetPool{Signer: signer, Provider: other, Id: 1, Total: resources, LargestUnit: resources},
-		&markettypes.MsgPostOffer{Signer: signer, Provider: other, Pool: 1, Asks: asks, Labels: labels},
-		&markettypes.MsgUpdateOffer{Signer: signer, Offer: 3, Asks: asks, Labels: labels},
+		&markettypes.MsgPostOffer{Signer: signer, Provider: other, Pool: 1, Asks: asks, Labels: labels, Terms: terms},
+		&markettypes.MsgUpdateOffer{Signer: signer, Offer: 3, Asks: asks, Labels: labels, Terms: terms},
 		&markettypes.MsgWithdrawOffer{Signer: signer, Offer: 3},
-		&markettypes.MsgCreateDeployment{Owner: signer, Name: "web", ManifestHash: hash, Bids: bids, Deposit: coin},
+		&markettypes.MsgCreateDeployment{
+			Owner: signer, Name: "web", ManifestHash: hash, Bids: bids, Deposit: coin, Granter: other, AccessKeys: access,
+			Custodians: custodians,
+		},
+		&markettypes.MsgUpdateDeployment{
+			Signer: signer, Deployment: 4, Version: 1, ManifestHash: hash, Bids: bids, AccessKeys: access, Custodians: custodians,
+		},
+		&markettypes.MsgCloseLease{Signer: signer, Lease: 5, Replace: true},
+		&markettypes.MsgResignLeases{
+			Signer: signer, Provider: other, Leases: []uint64{5, 6}, Reason: markettypes.Reason_REASON_POLICY,
+		},
+		&markettypes.MsgReclaimLeases{Signer: signer, Provider: other, Leases: []uint64{5, 6}},
 		&markettypes.MsgCloseDeployment{Owner: signer, Deployment: 4},
 		&markettypes.MsgAckLeases{Signer: signer, Provider: other, Accept: []uint64{5, 6}, Decline: []uint64{7}},
 		&markettypes.MsgUpdateParams{Authority: signer, Params: markettypes.DefaultParams()},
+		grant,
 	}
 }
 
@@ -72,7 +114,7 @@ func TestWhatALedgerSignsStaysTheSame(t *testing.T) {
 	config := chain.App.Encoding().TxConfig
 
 	signed := map[string]json.RawMessage{}
-	for _, msg := range messages(signer.String(), other.String()) {
+	for _, msg := range messages(t, signer.String(), other.String()) {
 		builder := config.NewTxBuilder()
 		require.NoError(t, builder.SetMsgs(msg))
 		bz, err := authsigning.GetSignBytesAdapter(t.Context(), config.SignModeHandler(), signing.SignMode_SIGN_MODE_LEGACY_AMINO_JSON,
