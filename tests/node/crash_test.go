@@ -193,7 +193,7 @@ func (l *load) send(ctx context.Context, from *client.Queue, msg sdk.Msg) (clien
 // trade opens and closes deployments at random.
 func (l *load) trade(ctx context.Context, tenant *client.Queue, name string, random *rand.Rand) error {
 	var open []uint64
-	for made := 0; ; {
+	for made := 0; ctx.Err() == nil; {
 		var msg sdk.Msg
 		closing := len(open) == openAtMost || len(open) > 0 && random.IntN(2) == 0
 		if closing {
@@ -205,13 +205,10 @@ func (l *load) trade(ctx context.Context, tenant *client.Queue, name string, ran
 			msg = creation(tenant.Address(), fmt.Sprintf("%s-%d", name, made), 1+random.Uint32N(3), 2*(cpuAsk+memoryAsk))
 		}
 		receipt, err := l.send(ctx, tenant, msg)
-		if ctx.Err() != nil {
-			return nil
-		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}
-		if closing {
+		if err != nil || closing {
 			continue
 		}
 		var created markettypes.MsgCreateDeploymentResponse
@@ -220,6 +217,7 @@ func (l *load) trade(ctx context.Context, tenant *client.Queue, name string, ran
 		}
 		open = append(open, created.Deployment)
 	}
+	return nil
 }
 
 // acknowledge takes every lease that waits. One that is gone meanwhile is refused by itself, not with the others.

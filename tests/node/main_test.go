@@ -1,6 +1,7 @@
 package node
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -36,7 +37,6 @@ func run(m *testing.M) (code int, err error) {
 	if freePorts, err = ports.NewAllocator(""); err != nil {
 		return 1, err
 	}
-	defer freePorts.Close()
 	if err := os.RemoveAll(logsOfFailure); err != nil {
 		return 1, err
 	}
@@ -44,7 +44,7 @@ func run(m *testing.M) (code int, err error) {
 	if next.folder != "" {
 		err = os.RemoveAll(next.folder)
 	}
-	return code, err
+	return code, errors.Join(err, freePorts.Close())
 }
 
 // soukd is the program that operators run.
