@@ -12,10 +12,16 @@ import (
 
 	"github.com/souk-network/souk/match"
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
+// Required returns the bond that a provider must hold at present, by denom.
+func (k *Keeper) Required(ctx context.Context, provider sdk.AccAddress) (sdk.Coins, error) {
+	return k.requirement(ctx, provider)
+}
+
 // requirement returns the bond that a provider must hold, by denom: bond_hours of the rates of its live leases, and
-// free_bond_hours of its free capacity at the highest asks.
+// free_bond_hours of its free capacity at the highest asks; at least min_bond in a denom that its offers ask in.
 func (k *Keeper) requirement(ctx context.Context, provider sdk.AccAddress) (sdk.Coins, error) {
 	params, err := k.provider.GetParams(ctx)
 	if err != nil {
@@ -29,16 +35,22 @@ func (k *Keeper) requirement(ctx context.Context, provider sdk.AccAddress) (sdk.
 	if err != nil {
 		return nil, err
 	}
-	var required sdk.Coins
+	var required, least sdk.Coins
 	for _, e := range exposures {
 		required = required.Add(bond(e.Denom, e.Rate, params.BondHours))
 	}
 	for _, pool := range pools {
 		for _, ask := range pool.HighestAsks {
 			required = required.Add(bond(ask.Denom, rateOfAll(pool.Free(), ask), params.FreeBondHours))
+			least = least.Max(sdk.NewCoins(minBond(params, ask.Denom)))
 		}
 	}
-	return required, nil
+	return required.Max(least), nil
+}
+
+// minBond is the least bond of a provider whose offers ask in a denom.
+func minBond(params providertypes.Params, denom string) sdk.Coin {
+	return sdk.NewCoin(denom, params.MinBond.AmountOf(denom))
 }
 
 func bond(denom string, ratePerHour uint64, hours uint32) sdk.Coin {
@@ -54,14 +66,18 @@ func rateOfAll(free match.Vector, ask types.Ask) uint64 {
 	return rate
 }
 
-// requireBond makes a change to what a provider offers, tells the new requirement, and refuses when the change makes the
-// provider need more bond than it has. A provider that is short may always offer less.
-func (k *Keeper) requireBond(ctx context.Context, provider sdk.AccAddress, change func() error) error {
+// requireBond makes a change to what a provider offers, and refuses when the change makes the provider need more bond than
+// it has. A provider that is short may always offer less. The change tells whether bids may be served that could not be
+// before.
+func (k *Keeper) requireBond(
+	ctx context.Context, provider sdk.AccAddress, change func() (gained bool, err error),
+) error {
 	before, err := k.requirement(ctx, provider)
 	if err != nil {
 		return err
 	}
-	if err := change(); err != nil {
+	gained, err := change()
+	if err != nil {
 		return err
 	}
 	after, err := k.requirement(ctx, provider)
@@ -78,13 +94,29 @@ func (k *Keeper) requireBond(ctx context.Context, provider sdk.AccAddress, chang
 			return types.ErrBondTooLow.Wrapf("%s needed, %s%s missing", need, need.Amount.Sub(have), need.Denom)
 		}
 	}
+	if gained {
+		return k.gain(ctx, provider)
+	}
 	return k.unsettle(ctx, provider)
 }
 
-// unsettle notes that what a provider offers or serves has changed: at the end of the block its new requirement is told
-// to x/provider, and the bids that rest are tried again.
+// gain notes that the offers of a provider may serve more than before: at the end of the block its new requirement is
+// told to x/provider, and the bids that rest are tried beside its offers.
+func (k *Keeper) gain(ctx context.Context, provider sdk.AccAddress) error {
+	if err := k.unsettled.Set(ctx, provider, true); err != nil {
+		return fmt.Errorf("note gain at %s: %w", provider, err)
+	}
+	return nil
+}
+
+// unsettle notes that a provider offers less than before, or serves more: at the end of the block its new requirement is
+// told to x/provider. No bid that rests can be served for that.
 func (k *Keeper) unsettle(ctx context.Context, provider sdk.AccAddress) error {
-	if err := k.unsettled.Set(ctx, provider); err != nil {
+	noted, err := k.unsettled.Has(ctx, provider)
+	if err == nil && !noted {
+		err = k.unsettled.Set(ctx, provider, false)
+	}
+	if err != nil {
 		return fmt.Errorf("note change at %s: %w", provider, err)
 	}
 	return nil
@@ -93,12 +125,34 @@ func (k *Keeper) unsettle(ctx context.Context, provider sdk.AccAddress) error {
 // maxSettled is how many providers' requirements one block tells; more wait for the next one.
 const maxSettled = 1000
 
+// noteGains puts the providers that gained into the set that the next sweep is about. The clearing makes none gain.
+func (k *Keeper) noteGains(ctx context.Context) error {
+	changes, err := k.changes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, change := range changes {
+		if !change.Value {
+			continue
+		}
+		err := errors.Join(k.gained.Set(ctx, change.Key), k.unsettled.Set(ctx, change.Key, false))
+		if err != nil {
+			return fmt.Errorf("note gain at %s: %w", change.Key, err)
+		}
+	}
+	return nil
+}
+
 // settle tells x/provider the requirements that changed. All are computed before anything is written: walking a set
 // that is being written to is slow.
 func (k *Keeper) settle(ctx sdk.Context) error {
-	providers, err := k.unsettledProviders(ctx, maxSettled)
+	changes, err := k.changes(ctx)
 	if err != nil {
 		return err
+	}
+	providers := make([]sdk.AccAddress, len(changes))
+	for i, change := range changes {
+		providers[i] = change.Key
 	}
 	required := make([]sdk.Coins, len(providers))
 	failures := make([]error, len(providers))
@@ -124,20 +178,21 @@ func (k *Keeper) settle(ctx sdk.Context) error {
 	return nil
 }
 
-func (k *Keeper) unsettledProviders(ctx context.Context, limit int) (providers []sdk.AccAddress, err error) {
+// changes returns the first maxSettled providers that something has changed for, and whether they gained.
+func (k *Keeper) changes(ctx context.Context) (changes []collections.KeyValue[sdk.AccAddress, bool], err error) {
 	iterator, err := k.unsettled.Iterate(ctx, nil)
 	if err != nil {
 		return nil, fmt.Errorf("walk unsettled providers: %w", err)
 	}
 	defer func() { err = errors.Join(err, iterator.Close()) }()
-	for ; iterator.Valid() && len(providers) < limit; iterator.Next() {
-		provider, err := iterator.Key()
+	for ; iterator.Valid() && len(changes) < maxSettled; iterator.Next() {
+		change, err := iterator.KeyValue()
 		if err != nil {
 			return nil, fmt.Errorf("walk unsettled providers: %w", err)
 		}
-		providers = append(providers, provider)
+		changes = append(changes, change)
 	}
-	return providers, nil
+	return changes, nil
 }
 
 // rateRoom is the further lease rate that a bond covers.

@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	gomath "math"
+	"slices"
 
 	"cosmossdk.io/collections"
+	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/match"
+	"github.com/souk-network/souk/x/escrow/ledger"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -21,16 +26,25 @@ type book struct {
 	pools     []bookPool
 	providers []bookProvider
 	classes   *classes
-	bondHours uint32
+	bonds     providertypes.Params
+	now       uint64
+	ackWindow uint64
 
 	offerAt    map[uint64]uint32 // offer id to position
 	poolAt     map[string]uint32 // provider and pool id to position
 	providerAt map[string]uint32 // provider to position
+	zoneAt     map[string]uint32 // value of the label zone to number, from 1
+
+	// last is the last offer that was looked at, cut tells that the limit of classes ended the window behind it.
+	last uint64
+	cut  bool
+	// returns is the first second at which a provider that is left out for its maintenance is back; 0 for none.
+	returns uint64
 }
 
 type bookOffer struct {
 	types.Offer
-	pool, class uint32
+	pool, class, zone uint32
 }
 
 type bookPool struct {
@@ -41,30 +55,40 @@ type bookPool struct {
 type bookProvider struct {
 	providertypes.Provider
 	operator sdk.AccAddress
+	attested []types.Attested
 }
 
-// readBook reads a window of the active offers. One that cannot be read is left out.
-func (k *Keeper) readBook(ctx context.Context, ids []uint64) (*book, error) {
-	params, err := k.provider.GetParams(ctx)
+// readBook reads a window of the active offers, until there are too many classes. An offer that cannot be read is left out.
+func (k *Keeper) readBook(ctx context.Context, ids []uint64, params types.Params) (*book, error) {
+	bonds, err := k.provider.GetParams(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read provider parameters: %w", err)
 	}
+	now, err := k.escrow.Now(ctx)
+	if err != nil {
+		return nil, err
+	}
 	b := &book{
-		classes: newClasses(), bondHours: params.BondHours,
-		offerAt: map[uint64]uint32{}, poolAt: map[string]uint32{}, providerAt: map[string]uint32{},
+		classes: newClasses(), bonds: bonds, now: now, ackWindow: uint64(params.AckWindowSeconds),
+		offerAt: map[uint64]uint32{}, poolAt: map[string]uint32{}, providerAt: map[string]uint32{}, zoneAt: map[string]uint32{},
 	}
 	for _, id := range ids {
-		if err := guard(func() error { return k.readInto(ctx, b, id) }); err != nil {
+		err := guard(func() error { return k.readInto(ctx, b, id, int(params.ClassesPerBlock)) })
+		if err != nil {
 			k.logger(ctx).Error("offer left out of clearing", "offer", id, "err", err)
 		}
+		if b.cut {
+			break
+		}
+		b.last = id
 	}
 	return b, nil
 }
 
 // readInto adds an offer, unless its provider takes no leases.
-func (k *Keeper) readInto(ctx context.Context, b *book, id uint64) error {
+func (k *Keeper) readInto(ctx context.Context, b *book, id uint64, classLimit int) error {
 	offer, err := k.getOffer(ctx, id)
-	if err != nil {
+	if err != nil || offer.Terms.Expired(b.now) {
 		return err
 	}
 	operator, err := k.operator(offer.Provider)
@@ -77,23 +101,53 @@ func (k *Keeper) readInto(ctx context.Context, b *book, id uint64) error {
 			return err
 		}
 	}
-	if b.providers[provider].Lifecycle != providertypes.Lifecycle_LIFECYCLE_ACTIVE {
+	if !b.takesLeases(b.providers[provider].Provider) {
 		return nil
 	}
-	key := fmt.Sprintf("%s/%d", offer.Provider, offer.Pool)
-	pool, known := b.poolAt[key]
-	if !known {
-		read, err := k.getPool(ctx, operator, offer.Pool)
-		if err != nil {
-			return err
-		}
-		pool = uint32(len(b.pools))
-		b.poolAt[key] = pool
-		b.pools = append(b.pools, bookPool{free: read.Free(), largest: read.LargestUnit.Vector(), provider: provider})
+	pool, err := k.readPoolInto(ctx, b, operator, offer, provider)
+	if err != nil {
+		return err
+	}
+	class, room, err := b.classes.class(types.Standing{
+		Labels: offer.Labels, Attested: b.providers[provider].attested, Terms: offer.Terms,
+	}, classLimit)
+	if err != nil {
+		return err
+	}
+	if !room {
+		b.cut = true
+		return nil
 	}
 	b.offerAt[offer.Id] = uint32(len(b.offers))
-	b.offers = append(b.offers, bookOffer{Offer: offer, pool: pool, class: b.classes.class(offer.Labels)})
+	b.offers = append(b.offers, bookOffer{Offer: offer, pool: pool, class: class, zone: b.zone(offer.Zone())})
 	return nil
+}
+
+// takesLeases tells whether a provider may get leases now, and notes when one in maintenance is back.
+func (b *book) takesLeases(p providertypes.Provider) bool {
+	if !mayServe(p) {
+		return false
+	}
+	back, away := maintained(p, b.now, b.now+b.ackWindow)
+	if away && (b.returns == 0 || back < b.returns) {
+		b.returns = back
+	}
+	return !away
+}
+
+// mayServe tells whether a provider may get leases when it is not in maintenance.
+func mayServe(p providertypes.Provider) bool {
+	return p.Lifecycle == providertypes.Lifecycle_LIFECYCLE_ACTIVE && !p.Jailed()
+}
+
+// maintained tells whether a provider is in maintenance at a second between now and until, and when it is back.
+func maintained(p providertypes.Provider, now, until uint64) (back uint64, away bool) {
+	for _, m := range p.Maintenance {
+		if m.From < until && now < m.Until {
+			back, away = max(back, m.Until), true
+		}
+	}
+	return back, away
 }
 
 func (k *Keeper) readProviderInto(ctx context.Context, b *book, operator sdk.AccAddress, text string) (uint32, error) {
@@ -101,14 +155,68 @@ func (k *Keeper) readProviderInto(ctx context.Context, b *book, operator sdk.Acc
 	if err != nil {
 		return 0, fmt.Errorf("read provider %s: %w", text, err)
 	}
+	attested, err := k.attestedAt(ctx, operator, b.now)
+	if err != nil {
+		return 0, err
+	}
 	at := uint32(len(b.providers))
 	b.providerAt[text] = at
-	b.providers = append(b.providers, bookProvider{Provider: provider, operator: operator})
+	b.providers = append(b.providers, bookProvider{Provider: provider, operator: operator, attested: attested})
 	return at, nil
 }
 
+// attestedAt returns what auditors vouch for of a provider at a second, by auditor.
+func (k *Keeper) attestedAt(ctx context.Context, operator sdk.AccAddress, now uint64) ([]types.Attested, error) {
+	attestations, err := k.provider.AttestationsOf(ctx, operator)
+	if err != nil {
+		return nil, err
+	}
+	var attested []types.Attested
+	for _, a := range attestations {
+		if !a.CountsAt(now) {
+			continue
+		}
+		labels := make([]types.Label, len(a.Labels))
+		for i, l := range a.Labels {
+			labels[i] = types.Label{Key: l.Key, Value: l.Value}
+		}
+		attested = append(attested, types.Attested{Auditor: a.Auditor, Labels: labels})
+	}
+	return attested, nil
+}
+
+func (k *Keeper) readPoolInto(
+	ctx context.Context, b *book, operator sdk.AccAddress, offer types.Offer, provider uint32,
+) (uint32, error) {
+	key := fmt.Sprintf("%s/%d", offer.Provider, offer.Pool)
+	if pool, known := b.poolAt[key]; known {
+		return pool, nil
+	}
+	read, err := k.getPool(ctx, operator, offer.Pool)
+	if err != nil {
+		return 0, err
+	}
+	pool := uint32(len(b.pools))
+	b.poolAt[key] = pool
+	b.pools = append(b.pools, bookPool{free: read.Free(), largest: read.LargestUnit.Vector(), provider: provider})
+	return pool, nil
+}
+
+// zone numbers a value of the label zone, from 1; the empty one is 0: nowhere that is known.
+func (b *book) zone(value string) uint32 {
+	if value == "" {
+		return 0
+	}
+	number, known := b.zoneAt[value]
+	if !known {
+		number = uint32(len(b.zoneAt)) + 1
+		b.zoneAt[value] = number
+	}
+	return number
+}
+
 // view is a book as package match sees it in one denom. Positions of pools and providers are the same in all denoms.
-// A provider whose exposure cannot be read gets no lease.
+// A provider whose exposure cannot be read gets no lease, nor does one whose bond is below the least.
 func (k *Keeper) view(ctx context.Context, b *book, denom string) match.Book {
 	view := match.Book{
 		Providers: make([]match.Provider, len(b.providers)),
@@ -120,7 +228,7 @@ func (k *Keeper) view(ctx context.Context, b *book, denom string) match.Book {
 			k.logger(ctx).Error("provider left out of clearing", "provider", p.Operator, "err", err)
 			continue
 		}
-		view.Providers[i].RateRoom = rateRoom(p.Bond.AmountOf(denom), exposure, b.bondHours)
+		view.Providers[i].RateRoom = providerRoom(p.Provider, denom, exposure, b.bonds)
 	}
 	for i, p := range b.pools {
 		view.Pools[i] = match.Pool{Provider: p.provider, Free: p.free, LargestUnit: p.largest}
@@ -129,23 +237,115 @@ func (k *Keeper) view(ctx context.Context, b *book, denom string) match.Book {
 		if ask, ok := types.AskIn(o.Asks, denom); ok {
 			view.Offers = append(view.Offers, match.Offer{
 				ID: o.Id, Pool: o.pool, Class: o.class, Reputation: b.providers[b.pools[o.pool].provider].Reputation,
-				Ask: ask.Vector(),
+				Zone: o.zone, Ask: ask.Vector(),
 			})
 		}
 	}
 	return view
 }
 
+// providerRoom is the further lease rate in a denom that a provider's bond covers: none while it is below the least.
+func providerRoom(p providertypes.Provider, denom string, exposure uint64, bonds providertypes.Params) uint64 {
+	atStake := p.Bond.AmountOf(denom)
+	if atStake.LT(minBond(bonds, denom).Amount) {
+		return 0
+	}
+	return rateRoom(atStake, exposure, bonds.BondHours)
+}
+
+// nobody is the position of providers that are not in the book.
+const nobody = gomath.MaxUint32
+
 // demand is a bid as package match sees it beside this book.
-func (b *book) demand(bid types.Bid) match.Bid {
+func (k *Keeper) demand(ctx context.Context, b *book, bid types.Bid, tenant types.Tenant) (match.Bid, error) {
 	demand := bid.Demand()
-	demand.Classes = b.classes.meeting(bid.Spec.Requirements)
-	for _, provider := range bid.Excluded {
-		if at, known := b.providerAt[provider]; known {
+	demand.Classes = b.classes.suiting(bid.Spec, tenant)
+	demand.MinReputation = bid.Spec.MinReputation
+	demand.MaxPerProvider, demand.MaxPerZone = bid.Spec.MaxPerProvider, bid.Spec.MaxPerZone
+	for _, provider := range bid.Spec.Allow {
+		demand.Allowed = append(demand.Allowed, b.position(provider))
+	}
+	for _, provider := range slices.Concat(bid.Spec.Deny, bid.Excluded) {
+		if at := b.position(provider); at != nobody {
 			demand.Excluded = append(demand.Excluded, at)
 		}
 	}
-	return demand
+	if bid.Placed == 0 || bid.Spec.MaxPerProvider == 0 && bid.Spec.MaxPerZone == 0 {
+		return demand, nil
+	}
+	placed, err := k.placements(ctx, b, bid)
+	demand.Placed = placed
+	return demand, err
+}
+
+func (b *book) position(provider string) uint32 {
+	at, known := b.providerAt[provider]
+	if !known {
+		return nobody
+	}
+	return at
+}
+
+// placements are the live leases of a bid by provider and zone; the zone is what the offer says now. There are at most
+// MaxLiveLeases.
+func (k *Keeper) placements(ctx context.Context, b *book, bid types.Bid) ([]match.Placement, error) {
+	leases, err := k.liveLeasesOf(ctx, bid.Deployment)
+	if err != nil {
+		return nil, err
+	}
+	var placed []match.Placement
+	for _, lease := range leases {
+		if lease.Bid != bid.Id {
+			continue
+		}
+		zone, err := k.zoneOf(ctx, b, lease.Offer)
+		if err != nil {
+			return nil, err
+		}
+		placed = append(placed, match.Placement{Provider: b.position(lease.Provider), Zone: zone, Replicas: lease.Replicas})
+	}
+	return placed, nil
+}
+
+// zoneOf returns the number of the zone that an offer is in, whether it is in the book or not.
+func (k *Keeper) zoneOf(ctx context.Context, b *book, id uint64) (uint32, error) {
+	if at, known := b.offerAt[id]; known {
+		return b.offers[at].zone, nil
+	}
+	offer, err := k.getOffer(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return b.zoneAt[offer.Zone()], nil
+}
+
+// tenant is what the terms of the book's offers look at of a deployment. What no offer looks at is not read.
+func (k *Keeper) tenant(ctx context.Context, b *book, deployment uint64, denom string) (types.Tenant, error) {
+	tenant := types.Tenant{Denom: denom}
+	if b.classes.terms.lists() {
+		d, err := k.getDeployment(ctx, deployment)
+		if err != nil {
+			return types.Tenant{}, err
+		}
+		tenant.Owner = d.Owner
+	}
+	if len(b.classes.terms.rich) > 0 {
+		account, err := k.escrow.Account(ctx, deployment)
+		if err != nil {
+			return types.Tenant{}, err
+		}
+		tenant.Received = received(account)
+	}
+	return tenant, nil
+}
+
+// received is all that an account was given, in micro-denom.
+func received(account escrowtypes.Account) math.Int {
+	grains := math.ZeroInt()
+	for _, d := range account.Deposits {
+		grains = grains.Add(d.Remainder).Add(d.Spent)
+	}
+	return ledger.FloorMicro(grains)
 }
 
 // take notes that a lease has taken capacity of an offer's pool.

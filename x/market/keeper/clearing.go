@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
 	"cosmossdk.io/collections"
@@ -20,11 +19,10 @@ import (
 // block's hash as the seed of the next clearing. What fails is undone, logged, and does not stop the chain.
 func (k *Keeper) EndBlock(ctx context.Context) error {
 	sdkCtx := sdk.UnwrapSDKContext(ctx)
-	changed, err := k.unsettledProviders(ctx, 1)
-	if err != nil {
+	if err := k.noteGains(ctx); err != nil {
 		return err
 	}
-	if err := isolate(sdkCtx, func(ctx sdk.Context) error { return k.clear(ctx, len(changed) > 0) }); err != nil {
+	if err := isolate(sdkCtx, k.clear); err != nil {
 		k.logger(ctx).Error("clearing failed", "err", err)
 	}
 	if err := k.settle(sdkCtx); err != nil {
@@ -45,9 +43,9 @@ func (k *Keeper) keepSeed(ctx sdk.Context) error {
 	return nil
 }
 
-// clear is one clearing: it reads a window of the book and the bids whose turn it is, matches them, and opens leases.
-// changed tells that the book may have gained since the last block. With nothing due it reads three records.
-func (k *Keeper) clear(ctx sdk.Context, changed bool) error {
+// clear is one clearing: it reads a window of the book and the bids whose turn it is, matches them, and opens leases. With
+// nothing due it reads a few records, however much there is in the book.
+func (k *Keeper) clear(ctx sdk.Context) error {
 	before, err := k.clearing.Get(ctx)
 	if err != nil {
 		return fmt.Errorf("read where clearing stands: %w", err)
@@ -56,12 +54,13 @@ func (k *Keeper) clear(ctx sdk.Context, changed bool) error {
 	if err != nil {
 		return err
 	}
+	if now <= before.Second {
+		return nil
+	}
 	turn := before
-	turn.Changed = turn.Changed || changed || (turn.RetryAt != 0 && now >= turn.RetryAt)
-	if now > turn.Second {
-		if err := k.takeTurn(ctx, &turn, now); err != nil {
-			return err
-		}
+	turn.Changed = turn.Changed || turn.RetryAt != 0 && now >= turn.RetryAt
+	if err := k.takeTurn(ctx, &turn, now); err != nil {
+		return err
 	}
 	if turn == before {
 		return nil
@@ -76,58 +75,89 @@ func (k *Keeper) clear(ctx sdk.Context, changed bool) error {
 // fails is undone and the cursors move all the same: what made it fail cannot hold up the bids and offers behind it. Its
 // bids are tried again after an ack window, as those that were skipped.
 func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, now uint64) error {
-	next, err := k.nextBid.Peek(ctx)
-	if err != nil {
-		return fmt.Errorf("read the next bid: %w", err)
-	}
-	turn.BeginSweep()
-	if next == turn.NextBid && !turn.Sweeping {
-		return nil
+	due, next, err := k.due(ctx, turn)
+	if err != nil || !due {
+		return err
 	}
 	params, err := k.Params(ctx)
-	if err != nil {
+	if err != nil || params.Halted {
+		return err // what is due stays due
+	}
+	if err := k.beginBidSweep(ctx, turn); err != nil {
 		return err
 	}
 	turn.Second = now
+	turn.Number++
 
-	fresh := next != turn.NextBid
-	bids, swept, err := k.readBids(ctx, turn, next, int(params.BidsPerBlock))
+	bids, fresh, swept, err := k.readBids(ctx, turn, next, int(params.BidsPerBlock))
 	if err != nil {
 		return err
 	}
 	bids = slices.DeleteFunc(bids, func(bid types.Bid) bool { return bid.ExpiresAt <= now }) // due, not processed yet
 	if len(bids) == 0 && turn.BidCursor == 0 {
-		turn.EndWindow(false, swept, 0, false) // no bid rests: the other windows would find none either
-		return nil
+		turn.EndWindow(swept, 0, false) // no bid rests: the other windows would find none either
+		return k.endBidSweep(ctx, turn)
 	}
-	offers, more, err := idsBetween(ctx, k.activeOffers, turn.OfferCursor, math.MaxUint64, int(params.OffersPerBlock))
+	w, err := k.window(ctx, turn, fresh, int(params.OffersPerBlock))
 	if err != nil {
-		return fmt.Errorf("walk active offers: %w", err)
+		return err
 	}
 	if len(bids) > 0 {
-		skipped, err := k.clearWindow(ctx, offers, bids, uint64(params.AckWindowSeconds))
-		if err != nil {
-			k.logger(ctx).Error("clearing failed", "bids", len(bids), "first_bid", bids[0].Id, "offers", len(offers), "err", err)
-			fresh, skipped = false, true
-		}
-		if skipped && turn.RetryAt == 0 {
-			turn.RetryAt = now + uint64(params.AckWindowSeconds)
+		if err := k.clearWindow(ctx, turn, &w, bids, params); err != nil {
+			k.logger(ctx).Error("clearing failed", "bids", len(bids), "first_bid", bids[0].Id, "offers", len(w.offers), "err", err)
+			turn.Retry(now + uint64(params.AckWindowSeconds))
+			fresh = false // the sweep that follows shows them the whole book
 		}
 	}
-	var last uint64
-	if len(offers) > 0 {
-		last = offers[len(offers)-1]
-	}
-	turn.EndWindow(fresh && len(bids) > 0, swept, last, more)
-	return nil
+	turn.Changed = turn.Changed || fresh && w.partial
+	turn.EndWindow(swept, w.last, w.more)
+	return k.endBidSweep(ctx, turn)
 }
 
-// clearWindow clears bids beside some offers, or leaves everything as it was. It tells whether a bid had to be skipped.
-func (k *Keeper) clearWindow(
-	ctx sdk.Context, offers []uint64, bids []types.Bid, ackWindow uint64,
-) (skipped bool, err error) {
-	err = isolate(ctx, func(ctx sdk.Context) error {
-		book, err := k.readBook(ctx, offers)
+// due tells whether there is anything to clear, and the id of the next bid.
+func (k *Keeper) due(ctx context.Context, turn *types.Clearing) (due bool, next uint64, err error) {
+	if next, err = k.nextBid.Peek(ctx); err != nil {
+		return false, 0, fmt.Errorf("read the next bid: %w", err)
+	}
+	if turn.Sweeping || turn.Changed || next != turn.NextBid {
+		return true, next, nil
+	}
+	gained, err := some(ctx, k.gained)
+	if err != nil || gained {
+		return gained, next, err
+	}
+	returned, err := some(ctx, k.returnedBids)
+	return returned, next, err
+}
+
+// some tells whether a set has any key.
+func some[K any](ctx context.Context, set collections.KeySet[K]) (bool, error) {
+	keys, err := firstKeys(ctx, set, 1)
+	return len(keys) > 0, err
+}
+
+// firstKeys returns the first keys of a set, at most limit.
+func firstKeys[K any](ctx context.Context, set collections.KeySet[K], limit int) (keys []K, err error) {
+	iterator, err := set.Iterate(ctx, nil)
+	if err != nil {
+		return nil, fmt.Errorf("walk a set: %w", err)
+	}
+	defer func() { err = errors.Join(err, iterator.Close()) }()
+	for ; iterator.Valid() && len(keys) < limit; iterator.Next() {
+		key, err := iterator.Key()
+		if err != nil {
+			return nil, fmt.Errorf("walk a set: %w", err)
+		}
+		keys = append(keys, key)
+	}
+	return keys, nil
+}
+
+// clearWindow clears bids beside a window of offers, or leaves everything as it was. It notes in the window where the
+// limit of classes ended it, and in the turn when bids are to be tried again.
+func (k *Keeper) clearWindow(ctx sdk.Context, turn *types.Clearing, w *window, bids []types.Bid, params types.Params) error {
+	return isolate(ctx, func(ctx sdk.Context) error {
+		book, err := k.readBook(ctx, w.offers, params)
 		if err != nil {
 			return err
 		}
@@ -135,47 +165,84 @@ func (k *Keeper) clearWindow(
 		if err != nil {
 			return err
 		}
-		skipped = k.match(ctx, book, bids, seed, ackWindow)
+		if k.match(ctx, book, bids, seed) {
+			turn.Retry(book.now + book.ackWindow)
+		}
+		if book.returns != 0 {
+			turn.Retry(book.returns)
+		}
+		if book.cut {
+			w.cutAfter(book.last)
+		}
 		return nil
 	})
-	return skipped, err
 }
 
-// readBids reads new bids, at most half of the limit while a sweep is under way, and the next resting bids of the sweep.
-// It moves the cursors behind them. swept tells that the sweep has read the last resting bid. A bid that cannot be read
-// is left out.
-func (k *Keeper) readBids(ctx context.Context, turn *types.Clearing, next uint64, limit int) ([]types.Bid, bool, error) {
+// readBids reads bids that see the book for the first time or anew (fresh tells that there are some), at most half of the
+// limit while a sweep is under way, and the next resting bids of the sweep. It moves the cursors behind them. swept tells
+// that the sweep has read the last resting bid. A bid that cannot be read is left out.
+func (k *Keeper) readBids(
+	ctx context.Context, turn *types.Clearing, next uint64, limit int,
+) (bids []types.Bid, fresh, swept bool, err error) {
 	resting := turn.NextBid // new bids are from here on, resting ones below
 	newLimit := limit
 	if turn.Sweeping {
 		newLimit = (limit + 1) / 2
 	}
-	ids, more, err := idsBetween(ctx, k.openBids, resting-1, next, newLimit)
+	ids, err := k.takeReturned(ctx, (newLimit+1)/2)
 	if err != nil {
-		return nil, false, fmt.Errorf("walk new bids: %w", err)
+		return nil, false, false, err
+	}
+	arrived, more, err := idsBetween(ctx, k.openBids, resting-1, next, newLimit-len(ids))
+	if err != nil {
+		return nil, false, false, fmt.Errorf("walk new bids: %w", err)
 	}
 	turn.NextBid = next
 	if more {
-		turn.NextBid = ids[len(ids)-1] + 1
+		turn.NextBid = resting
+		if len(arrived) > 0 {
+			turn.NextBid = arrived[len(arrived)-1] + 1
+		}
 	}
+	ids = append(ids, arrived...)
+	fresh = len(ids) > 0
 
-	swept := true
+	swept = true
 	if turn.Sweeping {
 		old, more, err := idsBetween(ctx, k.openBids, turn.BidCursor, resting, limit-len(ids))
 		if err != nil {
-			return nil, false, fmt.Errorf("walk resting bids: %w", err)
+			return nil, false, false, fmt.Errorf("walk resting bids: %w", err)
 		}
 		if len(old) > 0 {
 			turn.BidCursor = old[len(old)-1]
 		}
 		ids, swept = append(ids, old...), !more
 	}
+	slices.Sort(ids)
+	return k.openOf(ctx, slices.Compact(ids)), fresh, swept, nil
+}
 
+// takeReturned takes bids out of the set of those that are to be read like new ones.
+func (k *Keeper) takeReturned(ctx context.Context, limit int) ([]uint64, error) {
+	ids, err := firstKeys(ctx, k.returnedBids, limit)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range ids {
+		if err := k.returnedBids.Remove(ctx, id); err != nil {
+			return nil, fmt.Errorf("read bid %d again: %w", id, err)
+		}
+	}
+	return ids, nil
+}
+
+// openOf returns those of some bids that are open. One that cannot be read is left out.
+func (k *Keeper) openOf(ctx context.Context, ids []uint64) []types.Bid {
 	bids := make([]types.Bid, 0, len(ids))
 	for _, id := range ids {
 		err := guard(func() error {
 			bid, err := k.getBid(ctx, id)
-			if err == nil {
+			if err == nil && bid.State == types.BidState_BID_STATE_OPEN {
 				bids = append(bids, bid)
 			}
 			return err
@@ -184,19 +251,21 @@ func (k *Keeper) readBids(ctx context.Context, turn *types.Clearing, next uint64
 			k.logger(ctx).Error("bid left out of clearing", "bid", id, "err", err)
 		}
 	}
-	return bids, swept, nil
+	return bids
 }
 
 // match matches the bids of each denom and opens their leases. Denoms take turns in being first. It tells whether a bid
 // had to be skipped.
-func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byte, ackWindow uint64) (skipped bool) {
+func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byte) (skipped bool) {
 	byID := make(map[uint64]types.Bid, len(bids))
 	for _, bid := range bids {
 		byID[bid.Id] = bid
 	}
 	for _, denom := range denomsOf(bids, seed) {
 		in := match.Input{Seed: seed, Book: k.view(ctx, book, denom)}
-		in.Bids, in.Accounts = k.demands(ctx, book, bids, denom, ackWindow)
+		var unread bool
+		in.Bids, in.Accounts, unread = k.demands(ctx, book, bids, denom)
+		skipped = skipped || unread
 		out := match.Clear(in)
 		for _, id := range out.Short {
 			k.skip(ctx, byID[id], escrowtypes.ErrInsufficientFunds.Wrapf("account %d", byID[id].Deployment))
@@ -214,26 +283,43 @@ func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byt
 }
 
 // demands returns the bids in a denom as package match sees them, with the accounts that pay for them: one a deployment.
-// An account that can hold nothing now, whatever the reason, has no room.
+// An account that can hold nothing now, whatever the reason, has no room. A bid of which something cannot be read is left
+// out, and unread.
 func (k *Keeper) demands(
-	ctx context.Context, book *book, bids []types.Bid, denom string, ackWindow uint64,
-) (demands []match.Bid, accounts []match.Account) {
+	ctx context.Context, book *book, bids []types.Bid, denom string,
+) (demands []match.Bid, accounts []match.Account, unread bool) {
 	accountAt := map[uint64]uint32{} // deployment to position
+	var tenants []types.Tenant
 	for _, bid := range bids {
 		if bid.Denom != denom {
 			continue
 		}
-		at, known := accountAt[bid.Deployment]
-		if !known {
-			at = uint32(len(accounts))
-			accountAt[bid.Deployment] = at
-			accounts = append(accounts, match.Account{RateRoom: k.accountRoom(ctx, bid.Deployment, ackWindow)})
+		err := guard(func() error {
+			at, known := accountAt[bid.Deployment]
+			if !known {
+				tenant, err := k.tenant(ctx, book, bid.Deployment, denom)
+				if err != nil {
+					return err
+				}
+				at = uint32(len(accounts))
+				accountAt[bid.Deployment] = at
+				tenants = append(tenants, tenant)
+				accounts = append(accounts, match.Account{RateRoom: k.accountRoom(ctx, bid.Deployment, book.ackWindow)})
+			}
+			demand, err := k.demand(ctx, book, bid, tenants[at])
+			if err != nil {
+				return err
+			}
+			demand.Account = at
+			demands = append(demands, demand)
+			return nil
+		})
+		if err != nil {
+			k.skip(ctx, bid, err)
+			unread = true
 		}
-		demand := book.demand(bid)
-		demand.Account = at
-		demands = append(demands, demand)
 	}
-	return demands, accounts
+	return demands, accounts, unread
 }
 
 // accountRoom is the further lease rate that a deployment's account can hold money for.
@@ -358,9 +444,13 @@ func (k *Keeper) openLeases(
 }
 
 func (k *Keeper) openAssigned(ctx context.Context, bid types.Bid, offer types.Offer, a match.Assignment) error {
+	ask, ok := types.AskIn(offer.Asks, bid.Denom)
+	if !ok {
+		return types.ErrBroken.Wrapf("offer %d asks for no %s", offer.Id, bid.Denom)
+	}
 	_, err := k.openLease(ctx, types.Lease{
 		Deployment: bid.Deployment, Bid: bid.Id, Account: bid.Deployment,
-		Offer: offer.Id, Provider: offer.Provider, Pool: offer.Pool,
+		Offer: offer.Id, Provider: offer.Provider, Pool: offer.Pool, Ask: ask, Class: offer.LeaseClass(),
 		Unit: bid.Spec.Unit, Replicas: a.Replicas, Rate: a.RatePerHour, Denom: bid.Denom,
 	})
 	return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"cosmossdk.io/collections"
 
@@ -145,6 +146,30 @@ func (k *Keeper) importUnsettled(ctx context.Context, g *types.GenesisState) err
 			return err
 		}
 	}
+	return k.importSweep(ctx, g)
+}
+
+// importSweep imports who gained, what the sweep under way is about, and the bids that are to be read like new ones.
+func (k *Keeper) importSweep(ctx context.Context, g *types.GenesisState) error {
+	for _, list := range []struct {
+		set       collections.KeySet[sdk.AccAddress]
+		providers []string
+	}{{k.gained, g.Gained}, {k.swept, g.Swept}} {
+		for _, provider := range list.providers {
+			operator, err := k.operator(provider)
+			if err != nil {
+				return err
+			}
+			if err := list.set.Set(ctx, operator); err != nil {
+				return err
+			}
+		}
+	}
+	for _, bid := range g.Returned {
+		if err := k.returnedBids.Set(ctx, bid); err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -223,9 +248,40 @@ func (k *Keeper) exportLeases(ctx context.Context, g *types.GenesisState) error 
 }
 
 func (k *Keeper) exportUnsettled(ctx context.Context, g *types.GenesisState) error {
-	return k.unsettled.Walk(ctx, nil, func(operator sdk.AccAddress) (bool, error) {
+	gained := map[string]bool{} // those that gained in this block are in the set that the next sweep is about
+	err := k.unsettled.Walk(ctx, nil, func(operator sdk.AccAddress, gains bool) (bool, error) {
 		provider, err := k.addresses.BytesToString(operator)
 		g.Unsettled = append(g.Unsettled, provider)
+		if gains {
+			gained[provider] = true
+			g.Gained = append(g.Gained, provider)
+		}
 		return false, err
+	})
+	if err != nil {
+		return err
+	}
+	err = k.gained.Walk(ctx, nil, func(operator sdk.AccAddress) (bool, error) {
+		provider, err := k.addresses.BytesToString(operator)
+		if !gained[provider] {
+			g.Gained = append(g.Gained, provider)
+		}
+		return false, err
+	})
+	if err != nil {
+		return err
+	}
+	slices.Sort(g.Gained)
+	err = k.swept.Walk(ctx, nil, func(operator sdk.AccAddress) (bool, error) {
+		provider, err := k.addresses.BytesToString(operator)
+		g.Swept = append(g.Swept, provider)
+		return false, err
+	})
+	if err != nil {
+		return err
+	}
+	return k.returnedBids.Walk(ctx, nil, func(bid uint64) (bool, error) {
+		g.Returned = append(g.Returned, bid)
+		return false, nil
 	})
 }

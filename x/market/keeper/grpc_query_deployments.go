@@ -55,7 +55,7 @@ func (q queryServer) DeploymentByName(
 	return &types.QueryDeploymentByNameResponse{Deployment: deployment, Bids: bids}, nil
 }
 
-// Deployments lists an owner's deployments, newest last.
+// Deployments lists an owner's deployments, newest last: of one state, or of all.
 func (q queryServer) Deployments(
 	ctx context.Context, request *types.QueryDeploymentsRequest,
 ) (*types.QueryDeploymentsResponse, error) {
@@ -66,13 +66,13 @@ func (q queryServer) Deployments(
 	if err != nil {
 		return nil, err
 	}
-	bounds, err := page(request.Pagination)
-	if err != nil {
-		return nil, err
+	wanted := func(d types.Deployment) bool {
+		return request.State == types.DeploymentState_DEPLOYMENT_STATE_UNSPECIFIED || d.State == request.State
 	}
-	deployments, next, err := query.CollectionPaginate(ctx, q.ownerDeployments, bounds,
-		func(key providerKey, _ collections.NoValue) (types.Deployment, error) {
-			return q.getDeployment(ctx, key.K2())
+	deployments, next, err := somePages(ctx, q.ownerDeployments, request.Pagination,
+		func(key providerKey, _ collections.NoValue) (listed[types.Deployment], error) {
+			deployment, err := q.getDeployment(ctx, key.K2())
+			return listed[types.Deployment]{entry: deployment, wanted: wanted(deployment)}, err
 		},
 		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](owner))
 	if err != nil {

@@ -22,7 +22,7 @@ func (q queryServer) Lease(ctx context.Context, request *types.QueryLeaseRequest
 	return &types.QueryLeaseResponse{Lease: lease}, nil
 }
 
-// Leases lists the leases of a deployment, ended ones included.
+// Leases lists the leases of a deployment: those that live, or ended ones too.
 func (q queryServer) Leases(ctx context.Context, request *types.QueryLeasesRequest) (*types.QueryLeasesResponse, error) {
 	if request == nil {
 		return nil, errEmptyRequest
@@ -31,7 +31,11 @@ func (q queryServer) Leases(ctx context.Context, request *types.QueryLeasesReque
 	if err != nil {
 		return nil, err
 	}
-	leases, next, err := query.CollectionPaginate(ctx, q.deploymentLeases, bounds,
+	set := q.deploymentLeases
+	if request.Live {
+		set = q.liveLeases
+	}
+	leases, next, err := query.CollectionPaginate(ctx, set, bounds,
 		func(key pairKey, _ collections.NoValue) (types.Lease, error) { return q.getLease(ctx, key.K2()) },
 		query.WithCollectionPaginationPairPrefix[uint64, uint64](request.Deployment))
 	if err != nil {

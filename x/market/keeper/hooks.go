@@ -94,5 +94,5 @@ func (k *Keeper) ProviderHooks() ProviderHooks { return ProviderHooks{k} }
 
 // AfterBonded notes that the bond of a provider covers more leases than before.
 func (h ProviderHooks) AfterBonded(ctx context.Context, operator sdk.AccAddress) error {
-	return h.k.unsettle(ctx, operator)
+	return h.k.gain(ctx, operator)
 }

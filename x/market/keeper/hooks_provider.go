@@ -13,7 +13,7 @@ func (h ProviderHooks) AfterJailed(ctx context.Context, operator sdk.AccAddress,
 
 // AfterUnjailed notes that a provider may take leases again.
 func (h ProviderHooks) AfterUnjailed(ctx context.Context, operator sdk.AccAddress) error {
-	return h.k.unsettle(ctx, operator)
+	return h.k.gain(ctx, operator)
 }
 
 // AfterLeaving notes that a provider takes no more leases.
@@ -23,7 +23,7 @@ func (h ProviderHooks) AfterLeaving(ctx context.Context, operator sdk.AccAddress
 
 // AfterAttested notes that other bids may take a provider than before.
 func (h ProviderHooks) AfterAttested(ctx context.Context, operator sdk.AccAddress) error {
-	return h.k.unsettle(ctx, operator)
+	return h.k.gain(ctx, operator)
 }
 
 // Required returns the bond that a provider must hold at present.

@@ -36,6 +36,7 @@ type Keeper struct {
 	offers         collections.Map[uint64, types.Offer]
 	activeOffers   collections.KeySet[uint64]
 	providerOffers collections.KeySet[providerKey] // not the withdrawn
+	offerDeadlines collections.KeySet[pairKey]     // second, offer
 
 	deployments      collections.Map[uint64, types.Deployment]
 	openNames        collections.Map[nameKey, uint64]
@@ -46,6 +47,7 @@ type Keeper struct {
 	bidStatuses    collections.Map[uint64, types.BidStatus]
 	deploymentBids collections.KeySet[pairKey]
 	openBids       collections.KeySet[uint64]
+	returnedBids   collections.KeySet[uint64] // open ones that are to be read like new ones
 	bidDeadlines   collections.KeySet[pairKey] // second, bid
 
 	nextLease          collections.Sequence
@@ -57,7 +59,9 @@ type Keeper struct {
 	ackDeadlines       collections.KeySet[pairKey] // second, lease
 
 	exposures collections.Map[denomKey, uint64] // micro-denom per hour
-	unsettled collections.KeySet[sdk.AccAddress]
+	unsettled collections.Map[sdk.AccAddress, bool] // whether it gained
+	gained    collections.KeySet[sdk.AccAddress]    // for the next sweep
+	swept     collections.KeySet[sdk.AccAddress]    // for the sweep under way
 	clearing  collections.Item[types.Clearing]
 	seed      collections.Item[[]byte]
 }
@@ -95,6 +99,7 @@ func NewKeeper(
 		offers:         collections.NewMap(sb, types.OffersKey, "offers", id, codec.CollValue[types.Offer](cdc)),
 		activeOffers:   collections.NewKeySet(sb, types.ActiveOffersKey, "active_offers", id),
 		providerOffers: collections.NewKeySet(sb, types.ProviderOffersKey, "provider_offers", ofOwner),
+		offerDeadlines: collections.NewKeySet(sb, types.OfferDeadlinesKey, "offer_deadlines", pairs),
 
 		deployments:      collections.NewMap(sb, types.DeploymentsKey, "deployments", id, codec.CollValue[types.Deployment](cdc)),
 		openNames:        collections.NewMap(sb, types.OpenNamesKey, "open_names", named, collections.Uint64Value),
@@ -105,6 +110,7 @@ func NewKeeper(
 		bidStatuses:    collections.NewMap(sb, types.BidStatusesKey, "bid_statuses", id, codec.CollValue[types.BidStatus](cdc)),
 		deploymentBids: collections.NewKeySet(sb, types.DeploymentBidsKey, "deployment_bids", pairs),
 		openBids:       collections.NewKeySet(sb, types.OpenBidsKey, "open_bids", id),
+		returnedBids:   collections.NewKeySet(sb, types.ReturnedKey, "returned_bids", id),
 		bidDeadlines:   collections.NewKeySet(sb, types.BidDeadlinesKey, "bid_deadlines", pairs),
 
 		nextLease:          collections.NewSequence(sb, types.NextLeaseKey, "next_lease"),
@@ -116,7 +122,9 @@ func NewKeeper(
 		ackDeadlines:       collections.NewKeySet(sb, types.AckDeadlinesKey, "ack_deadlines", pairs),
 
 		exposures: collections.NewMap(sb, types.ExposuresKey, "exposures", named, collections.Uint64Value),
-		unsettled: collections.NewKeySet(sb, types.UnsettledKey, "unsettled", sdk.AccAddressKey),
+		unsettled: collections.NewMap(sb, types.UnsettledKey, "unsettled", sdk.AccAddressKey, collections.BoolValue),
+		gained:    collections.NewKeySet(sb, types.GainedKey, "gained", sdk.AccAddressKey),
+		swept:     collections.NewKeySet(sb, types.SweptKey, "swept", sdk.AccAddressKey),
 		clearing:  collections.NewItem(sb, types.ClearingKey, "clearing", codec.CollValue[types.Clearing](cdc)),
 		seed:      collections.NewItem(sb, types.SeedKey, "seed", collections.BytesValue),
 	}

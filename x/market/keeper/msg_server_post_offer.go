@@ -29,16 +29,21 @@ func (m msgServer) PostOffer(ctx context.Context, msg *types.MsgPostOffer) (*typ
 	if err := m.checkOfferCount(ctx, operator); err != nil {
 		return nil, err
 	}
+	if err := m.checkExpiry(ctx, msg.Terms); err != nil {
+		return nil, err
+	}
 	// 3. The offer enters the book, if the bond covers its pool's free capacity.
 	id, err := m.nextOffer.Next(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("number an offer: %w", err)
 	}
 	offer := types.Offer{
-		Id: id, Provider: msg.Provider, Pool: msg.Pool, Asks: msg.Asks, Labels: msg.Labels,
+		Id: id, Provider: msg.Provider, Pool: msg.Pool, Asks: msg.Asks, Labels: msg.Labels, Terms: msg.Terms,
 		State: types.OfferState_OFFER_STATE_ACTIVE,
 	}
-	if err := m.requireBond(ctx, operator, func() error { return m.saveOffer(ctx, operator, offer) }); err != nil {
+	if err := m.requireBond(ctx, operator, func() (bool, error) {
+		return true, m.saveOffer(ctx, operator, offer)
+	}); err != nil {
 		return nil, err
 	}
 	return &types.MsgPostOfferResponse{Offer: id}, emit(ctx, types.NewEventOfferPosted(offer))
@@ -57,8 +62,20 @@ func (k *Keeper) checkDenoms(ctx context.Context, asks []types.Ask) error {
 	return nil
 }
 
+// checkExpiry refuses an offer that has expired already.
+func (k *Keeper) checkExpiry(ctx context.Context, terms types.OfferTerms) error {
+	now, err := k.escrow.Now(ctx)
+	if err != nil {
+		return err
+	}
+	if terms.Expired(now) {
+		return types.ErrInvalidTerms.Wrapf("it expires at second %d, and it is %d", terms.ExpiresAt, now)
+	}
+	return nil
+}
+
 func (k *Keeper) checkOfferCount(ctx context.Context, operator sdk.AccAddress) error {
-	offers, err := k.offersOf(ctx, operator)
+	offers, err := k.offerIDs(ctx, operator)
 	if err != nil {
 		return err
 	}

@@ -20,12 +20,5 @@ func (m msgServer) WithdrawOffer(
 		return nil, err
 	}
 	// 3. The offer leaves the book.
-	offer.State = types.OfferState_OFFER_STATE_WITHDRAWN
-	if err := m.saveOffer(ctx, operator, offer); err != nil {
-		return nil, err
-	}
-	if err := m.unsettle(ctx, operator); err != nil {
-		return nil, err
-	}
-	return &types.MsgWithdrawOfferResponse{}, emit(ctx, types.NewEventOfferChanged(offer))
+	return &types.MsgWithdrawOfferResponse{}, m.withdraw(ctx, operator, offer)
 }

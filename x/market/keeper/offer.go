@@ -15,7 +15,7 @@ import (
 
 const secondsPerDay = 24 * 3600
 
-// getOffer returns an offer, or ErrOfferNotFound.
+// getOffer returns an offer as it is now, or ErrOfferNotFound.
 func (k *Keeper) getOffer(ctx context.Context, id uint64) (types.Offer, error) {
 	offer, err := k.offers.Get(ctx, id)
 	if errors.Is(err, collections.ErrNotFound) {
@@ -25,7 +25,21 @@ func (k *Keeper) getOffer(ctx context.Context, id uint64) (types.Offer, error) {
 		return types.Offer{}, fmt.Errorf("read offer %d: %w", id, err)
 	}
 	offer.Id = id
-	return offer, nil
+	if len(offer.NextAsks) == 0 {
+		return offer, nil
+	}
+	clearings, err := k.clearings(ctx)
+	return offer.At(clearings), err
+}
+
+// clearings returns the number of the last clearing: what counts after a clearing counts once it is higher. During a
+// clearing it is still that of the one before.
+func (k *Keeper) clearings(ctx context.Context) (uint64, error) {
+	turn, err := k.clearing.Get(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read the number of the last clearing: %w", err)
+	}
+	return turn.Number, nil
 }
 
 // saveOffer writes an offer, its indexes, and the highest asks of its pool.
@@ -41,9 +55,13 @@ func (k *Keeper) saveOffer(ctx context.Context, provider sdk.AccAddress, offer t
 	if err != nil {
 		return err
 	}
-	pool.HighestAsks = types.HighestAsks(slices.DeleteFunc(offers, func(o types.Offer) bool {
+	highest := types.HighestAsks(slices.DeleteFunc(offers, func(o types.Offer) bool {
 		return o.Pool != offer.Pool || o.State != types.OfferState_OFFER_STATE_ACTIVE
 	}))
+	if slices.Equal(highest, pool.HighestAsks) {
+		return nil
+	}
+	pool.HighestAsks = highest
 	return k.setPool(ctx, provider, pool)
 }
 
@@ -58,6 +76,9 @@ func (k *Keeper) writeOffer(ctx context.Context, provider sdk.AccAddress, offer 
 		include(ctx, k.activeOffers, id, inBook),
 		include(ctx, k.providerOffers, collections.Join(provider, id), listed),
 	)
+	if offer.Terms.ExpiresAt != 0 {
+		err = errors.Join(err, include(ctx, k.offerDeadlines, collections.Join(offer.Terms.ExpiresAt, id), listed))
+	}
 	if err != nil {
 		return fmt.Errorf("write offer %d: %w", id, err)
 	}
@@ -74,6 +95,21 @@ func include[K any](ctx context.Context, set collections.KeySet[K], key K, in bo
 
 // offersOf returns the offers of a provider that are not withdrawn, by id, at most MaxOffers.
 func (k *Keeper) offersOf(ctx context.Context, provider sdk.AccAddress) ([]types.Offer, error) {
+	ids, err := k.offerIDs(ctx, provider)
+	if err != nil {
+		return nil, err
+	}
+	offers := make([]types.Offer, len(ids))
+	for i, id := range ids {
+		if offers[i], err = k.getOffer(ctx, id); err != nil {
+			return nil, err
+		}
+	}
+	return offers, nil
+}
+
+// offerIDs returns the ids of the offers of a provider that are not withdrawn, at most MaxOffers.
+func (k *Keeper) offerIDs(ctx context.Context, provider sdk.AccAddress) ([]uint64, error) {
 	iterator, err := k.providerOffers.Iterate(ctx, collections.NewPrefixedPairRange[sdk.AccAddress, uint64](provider))
 	if err != nil {
 		return nil, fmt.Errorf("walk offers of %s: %w", provider, err)
@@ -82,13 +118,37 @@ func (k *Keeper) offersOf(ctx context.Context, provider sdk.AccAddress) ([]types
 	if err != nil {
 		return nil, fmt.Errorf("walk offers of %s: %w", provider, err)
 	}
-	offers := make([]types.Offer, len(keys))
+	ids := make([]uint64, len(keys))
 	for i, key := range keys {
-		if offers[i], err = k.getOffer(ctx, key.K2()); err != nil {
-			return nil, err
+		ids[i] = key.K2()
+	}
+	return ids, nil
+}
+
+// withdraw ends an offer for good. Its leases go on, also those that wait to be acknowledged.
+func (k *Keeper) withdraw(ctx context.Context, provider sdk.AccAddress, offer types.Offer) error {
+	offer.State, offer.SuspendedUntil = types.OfferState_OFFER_STATE_WITHDRAWN, 0
+	if err := k.saveOffer(ctx, provider, offer); err != nil {
+		return err
+	}
+	if err := k.unsettle(ctx, provider); err != nil {
+		return err
+	}
+	return emit(ctx, types.NewEventOfferChanged(offer))
+}
+
+// withdrawAll ends all offers of a provider, at most MaxOffers.
+func (k *Keeper) withdrawAll(ctx context.Context, provider sdk.AccAddress) error {
+	offers, err := k.offersOf(ctx, provider)
+	if err != nil {
+		return err
+	}
+	for _, offer := range offers {
+		if err := k.withdraw(ctx, provider, offer); err != nil {
+			return err
 		}
 	}
-	return offers, nil
+	return nil
 }
 
 // noteMiss remembers that a lease of the offer was not acknowledged, and suspends the offer when that happened too often
@@ -107,6 +167,7 @@ func (k *Keeper) noteMiss(ctx context.Context, provider sdk.AccAddress, id, at u
 		return k.writeOffer(ctx, provider, offer)
 	}
 	offer.State = types.OfferState_OFFER_STATE_SUSPENDED
+	offer.SuspendedUntil = at + uint64(params.SuspensionSeconds)
 	if err := k.saveOffer(ctx, provider, offer); err != nil {
 		return err
 	}

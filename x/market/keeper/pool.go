@@ -12,7 +12,7 @@ import (
 	"github.com/souk-network/souk/x/market/types"
 )
 
-// getPool returns a pool with what is allocated of it, or ErrPoolNotFound.
+// getPool returns a pool as it is now, with what is allocated of it, or ErrPoolNotFound.
 func (k *Keeper) getPool(ctx context.Context, provider sdk.AccAddress, id uint32) (types.CapacityPool, error) {
 	key := collections.Join(provider, id)
 	pool, err := k.pools.Get(ctx, key)
@@ -36,7 +36,11 @@ func (k *Keeper) completePool(ctx context.Context, key poolKey, pool types.Capac
 		return types.CapacityPool{}, fmt.Errorf("provider of a pool: %w", err)
 	}
 	pool.Provider, pool.Id, pool.Allocated = provider, key.K2(), allocated
-	return pool, nil
+	if pool.NextTotal == nil {
+		return pool, nil
+	}
+	clearings, err := k.clearings(ctx)
+	return pool.At(clearings), err
 }
 
 // setPool writes all of a pool but what is allocated.

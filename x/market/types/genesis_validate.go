@@ -407,10 +407,9 @@ func (v *genesisValidator) unsettled() error {
 	}
 	var last uint64
 	for _, id := range v.genesis.Returned {
-		if _, found := v.bidAt[id]; !found || id <= last {
-			return invalid("returned bid %d is not there, or out of order", id)
+		if err := inOrder("returned bid", &last, id, v.genesis.NextBid); err != nil {
+			return err
 		}
-		last = id
 	}
 	return nil
 }

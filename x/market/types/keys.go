@@ -55,7 +55,7 @@ var (
 	GainedKey             = collections.NewPrefix(27)
 	SweptKey              = collections.NewPrefix(28)
 	OfferDeadlinesKey     = collections.NewPrefix(29)
-	ReturnedKey           = collections.NewPrefix(30)
+	ReturnedKey           = collections.NewPrefix(34)
 	LeaseDeadlinesKey     = collections.NewPrefix(30)
 	SweepsKey             = collections.NewPrefix(31)
 	ProviderSweepsKey     = collections.NewPrefix(32)

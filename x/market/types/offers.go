@@ -1,6 +1,8 @@
 package types
 
 import (
+	"bytes"
+	"fmt"
 	"slices"
 
 	"cosmossdk.io/core/address"
@@ -100,11 +102,19 @@ func (t OfferTerms) AdmitTerm(seconds uint64) bool {
 	return seconds >= t.MinLeaseSeconds && (t.MaxLeaseSeconds == 0 || seconds <= t.MaxLeaseSeconds)
 }
 
+// Expired tells whether the offer has left the book by itself at a service second.
+func (t OfferTerms) Expired(now uint64) bool { return t.ExpiresAt != 0 && now >= t.ExpiresAt }
+
 // admit tells whether the offer sells to a tenant.
 func (t OfferTerms) admit(tenant Tenant) bool {
 	if len(t.Allow) > 0 && !slices.Contains(t.Allow, tenant.Owner) || slices.Contains(t.Deny, tenant.Owner) {
 		return false
 	}
+	return t.AdmitDeposit(tenant)
+}
+
+// AdmitDeposit tells whether a tenant's account has received what the offer wants.
+func (t OfferTerms) AdmitDeposit(tenant Tenant) bool {
 	least := t.MinDeposit.AmountOfNoDenomValidation(tenant.Denom)
 	return !least.IsPositive() || tenant.Received.IsNil() || tenant.Received.GTE(least)
 }
@@ -153,6 +163,26 @@ func (o Offer) Declare(asks []Ask, clearings uint64) Offer {
 		o.NextAsks, o.NextAt = asks, clearings
 	}
 	return o
+}
+
+// Gained tells whether the offer may serve bids that it could not before: it is in the book anew, its labels or terms are
+// others, or it asks less.
+func (o Offer) Gained(before Offer) (bool, error) {
+	if before.State != OfferState_OFFER_STATE_ACTIVE || !slices.Equal(o.Labels, before.Labels) {
+		return true, nil
+	}
+	terms, err := o.Terms.Marshal()
+	if err != nil {
+		return false, fmt.Errorf("encode terms: %w", err)
+	}
+	termsBefore, err := before.Terms.Marshal()
+	if err != nil {
+		return false, fmt.Errorf("encode terms: %w", err)
+	}
+	return !bytes.Equal(terms, termsBefore) || slices.ContainsFunc(o.Asks, func(a Ask) bool {
+		asked, ok := AskIn(before.Asks, a.Denom)
+		return !ok || a != asked
+	}), nil
 }
 
 // Declared are the asks that the provider named last, whether they count yet or not.

@@ -56,6 +56,17 @@ func (p CapacityPool) Declare(total Resources, clearings uint64) CapacityPool {
 	return p
 }
 
+// Gained tells whether the pool may hold what it could not before.
+func (p CapacityPool) Gained(before CapacityPool) bool {
+	total, largest := before.Total.Vector(), before.LargestUnit.Vector()
+	for i, q := range p.Total.Vector() {
+		if q > total[i] || p.LargestUnit.Vector()[i] > largest[i] {
+			return true
+		}
+	}
+	return false
+}
+
 // Validate refuses quantities that are too large.
 func (r Resources) Validate() error {
 	for i, q := range r.Vector() {
