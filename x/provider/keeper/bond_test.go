@@ -1,12 +1,10 @@
 package keeper_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
-	"pgregory.net/rapid"
 
 	"cosmossdk.io/math"
 
@@ -51,28 +49,15 @@ func TestABondGrows(t *testing.T) {
 	}
 }
 
-// listener notes who bonded.
-type listener struct {
-	bonded []sdk.AccAddress
-	err    error
-}
-
-func (l *listener) AfterBonded(_ context.Context, operator sdk.AccAddress) error {
-	l.bonded = append(l.bonded, operator)
-	return l.err
-}
-
 func TestTheModuleAboveLearnsOfMoreBondAndMayRefuseIt(t *testing.T) {
-	b := start(t)
-	heard := &listener{}
-	b.Provider.SetHooks(heard)
-	require.Panics(t, func() { b.Provider.SetHooks(heard) })
+	b, above := startUnder(t)
+	require.Panics(t, func() { b.Provider.SetHooks(above) })
 	operator := b.register("acme")
 	b.Fund(operator, chain.Coin(100))
-	require.NoError(t, b.Deliver(&types.MsgBond{Operator: b.Text(operator), Amount: chain.Coin(1)}))
-	require.Equal(t, []sdk.AccAddress{operator}, heard.bonded)
-	heard.err = errors.New("no")
-	b.refused(heard.err, &types.MsgBond{Operator: b.Text(operator), Amount: chain.Coin(1)})
+	b.agrees(&types.MsgBond{Operator: b.Text(operator), Amount: chain.Coin(1)})
+	require.Equal(t, []string{"bonded " + b.Text(operator)}, above.heard)
+	above.err = errors.New("no")
+	b.refused(above.err, &types.MsgBond{Operator: b.Text(operator), Amount: chain.Coin(1)})
 }
 
 func TestASlashToThePublicBurnsHalfAndGivesHalfToTheCommunity(t *testing.T) {
@@ -110,7 +95,7 @@ func TestASlashToAnAccountCompensatesTheTenant(t *testing.T) {
 	b := start(t)
 	operator := b.register("acme", chain.Coin(500))
 	tenant := b.Funded("tenant", chain.Coin(1_000))
-	account, err := b.Escrow.OpenAccount(b.Ctx(), tenant, chain.Coin(1_000))
+	account, err := b.Escrow.OpenAccount(b.Ctx(), tenant, chain.Coin(1_000), nil)
 	require.NoError(t, err)
 	slashed, err := b.Provider.SlashToAccount(b.Ctx(), operator, chain.Coin(120), account, "not acknowledged")
 	require.NoError(t, err)
@@ -149,33 +134,4 @@ func TestTheRequirementIsWrittenOnlyWhenItChanges(t *testing.T) {
 	require.ErrorIs(t, b.Provider.SetRequirement(b.Ctx(), operator, sdk.Coins{{Denom: "usouk", Amount: math.NewInt(-1)}}),
 		types.ErrInvalidBond)
 	require.ErrorIs(t, b.Provider.SetRequirement(b.Ctx(), operator, sdk.Coins{{Denom: "usouk"}}), types.ErrInvalidBond)
-}
-
-func TestInEveryHistoryBondsAreCovered(t *testing.T) {
-	rapid.Check(t, func(rt *rapid.T) {
-		b := start(t)
-		names := []string{"acme", "other", "third"}
-		for _, name := range names {
-			b.register(name, chain.Coin(1_000))
-			b.Fund(chain.Account(name), chain.Coin(1_000))
-		}
-		tenant := b.Funded("tenant", chain.Coin(10))
-		account, err := b.Escrow.OpenAccount(b.Ctx(), tenant, chain.Coin(10))
-		require.NoError(rt, err)
-		for range rapid.IntRange(1, 30).Draw(rt, "steps") {
-			operator := chain.Account(rapid.SampledFrom(names).Draw(rt, "provider"))
-			amount := chain.Coin(rapid.Int64Range(0, 700).Draw(rt, "amount"))
-			switch rapid.SampledFrom([]string{"bond", "public", "account"}).Draw(rt, "step") {
-			case "bond":
-				_ = b.Deliver(&types.MsgBond{Operator: b.Text(operator), Amount: amount})
-			case "public":
-				_, err = b.Provider.SlashToPublic(b.Ctx(), operator, amount, "test")
-			case "account":
-				_, err = b.Provider.SlashToAccount(b.Ctx(), operator, amount, account, "test")
-			}
-			require.NoError(rt, err)
-			require.NoError(rt, b.Provider.AssertInvariants(b.Ctx()))
-			require.NoError(rt, b.Escrow.AssertInvariants(b.Ctx()))
-		}
-	})
 }

@@ -5,6 +5,9 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"cosmossdk.io/math"
+
+	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"github.com/souk-network/souk/testutil/chain"
@@ -53,11 +56,32 @@ func TestEarningsGoToThePurseWhoeverOfTheTwoAsks(t *testing.T) {
 
 func TestOnlyGovernanceChangesParametersAndOnlyWithinTheirRanges(t *testing.T) {
 	b := start(t)
-	good := types.Params{BondHours: 10, FreeBondHours: 1}
-	b.refused(types.ErrUnauthorized, &types.MsgUpdateParams{Authority: b.Text(chain.Account("acme")), Params: good})
-	b.refused(types.ErrInvalidParams, &types.MsgUpdateParams{Authority: b.Authority, Params: types.Params{BondHours: 1 << 30}})
-	b.refused(types.ErrInvalidParams, &types.MsgUpdateParams{Authority: b.Authority, Params: types.Params{FreeBondHours: 1 << 30}})
-	require.NoError(t, b.Deliver(&types.MsgUpdateParams{Authority: b.Authority, Params: good}))
+	good := quick()
+	good.MinBond = sdk.NewCoins(chain.Coin(5))
+	b.refused(types.ErrUnauthorized, &types.MsgUpdateParams{Authority: b.name("acme"), Params: good})
+	for name, spoil := range map[string]func(p *types.Params){
+		"too many bond hours":            func(p *types.Params) { p.BondHours = 8761 },
+		"too many free bond hours":       func(p *types.Params) { p.FreeBondHours = 8761 },
+		"no unbonding time":              func(p *types.Params) { p.UnbondingSeconds = 0 },
+		"a very long unbonding time":     func(p *types.Params) { p.UnbondingSeconds = 366 * 24 * 3600 },
+		"no notice of maintenance":       func(p *types.Params) { p.MaintenanceNoticeSeconds = 0 },
+		"more maintenance than there is": func(p *types.Params) { p.MaintenanceQuotaSeconds = p.MaintenancePeriodSeconds + 1 },
+		"no period of maintenance":       func(p *types.Params) { p.MaintenancePeriodSeconds, p.MaintenanceQuotaSeconds = 0, 0 },
+		"a rotation at once":             func(p *types.Params) { p.RotationEpochs = 0 },
+		"a rotation in a lifetime":       func(p *types.Params) { p.RotationEpochs = 1001 },
+		"a negative bond":                func(p *types.Params) { p.MinBond = sdk.Coins{{Denom: "usouk", Amount: math.NewInt(-1)}} },
+		"a bond of no amount":            func(p *types.Params) { p.MinBond = sdk.Coins{{Denom: "usouk"}} },
+		"a bond in what is no coin":      func(p *types.Params) { p.MinBond = sdk.Coins{{Denom: "!", Amount: math.OneInt()}} },
+	} {
+		t.Run("not "+name, func(t *testing.T) {
+			b.t = t
+			bad := good
+			spoil(&bad)
+			b.refused(types.ErrInvalidParams, &types.MsgUpdateParams{Authority: b.Authority, Params: bad})
+		})
+	}
+	b.t = t
+	b.agrees(&types.MsgUpdateParams{Authority: b.Authority, Params: good})
 	response, err := keeper.NewQueryServer(b.Provider).Params(b.Ctx(), &types.QueryParamsRequest{})
 	require.NoError(t, err)
 	require.Equal(t, good, response.Params)
