@@ -6,6 +6,7 @@ package book
 import (
 	"context"
 	"fmt"
+	"math"
 
 	"github.com/cosmos/cosmos-sdk/types/query"
 
@@ -20,14 +21,20 @@ const (
 	maxEntries = 20_000
 )
 
-// Book is the chain's order book at one moment.
+// Book is the chain's order book at one moment: what providers offer that take leases now.
 type Book struct {
 	Entries []markettypes.BookEntry // by offer id
+	// Halted tells that governance lets no new leases begin.
+	Halted bool
 }
 
 // Load reads the whole book.
 func Load(ctx context.Context, c *client.Client) (*Book, error) {
-	b := &Book{}
+	params, err := c.Market.Params(ctx, &markettypes.QueryParamsRequest{})
+	if err != nil {
+		return nil, fmt.Errorf("read the market's parameters: %w", err)
+	}
+	b := &Book{Halted: params.Params.Halted}
 	page := &query.PageRequest{Limit: pageSize}
 	for len(b.Entries) < maxEntries {
 		res, err := c.Market.Book(ctx, &markettypes.QueryBookRequest{Pagination: page})
@@ -56,16 +63,22 @@ type Screening struct {
 	Reason     match.Reason
 }
 
-// Screen tells who could serve a bid in a denom.
+// Screen tells who could serve a bid in a denom, for a tenant whom no offer lists and whose deposit suffices.
 func (b *Book) Screen(bid markettypes.BidSpec, denom string) Screening {
-	view, byID := b.view(bid, denom)
-	m := match.Bid{
-		ID: 1, Unit: bid.Unit.Vector(), Min: bid.MinReplicas, Wanted: bid.Replicas, CapPerHour: bid.Cap,
-		Classes: match.NewClassSet(classSuits),
+	return b.ScreenFor(bid, markettypes.Tenant{Denom: denom})
+}
+
+// ScreenFor tells who could serve a bid of a tenant. A tenant whose Received is unset is one whose deposit suffices. While
+// the market is halted nobody can.
+func (b *Book) ScreenFor(bid markettypes.BidSpec, tenant markettypes.Tenant) Screening {
+	if b.Halted {
+		return Screening{Reason: match.Reason{Block: match.NoOffers}}
 	}
-	s := Screening{Reason: match.Explain(m, view)}
-	for _, c := range match.Candidates(m, view) {
-		s.Candidates = append(s.Candidates, Candidate{Entry: byID[c.Offer], Replicas: c.Replicas, Rate: c.RatePerHour})
+	v := viewOf(b.Entries, bid, tenant)
+	m := v.demand(bid)
+	s := Screening{Reason: match.Explain(m, v.book)}
+	for _, c := range match.Candidates(m, v.book) {
+		s.Candidates = append(s.Candidates, Candidate{Entry: v.entries[c.Offer], Replicas: c.Replicas, Rate: c.RatePerHour})
 	}
 	return s
 }
@@ -76,55 +89,100 @@ const (
 	classDoesNot
 )
 
+// nobody is the position of providers that offer nothing.
+const nobody = math.MaxUint32
+
 // view is the book as one bid sees it.
-func (b *Book) view(bid markettypes.BidSpec, denom string) (match.Book, map[uint64]markettypes.BookEntry) {
-	type poolKey struct {
-		provider string
-		id       uint32
+type view struct {
+	book      match.Book
+	providers map[string]uint32
+	pools     map[poolKey]uint32
+	zones     map[string]uint32 // from 1
+	entries   map[uint64]markettypes.BookEntry
+}
+
+type poolKey struct {
+	provider string
+	id       uint32
+}
+
+func viewOf(entries []markettypes.BookEntry, bid markettypes.BidSpec, tenant markettypes.Tenant) *view {
+	v := &view{
+		providers: map[string]uint32{}, pools: map[poolKey]uint32{}, zones: map[string]uint32{},
+		entries: map[uint64]markettypes.BookEntry{},
 	}
-	var out match.Book
-	providers := map[string]uint32{}
-	pools := map[poolKey]uint32{}
-	byID := map[uint64]markettypes.BookEntry{}
-	for _, entry := range b.Entries {
-		ask, ok := askIn(entry.Offer, denom)
+	for _, entry := range entries {
+		ask, ok := markettypes.AskIn(entry.Offer.Asks, tenant.Denom)
 		if !ok {
 			continue
 		}
-		provider, known := providers[entry.Offer.Provider]
-		if !known {
-			provider = uint32(len(out.Providers))
-			providers[entry.Offer.Provider] = provider
-			out.Providers = append(out.Providers, match.Provider{RateRoom: roomIn(entry, denom)})
-		}
-		key := poolKey{entry.Offer.Provider, entry.Offer.Pool}
-		pool, known := pools[key]
-		if !known {
-			pool = uint32(len(out.Pools))
-			pools[key] = pool
-			out.Pools = append(out.Pools, match.Pool{
-				Provider: provider, Free: entry.Pool.Free(), LargestUnit: entry.Pool.LargestUnit.Vector(),
-			})
-		}
 		class := classDoesNot
-		if markettypes.Satisfies(entry.Offer.Labels, bid.Requirements) {
+		standing := markettypes.Standing{Labels: entry.Offer.Labels, Attested: entry.Attested, Terms: entry.Offer.Terms}
+		if bid.Suits(standing, tenant) {
 			class = classSuits
 		}
-		out.Offers = append(out.Offers, match.Offer{
-			ID: entry.Offer.Id, Pool: pool, Class: class, Reputation: entry.Reputation, Ask: ask.Vector(),
+		v.book.Offers = append(v.book.Offers, match.Offer{
+			ID: entry.Offer.Id, Pool: v.pool(entry, tenant.Denom), Class: class, Reputation: entry.Reputation,
+			Zone: v.zone(entry.Offer.Zone()), Ask: ask.Vector(),
 		})
-		byID[entry.Offer.Id] = entry
+		v.entries[entry.Offer.Id] = entry
 	}
-	return out, byID
+	return v
 }
 
-func askIn(offer markettypes.Offer, denom string) (markettypes.Ask, bool) {
-	for _, ask := range offer.Asks {
-		if ask.Denom == denom {
-			return ask, true
-		}
+// pool returns the position of an entry's pool.
+func (v *view) pool(entry markettypes.BookEntry, denom string) uint32 {
+	provider, known := v.providers[entry.Offer.Provider]
+	if !known {
+		provider = uint32(len(v.book.Providers))
+		v.providers[entry.Offer.Provider] = provider
+		v.book.Providers = append(v.book.Providers, match.Provider{RateRoom: roomIn(entry, denom)})
 	}
-	return markettypes.Ask{}, false
+	key := poolKey{entry.Offer.Provider, entry.Offer.Pool}
+	pool, known := v.pools[key]
+	if !known {
+		pool = uint32(len(v.book.Pools))
+		v.pools[key] = pool
+		v.book.Pools = append(v.book.Pools, match.Pool{
+			Provider: provider, Free: entry.Pool.Free(), LargestUnit: entry.Pool.LargestUnit.Vector(),
+		})
+	}
+	return pool
+}
+
+// zone numbers a zone from 1; 0 is none.
+func (v *view) zone(name string) uint32 {
+	if name == "" {
+		return 0
+	}
+	zone, known := v.zones[name]
+	if !known {
+		zone = uint32(len(v.zones)) + 1
+		v.zones[name] = zone
+	}
+	return zone
+}
+
+// demand is a new bid as package match sees it.
+func (v *view) demand(bid markettypes.BidSpec) match.Bid {
+	return match.Bid{
+		ID: 1, Unit: bid.Unit.Vector(), Min: bid.MinReplicas, Wanted: bid.Replicas, CapPerHour: bid.Cap,
+		Classes: match.NewClassSet(classSuits), MinReputation: bid.MinReputation,
+		Allowed: v.positions(bid.Allow), Excluded: v.positions(bid.Deny),
+		MaxPerProvider: bid.MaxPerProvider, MaxPerZone: bid.MaxPerZone,
+	}
+}
+
+func (v *view) positions(providers []string) []uint32 {
+	var at []uint32
+	for _, provider := range providers {
+		position, known := v.providers[provider]
+		if !known {
+			position = nobody
+		}
+		at = append(at, position)
+	}
+	return at
 }
 
 func roomIn(entry markettypes.BookEntry, denom string) uint64 {
