@@ -89,10 +89,10 @@ func (k *Keeper) Deposit(
 	if err := checkEntries(account, from); err != nil {
 		return types.Account{}, err
 	}
-	if account, err = k.fund(ctx, account, from, amount, now); err != nil {
+	if err := emit(ctx, types.NewEventDeposited(id, giver, amount)); err != nil {
 		return types.Account{}, err
 	}
-	return account, emit(ctx, types.NewEventDeposited(id, giver, amount))
+	return k.fund(ctx, account, from, amount)
 }
 
 // checkDeposit refuses what the parameters do not admit.
@@ -192,10 +192,11 @@ func (k *Keeper) AddFunds(ctx context.Context, id uint64, amount sdk.Coin, fromM
 	if err := k.bank.SendCoinsFromModuleToModule(ctx, fromModule, types.ModuleName, coins); err != nil {
 		return fmt.Errorf("add funds to account %d: %w", id, err)
 	}
-	if _, err := k.fund(ctx, account, ledger.Source{Depositor: account.Owner}, amount, now); err != nil {
+	if err := emit(ctx, types.NewEventDeposited(id, fromModule, amount)); err != nil {
 		return err
 	}
-	return emit(ctx, types.NewEventDeposited(id, fromModule, amount))
+	_, err = k.fund(ctx, account, ledger.Source{Depositor: account.Owner}, amount)
+	return err
 }
 
 // CloseAccount refunds what is left of an account without open streams and held money: whole micro-denom to the
@@ -212,35 +213,11 @@ func (k *Keeper) CloseAccount(ctx context.Context, id uint64) (sdk.Coin, error) 
 		return sdk.Coin{}, types.ErrAccountBusy.Wrapf("account %d: %d streams open, %s grains held", id, account.Streams,
 			account.Held)
 	}
-	now, err := k.Now(ctx)
+	c, err := k.change(ctx, account)
 	if err != nil {
 		return sdk.Coin{}, err
 	}
-	return k.refundAll(ctx, account, booksOf(account), now)
-}
-
-// refundAll pays out what the books of an account have left, and closes it.
-func (k *Keeper) refundAll(
-	ctx context.Context, account types.Account, books ledger.Account, now uint64,
-) (sdk.Coin, error) {
-	books, refunds, dust := books.Settle(now).Empty()
-	refunded := sdk.NewCoin(account.Denom, math.ZeroInt())
-	for _, r := range refunds {
-		coin := sdk.NewCoin(account.Denom, r.Micro)
-		if err := k.refund(ctx, account.Id, r.Source, coin); err != nil {
-			return sdk.Coin{}, err
-		}
-		refunded = refunded.Add(coin)
-	}
-	if err := k.addDust(ctx, account.Denom, dust); err != nil {
-		return sdk.Coin{}, err
-	}
-	account = withBooks(account, books)
-	account.State = types.AccountState_ACCOUNT_STATE_CLOSED
-	if err := k.writeAccount(ctx, account); err != nil {
-		return sdk.Coin{}, err
-	}
-	return refunded, emit(ctx, types.NewEventAccountClosed(account, refunded))
+	return c.refundAll(ctx)
 }
 
 // refund pays a depositor, and gives it back to the grant that it came under.
@@ -294,11 +271,13 @@ func checkLive(account types.Account, now uint64) error {
 }
 
 func behind(account types.Account) error {
-	return types.ErrBehind.Wrapf("account %d, due at second %d", account.Id, account.ZeroAt)
+	return types.ErrBehind.Wrapf("account %d, due at second %d", account.Id, account.DueAt())
 }
 
-// due tells that the funds of an account ended at or before now and this was not processed yet.
-func due(account types.Account, now uint64) bool { return account.ZeroAt != 0 && account.ZeroAt <= now }
+// due tells that an account was to be paused or to end at or before now, and this was not processed yet.
+func due(account types.Account, now uint64) bool {
+	return account.DueAt() != 0 && account.DueAt() <= now
+}
 
 // checkFunds refuses funds that an account cannot take.
 func checkFunds(account types.Account, amount sdk.Coin) error {
@@ -315,12 +294,23 @@ func checkFunds(account types.Account, amount sdk.Coin) error {
 	return nil
 }
 
-// fund writes coins that have arrived into an entry.
+// fund writes coins that have arrived into an entry, and resumes an account that is low if they are enough.
 func (k *Keeper) fund(
-	ctx context.Context, account types.Account, from ledger.Source, amount sdk.Coin, now uint64,
+	ctx context.Context, account types.Account, from ledger.Source, amount sdk.Coin,
 ) (types.Account, error) {
-	books := booksOf(account).Settle(now).Deposit(from, ledger.Grains(amount.Amount))
-	return k.saveAccount(ctx, account, books)
+	c, err := k.change(ctx, account)
+	if err != nil {
+		return types.Account{}, err
+	}
+	c.books = c.books.Deposit(from, ledger.Grains(amount.Amount))
+	swaps, _, err := c.resume(ctx, math.ZeroInt())
+	if err != nil {
+		return types.Account{}, err
+	}
+	if err := c.save(ctx); err != nil {
+		return types.Account{}, err
+	}
+	return c.account, k.tellResumed(ctx, swaps, c.now)
 }
 
 // checkReceiver refuses addresses that a refund could not reach.
@@ -330,33 +320,6 @@ func (k *Keeper) checkReceiver(addr sdk.AccAddress) error {
 	}
 	if k.bank.BlockedAddr(addr) {
 		return types.ErrInvalidAddress.Wrapf("%X may not receive coins", []byte(addr))
-	}
-	return nil
-}
-
-// saveAccount writes new books into an account, and moves its zero second.
-func (k *Keeper) saveAccount(ctx context.Context, account types.Account, books ledger.Account) (types.Account, error) {
-	before := account.ZeroAt
-	account = withBooks(account, books)
-	account.ZeroAt, _ = books.ZeroSecond()
-	if account.ZeroAt != before {
-		if err := k.moveZeroSecond(ctx, account.Id, before, account.ZeroAt); err != nil {
-			return types.Account{}, err
-		}
-	}
-	return account, k.writeAccount(ctx, account)
-}
-
-func (k *Keeper) moveZeroSecond(ctx context.Context, id, from, to uint64) error {
-	if from != 0 {
-		if err := k.zeroSeconds.Remove(ctx, collections.Join(from, id)); err != nil {
-			return fmt.Errorf("drop zero second %d of account %d: %w", from, id, err)
-		}
-	}
-	if to != 0 {
-		if err := k.zeroSeconds.Set(ctx, collections.Join(to, id)); err != nil {
-			return fmt.Errorf("set zero second %d of account %d: %w", to, id, err)
-		}
 	}
 	return nil
 }

@@ -27,7 +27,7 @@ func TestGasOfTheStepsOfALease(t *testing.T) {
 	}
 	b.pay(1, "bob", unit, service) // the payee has earned before
 	measure(40_000, func(ctx sdk.Context) (err error) {
-		account, err = b.Escrow.OpenAccount(ctx, alice, chain.Coin(1_000_000_000))
+		account, err = b.Escrow.OpenAccount(ctx, alice, chain.Coin(1_000_000_000), nil)
 		return err
 	})
 	measure(20_000, func(ctx sdk.Context) error {
@@ -36,7 +36,8 @@ func TestGasOfTheStepsOfALease(t *testing.T) {
 		return b.Escrow.Release(ctx, account, held)
 	})
 	measure(30_000, func(ctx sdk.Context) (err error) {
-		stream, err = b.Escrow.OpenStream(ctx, account, 7, chain.Account("bob"), 5*unit, service)
+		opened, err := b.Escrow.OpenStream(ctx, account, 7, chain.Account("bob"), 5*unit, service)
+		stream = opened.Id
 		return err
 	})
 	b.NextBlock(10 * second)

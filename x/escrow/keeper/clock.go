@@ -17,6 +17,12 @@ type instantKey struct{}
 // at returns a context whose present is a deadline's second.
 func at(ctx sdk.Context, second uint64) sdk.Context { return ctx.WithValue(instantKey{}, second) }
 
+// processing tells that a deadline is processed, in the order of time.
+func processing(ctx context.Context) bool {
+	_, ok := ctx.Value(instantKey{}).(uint64)
+	return ok
+}
+
 // Now returns the service clock in whole seconds. While a deadline is processed it is the second of that deadline,
 // however late the block that gets to it: so all effects are exact at their second.
 func (k *Keeper) Now(ctx context.Context) (uint64, error) {

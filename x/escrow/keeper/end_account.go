@@ -3,6 +3,8 @@ package keeper
 import (
 	"context"
 
+	"cosmossdk.io/math"
+
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/x/escrow/types"
@@ -11,51 +13,76 @@ import (
 // EndAccount closes all open streams of an account now, and then the account as CloseAccount does: the same as closing
 // them one by one, with one write of the account for all. Nothing may be held. It takes O(streams).
 func (k *Keeper) EndAccount(ctx context.Context, id uint64) (sdk.Coin, error) {
-	clock, now, err := k.present(ctx)
+	account, err := k.Account(ctx, id)
 	if err != nil {
 		return sdk.Coin{}, err
 	}
-	account, err := k.endableAccount(ctx, id, now)
+	c, err := k.change(ctx, account)
 	if err != nil {
+		return sdk.Coin{}, err
+	}
+	if err := checkEnd(account, c.now); err != nil {
 		return sdk.Coin{}, err
 	}
 	streams, err := k.openStreamsOf(ctx, id)
 	if err != nil {
 		return sdk.Coin{}, err
 	}
-	books := booksOf(account)
-	for _, stream := range streams {
-		if stream.ClosedAt == 0 { // else its account is exhausted and in quarantine
-			stream.ClosedAt = now
-			books.Outflow = books.Outflow.Stop(stream.Rate, now)
-			if err := k.stopInflow(ctx, clock, stream, account.Denom); err != nil {
+	for _, s := range streams {
+		if s.ClosedAt == 0 { // else its account is exhausted and in quarantine
+			if s, err = c.stop(ctx, s, c.now); err != nil {
 				return sdk.Coin{}, err
 			}
 		}
-		if err := k.fileClosed(ctx, stream); err != nil {
+		if err := k.fileClosed(ctx, s); err != nil {
 			return sdk.Coin{}, err
 		}
 	}
-	if err := k.moveZeroSecond(ctx, id, account.ZeroAt, 0); err != nil {
+	c.account.Streams = 0
+	if err := c.pots.write(ctx); err != nil {
 		return sdk.Coin{}, err
 	}
-	account.Streams, account.ZeroAt = 0, 0
-	return k.refundAll(ctx, account, books, now)
+	return c.refundAll(ctx)
 }
 
-// endableAccount returns an account that is not closed, not due, and holds nothing.
-func (k *Keeper) endableAccount(ctx context.Context, id, now uint64) (types.Account, error) {
-	account, err := k.Account(ctx, id)
-	if err != nil {
-		return types.Account{}, err
-	}
+// checkEnd refuses an account that is closed, due, or holds something.
+func checkEnd(account types.Account, now uint64) error {
 	switch {
 	case account.State == types.AccountState_ACCOUNT_STATE_CLOSED:
-		return types.Account{}, types.ErrAccountClosed.Wrapf("account %d", id)
+		return types.ErrAccountClosed.Wrapf("account %d", account.Id)
 	case due(account, now):
-		return types.Account{}, types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
+		return behind(account)
 	case !account.Held.IsZero():
-		return types.Account{}, types.ErrAccountBusy.Wrapf("account %d: %s grains held", id, account.Held)
+		return types.ErrAccountBusy.Wrapf("account %d: %s grains held", account.Id, account.Held)
 	}
-	return account, nil
+	return nil
+}
+
+// refundAll pays out what the books of an account have left, closes it, and keeps it until no claim can refer to it.
+func (c *change) refundAll(ctx context.Context) (sdk.Coin, error) {
+	books, refunds, dust := c.books.Settle(c.now).Empty()
+	refunded := sdk.NewCoin(c.account.Denom, math.ZeroInt())
+	for _, r := range refunds {
+		coin := sdk.NewCoin(c.account.Denom, r.Micro)
+		if err := c.refund(ctx, c.account.Id, r.Source, coin); err != nil {
+			return sdk.Coin{}, err
+		}
+		refunded = refunded.Add(coin)
+	}
+	if err := c.addDust(ctx, c.account.Denom, dust); err != nil {
+		return sdk.Coin{}, err
+	}
+	if err := c.moveDue(ctx, c.account.Id, c.account.DueAt(), 0); err != nil {
+		return sdk.Coin{}, err
+	}
+	c.account = withBooks(c.account, books)
+	c.account.State = types.AccountState_ACCOUNT_STATE_CLOSED
+	c.account.ZeroAt, c.account.LowAt = 0, 0
+	if err := c.retain(ctx, types.StreamID(c.account.Id, 0)); err != nil {
+		return sdk.Coin{}, err
+	}
+	if err := c.writeAccount(ctx, c.account); err != nil {
+		return sdk.Coin{}, err
+	}
+	return refunded, emit(ctx, types.NewEventAccountClosed(c.account, refunded))
 }

@@ -74,7 +74,7 @@ func (k *Keeper) rollPots(ctx sdk.Context, budget uint32) (uint32, bool, error) 
 		return 0, false, err
 	}
 	for _, key := range keys {
-		if err := k.rollPot(ctx, clock, key); err != nil {
+		if err := k.rollOrQuarantine(ctx, clock, key); err != nil {
 			return 0, false, err
 		}
 	}
@@ -94,13 +94,18 @@ func (k *Keeper) potsAfter(ctx sdk.Context, sweep types.Sweep, limit uint32) ([]
 		}
 		from = from.StartExclusive(collections.Join(payee, sweep.Denom))
 	}
-	var keys []potKey
-	err := k.pots.Walk(ctx, from, func(key potKey, _ types.Pot) (bool, error) {
-		keys = append(keys, key)
-		return uint32(len(keys)) >= limit, nil
-	})
+	iterator, err := k.pots.Iterate(ctx, from)
 	if err != nil {
 		return nil, fmt.Errorf("walk pots: %w", err)
+	}
+	defer iterator.Close()
+	var keys []potKey
+	for ; iterator.Valid() && uint32(len(keys)) < limit; iterator.Next() {
+		key, err := iterator.Key() // and not the value, which may be broken
+		if err != nil {
+			return nil, fmt.Errorf("walk pots: %w", err)
+		}
+		keys = append(keys, key)
 	}
 	return keys, nil
 }
@@ -115,27 +120,4 @@ func (k *Keeper) rememberSweep(ctx sdk.Context, keys []potKey) error {
 		return err
 	}
 	return k.sweep.Set(ctx, types.Sweep{Payee: payee, Denom: last.K2()})
-}
-
-// rollPot rolls one pot into the running epoch. One in which nothing accrues is left as it is, or dropped when it is
-// empty too.
-func (k *Keeper) rollPot(ctx sdk.Context, clock types.Clock, key potKey) error {
-	pot, err := k.pot(ctx, key.K1(), key.K2())
-	if err != nil {
-		return err
-	}
-	if inflowOf(pot).Idle() {
-		if pot.Available.IsZero() {
-			return k.pots.Remove(ctx, key)
-		}
-		return nil
-	}
-	if pot.Epoch == clock.Epoch {
-		return nil
-	}
-	pot, err = k.roll(ctx, clock, key.K1(), pot)
-	if err != nil {
-		return err
-	}
-	return k.writePot(ctx, key.K1(), pot)
 }

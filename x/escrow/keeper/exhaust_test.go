@@ -45,7 +45,7 @@ func TestAnAccountIsDueAtItsZeroSecondAndNotBefore(t *testing.T) {
 	b.pay(id, "bob", 10*unit, service) // lasts until 11
 	b.NextBlock(9 * second)
 	require.Equal(t, types.AccountState_ACCOUNT_STATE_FUNDED, b.account(id).Account.State)
-	_, err := b.Escrow.Deposit(b.Ctx(), id, b.Funded("alice", chain.Coin(10)), chain.Coin(10))
+	_, err := b.Escrow.Deposit(b.Ctx(), id, b.Funded("alice", chain.Coin(10)), chain.Coin(10), nil)
 	require.NoError(t, err, "in time")
 	b.NextBlock(1 * second)
 	require.Equal(t, types.AccountState_ACCOUNT_STATE_FUNDED, b.account(id).Account.State)
@@ -53,7 +53,7 @@ func TestAnAccountIsDueAtItsZeroSecondAndNotBefore(t *testing.T) {
 	require.Equal(t, types.AccountState_ACCOUNT_STATE_CLOSED, b.account(id).Account.State)
 	alice := b.Funded("alice", chain.Coin(10))
 	b.fails(types.ErrAccountClosed, func(ctx sdk.Context) error {
-		_, err := b.Escrow.Deposit(ctx, id, alice, chain.Coin(10))
+		_, err := b.Escrow.Deposit(ctx, id, alice, chain.Coin(10), nil)
 		return err
 	})
 	b.AssertInvariants()
@@ -100,7 +100,7 @@ func Test256StreamsEndTogetherInOneBlockEvenIfABlockMayDoLess(t *testing.T) {
 	dave := b.Funded("dave", chain.Coin(10))
 	for name, f := range map[string]func(ctx sdk.Context) error{
 		"deposit": func(ctx sdk.Context) error {
-			_, err := b.Escrow.Deposit(ctx, other, dave, chain.Coin(10))
+			_, err := b.Escrow.Deposit(ctx, other, dave, chain.Coin(10), nil)
 			return err
 		},
 		"hold": func(ctx sdk.Context) error { _, err := b.Escrow.Hold(ctx, other, 1, 1); return err },
@@ -180,11 +180,11 @@ func TestAFailingHookQuarantinesOneAccountAndNothingElse(t *testing.T) {
 			b.AssertInvariants()
 			alice := b.Funded("alice", chain.Coin(5))
 			b.fails(types.ErrExhausted, func(ctx sdk.Context) error {
-				_, err := b.Escrow.Deposit(ctx, bad, alice, chain.Coin(5))
+				_, err := b.Escrow.Deposit(ctx, bad, alice, chain.Coin(5), nil)
 				return err
 			})
 
-			retry := &types.MsgRetry{Authority: b.Authority, Source: types.ZeroSource, Id: bad}
+			retry := &types.MsgRetry{Authority: b.Authority, Source: types.AccountSource, Id: bad}
 			require.Error(t, b.Deliver(retry), "still poisoned")
 			b.book.poisonStreams = nil
 			require.NoError(t, b.Deliver(retry))
@@ -207,7 +207,7 @@ func TestAQuarantinedAccountCanBeClosedByHand(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, chain.Coin(3), refunded)
 	b.AssertInvariants()
-	require.NoError(t, b.Deliver(&types.MsgRetry{Authority: b.Authority, Source: types.ZeroSource, Id: id}))
+	require.NoError(t, b.Deliver(&types.MsgRetry{Authority: b.Authority, Source: types.AccountSource, Id: id}))
 	b.AssertInvariants()
 }
 

@@ -63,7 +63,7 @@ func (b *bench) open(name string, micro int64) uint64 {
 	owner := b.Funded(name, chain.Coin(micro))
 	var id uint64
 	require.NoError(b.t, b.Try(func(ctx sdk.Context) (err error) {
-		id, err = b.Escrow.OpenAccount(ctx, owner, chain.Coin(micro))
+		id, err = b.Escrow.OpenAccount(ctx, owner, chain.Coin(micro), nil)
 		return err
 	}))
 	return id
@@ -72,12 +72,18 @@ func (b *bench) open(name string, micro int64) uint64 {
 // pay opens a stream to a name.
 func (b *bench) pay(account uint64, payee string, rate uint64, kind types.StreamKind) uint64 {
 	b.t.Helper()
-	var id uint64
+	return b.opens(account, payee, rate, kind).Id
+}
+
+// opens is pay that returns the stream.
+func (b *bench) opens(account uint64, payee string, rate uint64, kind types.StreamKind) types.Stream {
+	b.t.Helper()
+	var stream types.Stream
 	require.NoError(b.t, b.Try(func(ctx sdk.Context) (err error) {
-		id, err = b.Escrow.OpenStream(ctx, account, 7, chain.Account(payee), rate, kind)
+		stream, err = b.Escrow.OpenStream(ctx, account, 7, chain.Account(payee), rate, kind)
 		return err
 	}))
-	return id
+	return stream
 }
 
 // stop closes a stream now.
@@ -144,7 +150,7 @@ func (b *bench) state() string {
 }
 
 // book is what a market keeps of escrow's money: holds that are released when their second comes. Money that ran out
-// is noted in ended.
+// is noted in ended, streams that took the place of others in successors, accounts that were forgotten in pruned.
 type book struct {
 	escrow *keeper.Keeper
 	queue  collections.KeySet[collections.Pair[uint64, uint64]]
@@ -152,8 +158,12 @@ type book struct {
 	next   collections.Sequence
 	ended  collections.Map[uint64, uint64]
 
-	// poison makes hooks and items of these ids fail: with an error if true, with a panic if false.
-	poisonStreams, poisonAccounts, poisonItems map[uint64]bool
+	successors collections.Map[uint64, uint64]
+	pruned     collections.KeySet[uint64]
+
+	// poison makes hooks and items of these ids fail: with an error if true, with a panic if false. Those of swaps are
+	// streams that pause or resume.
+	poisonStreams, poisonAccounts, poisonItems, poisonSwaps, poisonPruned map[uint64]bool
 }
 
 var (
@@ -170,6 +180,9 @@ func newBook(c *chain.Chain) *book {
 		holds: collections.NewMap(sb, collections.NewPrefix(1), "holds", collections.Uint64Key, collections.StringValue),
 		next:  collections.NewSequence(sb, collections.NewPrefix(2), "next"),
 		ended: collections.NewMap(sb, collections.NewPrefix(3), "ended", collections.Uint64Key, collections.Uint64Value),
+		successors: collections.NewMap(sb, collections.NewPrefix(4), "successors", collections.Uint64Key,
+			collections.Uint64Value),
+		pruned: collections.NewKeySet(sb, collections.NewPrefix(5), "pruned", collections.Uint64Key),
 	}
 	if _, err := sb.Build(); err != nil {
 		panic(err)
@@ -248,6 +261,47 @@ func (b *book) AfterAccountExhausted(ctx context.Context, account types.Account,
 		}
 	}
 	return nil
+}
+
+func (b *book) AfterStreamPaused(ctx context.Context, service, hold types.Stream, at uint64) error {
+	return b.swap(ctx, service, hold, at)
+}
+
+func (b *book) AfterStreamResumed(ctx context.Context, hold, service types.Stream, at uint64) error {
+	return b.swap(ctx, hold, service, at)
+}
+
+// swap notes which stream took the place of which, after checking that both are what they should be.
+func (b *book) swap(ctx context.Context, closed, opened types.Stream, at uint64) error {
+	if err := poisoned(b.poisonSwaps, closed.Id); err != nil {
+		return err
+	}
+	if closed.ClosedAt != at || opened.OpenedAt != at || closed.Kind == opened.Kind || closed.Ref != opened.Ref ||
+		closed.Payee != opened.Payee || max(closed.Rate, closed.FullRate) != max(opened.Rate, opened.FullRate) {
+		return fmt.Errorf("at %d %v took the place of %v", at, opened, closed)
+	}
+	return b.successors.Set(ctx, closed.Id, opened.Id)
+}
+
+// latest returns the stream that pays now in the place of one that was opened once.
+func (b *book) latest(ctx context.Context, stream uint64) (uint64, error) {
+	for {
+		next, err := b.successors.Get(ctx, stream)
+		if errors.Is(err, collections.ErrNotFound) {
+			return stream, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+		stream = next
+	}
+}
+
+func (b *book) AfterAccountPruned(ctx context.Context, account uint64) error {
+	if err := poisoned(b.poisonPruned, account); err != nil {
+		return err
+	}
+	return b.pruned.Set(ctx, account)
 }
 
 func (*book) Name() string { return "book" }

@@ -35,6 +35,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, genesis *types.GenesisState) e
 		{"closed streams", func() error {
 			return each(genesis.ClosedStreams, func(s types.Stream) error { return k.closedStreams.Set(ctx, s.Id, packStream(s)) })
 		}},
+		{"retained", func() error {
+			return each(genesis.Retained, func(r types.Retained) error { return k.retained.Set(ctx, collections.Join(r.Second, r.Id)) })
+		}},
 		{"pots", func() error { return each(genesis.Pots, func(p types.Pot) error { return k.importPot(ctx, p) }) }},
 		{"epoch pots", func() error {
 			return each(genesis.EpochPots, func(p types.EpochPot) error { return k.importEpochPot(ctx, p) })
@@ -53,6 +56,7 @@ func (k *Keeper) InitGenesis(ctx context.Context, genesis *types.GenesisState) e
 			}
 			return k.sweep.Set(ctx, *genesis.Sweep)
 		}},
+		{"books", func() error { return k.CheckBooks(ctx) }},
 		{"conservation", func() error { return k.CheckConservation(ctx) }},
 	}
 	for _, step := range steps {
@@ -80,7 +84,7 @@ func (k *Keeper) importAccount(ctx context.Context, account types.Account) error
 	if err := k.owners.Set(ctx, collections.Join(owner, account.Id)); err != nil {
 		return err
 	}
-	if err := k.moveZeroSecond(ctx, account.Id, 0, account.ZeroAt); err != nil {
+	if err := k.moveDue(ctx, account.Id, 0, account.DueAt()); err != nil {
 		return err
 	}
 	return k.writeAccount(ctx, account)
@@ -118,6 +122,12 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 		{"next account", func() (err error) { genesis.NextAccount, err = k.nextAccount.Peek(ctx); return err }},
 		{"accounts", func() error { return k.exportAccounts(ctx, genesis) }},
 		{"streams", func() error { return k.exportStreams(ctx, genesis) }},
+		{"retained", func() error {
+			return k.retained.Walk(ctx, nil, func(key collections.Pair[uint64, uint64]) (bool, error) {
+				genesis.Retained = append(genesis.Retained, types.Retained{Second: key.K1(), Id: key.K2()})
+				return false, nil
+			})
+		}},
 		{"pots", func() error { return k.exportPots(ctx, genesis) }},
 		{"dust", func() error {
 			return k.dust.Walk(ctx, nil, func(denom string, grains math.Int) (bool, error) {

@@ -106,7 +106,7 @@ func (p *player) act(ctx sdk.Context, s step) error {
 	account := pick(p.accounts, s.Account)
 	switch s.Kind {
 	case "open account":
-		id, err := p.Escrow.OpenAccount(ctx, tenant(s.Account), chain.Coin(100+int64(s.Rate/4)))
+		id, err := p.Escrow.OpenAccount(ctx, tenant(s.Account), chain.Coin(100+int64(s.Rate/4)), nil)
 		if err == nil {
 			p.accounts = append(p.accounts, id)
 		}
@@ -116,9 +116,9 @@ func (p *player) act(ctx sdk.Context, s step) error {
 		if s.Other == 0 {
 			kind = hold
 		}
-		id, err := p.Escrow.OpenStream(ctx, account, 1, payee, s.Rate, kind)
+		stream, err := p.Escrow.OpenStream(ctx, account, 1, payee, s.Rate, kind)
 		if err == nil {
-			p.streams = append(p.streams, id)
+			p.streams = append(p.streams, stream.Id)
 		}
 		return err
 	case "stop":
@@ -127,10 +127,10 @@ func (p *player) act(ctx sdk.Context, s step) error {
 		now := p.nowOf(ctx)
 		return p.Escrow.CloseStream(ctx, pick(p.streams, s.Other+s.Account*6), now-min(now, s.Seconds%10))
 	case "deposit":
-		_, err := p.Escrow.Deposit(ctx, account, tenant(s.Account), chain.Coin(int64(s.Seconds)))
+		_, err := p.Escrow.Deposit(ctx, account, tenant(s.Account), chain.Coin(int64(s.Seconds)), nil)
 		return err
 	case "gift":
-		_, err := p.Escrow.Deposit(ctx, account, chain.Account("stranger"), chain.Coin(int64(s.Seconds)))
+		_, err := p.Escrow.Deposit(ctx, account, chain.Account("stranger"), chain.Coin(int64(s.Seconds)), nil)
 		return err
 	case "hold":
 		id, err := p.book.hold(ctx, account, s.Rate, s.Seconds)

@@ -25,16 +25,15 @@ func (k *Keeper) Hold(ctx context.Context, id, rate, ackWindowSeconds uint64) (m
 	if err != nil {
 		return math.Int{}, err
 	}
+	if err := p.checkOpen(); err != nil {
+		return math.Int{}, err
+	}
 	held, need := p.need(rate)
-	if err := checkFree(p.account, p.free, need); err != nil {
+	if err := checkFree(p.account, p.books.Free(p.now), need); err != nil {
 		return math.Int{}, err
 	}
-	books := booksOf(p.account).Settle(p.now)
-	books.Held = books.Held.Add(held)
-	if _, err := k.saveAccount(ctx, p.account, books); err != nil {
-		return math.Int{}, err
-	}
-	return held, nil
+	p.books.Held = p.books.Held.Add(held)
+	return held, p.save(ctx)
 }
 
 // RateRoom returns the highest rate that Hold would reserve now, in micro-denom an hour; 0 when there is none. Each Hold
@@ -44,53 +43,53 @@ func (k *Keeper) RateRoom(ctx context.Context, id, ackWindowSeconds uint64) (uin
 	if err != nil {
 		return 0, err
 	}
+	if p.checkOpen() != nil {
+		return 0, nil
+	}
 	return p.room(), nil
 }
 
-// purse is what a live account can hold money out of, in grains.
+// purse is what a live account can hold money out of.
 type purse struct {
-	account types.Account
-	now     uint64
-	free    math.Int
-	slope   math.Int // drawn each second
-	seconds uint64   // that a hold must last, at least 1
+	*change
+	seconds uint64 // that a hold must last, at least 1
 }
 
 func (k *Keeper) purse(ctx context.Context, id, ackWindowSeconds uint64) (purse, error) {
 	if ackWindowSeconds > maxSpanSeconds {
 		return purse{}, types.ErrInvalidSecond.Wrapf("ack window of %d s", ackWindowSeconds)
 	}
-	now, err := k.Now(ctx)
+	c, err := k.liveChange(ctx, id)
 	if err != nil {
 		return purse{}, err
 	}
-	account, err := k.liveAccount(ctx, id, now)
-	if err != nil {
-		return purse{}, err
-	}
-	params, err := k.Params(ctx)
-	if err != nil {
-		return purse{}, err
-	}
-	books := booksOf(account)
-	return purse{
-		account: account, now: now, free: books.Free(now), slope: books.Outflow.Slope,
-		seconds: ackWindowSeconds + uint64(params.MinRunwaySeconds),
-	}, nil
+	return purse{change: c, seconds: ackWindowSeconds + uint64(c.params.MinRunwaySeconds)}, nil
 }
 
-// need returns what is held for a rate, and what must be free for that.
+// checkOpen refuses to hold anything in an account that is low or whose denom is halted.
+func (p purse) checkOpen() error {
+	if p.halted() {
+		return types.ErrHalted.Wrap(p.account.Denom)
+	}
+	if p.account.State == types.AccountState_ACCOUNT_STATE_LOW {
+		return types.ErrLow.Wrapf("account %d", p.account.Id)
+	}
+	return nil
+}
+
+// need returns what is held for a rate, and what must be free for that, in grains.
 func (p purse) need(rate uint64) (held, need math.Int) {
 	held = ledger.Need(math.NewIntFromUint64(rate), p.seconds)
-	return held, held.Add(ledger.Need(p.slope, p.seconds))
+	return held, held.Add(ledger.Need(p.books.Outflow.Slope, p.seconds))
 }
 
 // room is the highest rate whose need is free: need solved for the rate, rounded down.
 func (p purse) room() uint64 {
-	if !p.free.IsPositive() {
+	free := p.books.Free(p.now)
+	if !free.IsPositive() {
 		return 0
 	}
-	room := p.free.Quo(math.NewIntFromUint64(p.seconds)).Sub(p.slope)
+	room := free.Quo(math.NewIntFromUint64(p.seconds)).Sub(p.books.Outflow.Slope)
 	switch {
 	case !room.IsPositive():
 		return 0
@@ -107,19 +106,17 @@ func (k *Keeper) Release(ctx context.Context, id uint64, held math.Int) error {
 	if err != nil {
 		return err
 	}
-	now, err := k.Now(ctx)
+	c, err := k.change(ctx, account)
 	if err != nil {
 		return err
 	}
-	if due(account, now) {
-		return types.ErrBehind.Wrapf("account %d, zero second %d", id, account.ZeroAt)
+	if due(account, c.now) {
+		return behind(account)
 	}
-	books, err := unhold(account, booksOf(account).Settle(now), held)
-	if err != nil {
+	if c.books, err = unhold(account, c.books, held); err != nil {
 		return err
 	}
-	_, err = k.saveAccount(ctx, account, books)
-	return err
+	return c.save(ctx)
 }
 
 // unhold takes held money back into the books of its account.
@@ -142,10 +139,6 @@ func (k *Keeper) PayHold(
 	if seconds > maxSpanSeconds {
 		return types.ErrInvalidSecond.Wrapf("a hold of %d s", seconds)
 	}
-	clock, now, err := k.present(ctx)
-	if err != nil {
-		return err
-	}
 	account, err := k.Account(ctx, id)
 	if err != nil {
 		return err
@@ -153,25 +146,28 @@ func (k *Keeper) PayHold(
 	if account.ExhaustedAt != 0 {
 		return nil
 	}
-	if err := checkLive(account, now); err != nil {
+	c, err := k.change(ctx, account)
+	if err != nil {
+		return err
+	}
+	if err := checkLive(account, c.now); err != nil {
 		return err
 	}
 
-	books := booksOf(account)
-	paid := math.MinInt(ledger.Need(math.NewIntFromUint64(rate), seconds), books.Free(now).Sub(books.Outflow.Slope))
+	free := c.books.Free(c.now).Sub(c.books.Outflow.Slope)
+	paid := math.MinInt(ledger.Need(math.NewIntFromUint64(rate), seconds), free)
 	if !paid.IsPositive() {
 		return nil
 	}
-	books.Outflow = books.Outflow.Shift(paid)
-	if _, err := k.saveAccount(ctx, account, books.Settle(now)); err != nil {
-		return err
-	}
-	pay := func(l ledger.Line) ledger.Line { return l.Shift(paid) }
-	if err := k.record(ctx, clock, payee, account.Denom, ledger.Hold, now, pay); err != nil {
-		return err
-	}
 	text, err := k.text(payee)
 	if err != nil {
+		return err
+	}
+	c.books.Outflow = c.books.Outflow.Shift(paid)
+	if err := c.pots.pay(ctx, text, paid, c.now); err != nil {
+		return err
+	}
+	if err := c.save(ctx); err != nil {
 		return err
 	}
 	return emit(ctx, types.NewEventHoldPaid(id, ref, text, paid))

@@ -49,7 +49,8 @@ type Keeper struct {
 	nextAccount   collections.Sequence
 	accounts      collections.Map[uint64, types.Account]
 	owners        collections.KeySet[collections.Pair[sdk.AccAddress, uint64]]
-	zeroSeconds   collections.KeySet[collections.Pair[uint64, uint64]]
+	dueAccounts   collections.KeySet[collections.Pair[uint64, uint64]]
+	retained      collections.KeySet[collections.Pair[uint64, uint64]]
 	openStreams   collections.Map[uint64, types.Stream]
 	closedStreams collections.Map[uint64, types.Stream]
 	pots          collections.Map[potKey, types.Pot]
@@ -98,7 +99,9 @@ func NewKeeper(
 			codec.CollValue[types.Account](cdc)),
 		owners: collections.NewKeySet(sb, types.OwnersKey, "owners",
 			collections.PairKeyCodec(sdk.AccAddressKey, collections.Uint64Key)),
-		zeroSeconds: collections.NewKeySet(sb, types.ZeroSecondsKey, "zero_seconds",
+		dueAccounts: collections.NewKeySet(sb, types.DueAccountsKey, "due_accounts",
+			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)),
+		retained: collections.NewKeySet(sb, types.RetainedKey, "retained",
 			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)),
 		openStreams: collections.NewMap(sb, types.OpenStreamsKey, "open_streams", collections.Uint64Key,
 			codec.CollValue[types.Stream](cdc)),
@@ -118,7 +121,7 @@ func NewKeeper(
 		panic(fmt.Errorf("schema of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 	k.Schema = schema
-	k.sources = []types.DeadlineSource{zeroSource{k}}
+	k.sources = []types.DeadlineSource{accountSource{k}, retainedSource{k}}
 	return k
 }
 

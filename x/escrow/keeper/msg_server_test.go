@@ -93,11 +93,11 @@ func TestAnAccountNeverHoldsMoreThanTheBooksCanCount(t *testing.T) {
 	b := start(t, quick())
 	most := coin("usouk", power(96).SubRaw(1))
 	whale := b.Funded("whale", coin("usouk", power(116)))
-	id, err := b.Escrow.OpenAccount(b.Ctx(), whale, most)
+	id, err := b.Escrow.OpenAccount(b.Ctx(), whale, most, nil)
 	require.NoError(t, err)
 	// 2^96 micro-denom are nearly 2^108 grains.
 	for b.account(id).Balance.LT(power(115)) {
-		_, err = b.Escrow.Deposit(b.Ctx(), id, whale, most)
+		_, err = b.Escrow.Deposit(b.Ctx(), id, whale, most, nil)
 		require.NoError(t, err)
 		if b.account(id).Balance.GT(power(100)) {
 			break
@@ -112,7 +112,7 @@ func TestAnAccountThatMakesNoSenseIsRefused(t *testing.T) {
 	b := start(t, quick())
 	alice := b.Funded("alice", chain.Coin(1_000), sdk.NewInt64Coin("uother", 500))
 	open := func(owner sdk.AccAddress, amount sdk.Coin) func(sdk.Context) error {
-		return func(ctx sdk.Context) error { _, err := b.Escrow.OpenAccount(ctx, owner, amount); return err }
+		return func(ctx sdk.Context) error { _, err := b.Escrow.OpenAccount(ctx, owner, amount, nil); return err }
 	}
 	b.fails(types.ErrInvalidAmount, open(alice, chain.Coin(99)))
 	b.fails(types.ErrInvalidAmount, open(alice, chain.Coin(0)))

@@ -1,8 +1,6 @@
 package keeper
 
 import (
-	"cosmossdk.io/math"
-
 	"github.com/souk-network/souk/x/escrow/ledger"
 	"github.com/souk-network/souk/x/escrow/types"
 )
@@ -12,9 +10,6 @@ import (
 
 func packAccount(a types.Account) types.Account {
 	a.Id = 0
-	if a.PausedRate.IsNil() {
-		a.PausedRate = math.ZeroInt()
-	}
 	deposits := make([]types.Deposit, len(a.Deposits))
 	for i, d := range a.Deposits {
 		if d.Depositor == a.Owner {

@@ -14,19 +14,6 @@ import (
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
-// record applies an event of the given second to what a payee earns in a denom.
-func (k *Keeper) record(
-	ctx context.Context, clock types.Clock, payee sdk.AccAddress, denom string, kind ledger.Kind, second uint64,
-	change func(ledger.Line) ledger.Line,
-) error {
-	pot, err := k.currentPot(ctx, clock, payee, denom)
-	if err != nil {
-		return err
-	}
-	pot = withInflow(pot, inflowOf(pot).Record(kind, second, clock.EpochEnd, change))
-	return k.writePot(ctx, payee, pot)
-}
-
 // currentPot returns the pot of a payee in a denom, rolled into the running epoch, but not yet written. A payee without
 // one gets an empty pot.
 func (k *Keeper) currentPot(ctx context.Context, clock types.Clock, payee sdk.AccAddress, denom string) (types.Pot, error) {
@@ -46,7 +33,7 @@ func (k *Keeper) currentPot(ctx context.Context, clock types.Clock, payee sdk.Ac
 }
 
 // roll brings a pot into the running epoch and makes the epoch pot of the one before. Idle pots may lie further back,
-// because the sweep leaves them alone.
+// because the sweep leaves them alone; a pot that could not be rolled for some epochs gets one epoch pot for all of them.
 func (k *Keeper) roll(ctx context.Context, clock types.Clock, payee sdk.AccAddress, pot types.Pot) (types.Pot, error) {
 	if pot.Epoch == clock.Epoch {
 		return pot, nil
@@ -56,9 +43,8 @@ func (k *Keeper) roll(ctx context.Context, clock types.Clock, payee sdk.AccAddre
 		pot.Epoch = clock.Epoch
 		return pot, nil
 	}
-	if pot.Epoch+1 != clock.Epoch {
-		return types.Pot{}, types.ErrBroken.Wrapf("pot of %s in %s accrues in epoch %d, long closed", pot.Payee, pot.Denom,
-			pot.Epoch)
+	if pot.Epoch+1 < clock.Epoch {
+		inflow = inflow.Late()
 	}
 	service, hold, rolled := inflow.Roll(clock.EpochStart)
 	if service.IsNegative() || hold.IsNegative() {

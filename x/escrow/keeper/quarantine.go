@@ -22,8 +22,10 @@ func (k *Keeper) addQuarantined(ctx sdk.Context, item types.Quarantined) error {
 
 // RetryQuarantined processes a quarantined item at the present second, and takes it out of quarantine if that succeeds.
 func (k *Keeper) RetryQuarantined(ctx context.Context, name string, id uint64) error {
-	source, ok := k.source(name)
-	if !ok {
+	retry := k.retryPot
+	if source, ok := k.source(name); ok {
+		retry = source.Retry
+	} else if name != types.PotSource {
 		return types.ErrUnknownSource.Wrapf("%.*q", types.MaxSourceBytes, name)
 	}
 	key := collections.Join(name, id)
@@ -34,7 +36,7 @@ func (k *Keeper) RetryQuarantined(ctx context.Context, name string, id uint64) e
 	if !found {
 		return types.ErrNotQuarantined.Wrapf("item %d of %s", id, name)
 	}
-	err = k.isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error { return source.Retry(ctx, id) })
+	err = k.isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error { return retry(ctx, id) })
 	if err != nil {
 		return fmt.Errorf("retry item %d of %s: %w", id, name, err)
 	}

@@ -15,8 +15,8 @@ import (
 
 // settled returns an account as if it were touched now: at most up to its zero second.
 func settled(account types.Account, now uint64) types.Account {
-	if due(account, now) {
-		now = account.ZeroAt
+	if account.ZeroAt != 0 {
+		now = min(now, account.ZeroAt)
 	}
 	return withBooks(account, booksOf(account).Settle(now))
 }
@@ -76,7 +76,18 @@ func (q queryServer) Runway(ctx context.Context, request *types.QueryRunwayReque
 	if err != nil {
 		return nil, err
 	}
-	response := &types.QueryRunwayResponse{Rate: account.Outflow.Slope, ZeroAt: account.ZeroAt, Now: now}
+	params, err := q.Keeper.Params(ctx)
+	if err != nil {
+		return nil, err
+	}
+	response := &types.QueryRunwayResponse{
+		Rate: account.Outflow.Slope, ZeroAt: account.ZeroAt, Now: now, LowAt: account.LowAt,
+		FullRate: account.Outflow.Slope.Add(account.PausedRate), ResumeDeposit: math.ZeroInt(),
+	}
+	if account.State == types.AccountState_ACCOUNT_STATE_LOW {
+		missing := booksOf(account).Missing(response.FullRate, resumeSeconds(params), now)
+		response.ResumeDeposit = ledger.CeilMicro(missing)
+	}
 	if account.ZeroAt > now {
 		response.Seconds = account.ZeroAt - now
 	}

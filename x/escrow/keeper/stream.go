@@ -10,26 +10,20 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
-	"github.com/souk-network/souk/x/escrow/ledger"
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
-// OpenStream starts to pay a payee from an account, from now on, and returns the stream. The account must last for
-// at least one second; a longer runway is what Hold is for.
+// OpenStream starts to pay a payee from an account, from now on, and returns the stream. The account must last for at
+// least one second; a longer runway is what Hold is for. A service stream of a low account opens paused, as a hold stream,
+// unless the account has enough to resume with it.
 func (k *Keeper) OpenStream(
 	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind,
 ) (types.Stream, error) {
-	return k.openStream(ctx, id, ref, payee, rate, kind, math.ZeroInt())
+	return k.OpenHeldStream(ctx, id, ref, payee, rate, kind, math.ZeroInt())
 }
 
-// OpenHeldStream releases what was held for a stream and opens it, with one write of the account.
+// OpenHeldStream is OpenStream that first releases what was held for the stream, with one write of the account.
 func (k *Keeper) OpenHeldStream(
-	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind, held math.Int,
-) (types.Stream, error) {
-	return k.openStream(ctx, id, ref, payee, rate, kind, held)
-}
-
-func (k *Keeper) openStream(
 	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind, held math.Int,
 ) (types.Stream, error) {
 	if err := errors.Join(types.ValidateRate(rate), types.ValidateKind(kind)); err != nil {
@@ -39,83 +33,100 @@ func (k *Keeper) openStream(
 	if err != nil {
 		return types.Stream{}, err
 	}
-	clock, now, err := k.present(ctx)
+	c, err := k.liveChange(ctx, id)
 	if err != nil {
 		return types.Stream{}, err
 	}
-	account, err := k.liveAccount(ctx, id, now)
-	if err != nil {
+	if c.halted() {
+		return types.Stream{}, types.ErrHalted.Wrap(c.account.Denom)
+	}
+	if c.books, err = unhold(c.account, c.books, held); err != nil {
 		return types.Stream{}, err
 	}
-	if account.Streams >= types.MaxStreams || account.StreamsOpened >= types.MaxStreamsOpened {
-		return types.Stream{}, types.ErrTooManyStreams.Wrapf("account %d has %d open, opened %d", id, account.Streams, account.StreamsOpened)
-	}
-	books, err := unhold(account, booksOf(account).Settle(now), held)
-	if err != nil {
-		return types.Stream{}, err
-	}
-	books.Outflow = books.Outflow.Start(rate, now)
-	if err := checkFree(account, books.Free(now), books.Outflow.Slope); err != nil {
-		return types.Stream{}, err
-	}
+	return c.openAndSave(ctx, types.Stream{Ref: ref, Payee: payeeText, Rate: rate, Kind: kind})
+}
 
-	account.Streams++
-	account.StreamsOpened++
-	stream := types.Stream{
-		Id: types.StreamID(id, account.StreamsOpened), Ref: ref, Account: id, Payee: payeeText, Rate: rate, Kind: kind,
-		OpenedAt: now,
-	}
-	if _, err := k.saveAccount(ctx, account, books); err != nil {
+// openAndSave opens a stream in the way that the account's money allows.
+func (c *change) openAndSave(ctx context.Context, s types.Stream) (types.Stream, error) {
+	swaps, err := c.fitIn(ctx, &s)
+	if err != nil {
 		return types.Stream{}, err
 	}
-	start := func(l ledger.Line) ledger.Line { return l.Start(rate, now) }
-	if err := k.record(ctx, clock, payee, account.Denom, ledgerKind(kind), now, start); err != nil {
+	if c.account.Streams >= types.MaxStreams || c.account.StreamsOpened >= types.MaxStreamsOpened {
+		return types.Stream{}, tooMany(c.account)
+	}
+	if s, err = c.open(ctx, s); err != nil {
 		return types.Stream{}, err
 	}
-	if err := k.openStreams.Set(ctx, stream.Id, packStream(stream)); err != nil {
-		return types.Stream{}, fmt.Errorf("write stream %d: %w", stream.Id, err)
+	if err := checkFree(c.account, c.books.Free(c.now), c.books.Outflow.Slope); err != nil {
+		return types.Stream{}, err
 	}
-	return stream, emit(ctx, types.NewEventStreamOpened(stream))
+	if err := c.save(ctx); err != nil {
+		return types.Stream{}, err
+	}
+	return s, c.tellResumed(ctx, swaps, c.now)
+}
+
+// fitIn resumes a low account for a service stream that is about to open, or makes that a paused one.
+func (c *change) fitIn(ctx context.Context, s *types.Stream) ([]swap, error) {
+	if c.account.State != types.AccountState_ACCOUNT_STATE_LOW || s.Kind != types.StreamKind_STREAM_KIND_SERVICE {
+		return nil, nil
+	}
+	swaps, resumed, err := c.resume(ctx, math.NewIntFromUint64(s.Rate))
+	if err == nil && !resumed {
+		*s = paused(*s, s.Rate, c.params)
+	}
+	return swaps, err
+}
+
+func tooMany(a types.Account) error {
+	return types.ErrTooManyStreams.Wrapf("account %d has %d open, opened %d", a.Id, a.Streams, a.StreamsOpened)
 }
 
 // CloseStream stops a stream at a second that is not in the future. A second before the stream opened counts as the one
 // at which it opened; a second in an epoch that has closed counts as the first of the running epoch, because closed
 // epochs are final. Closing a closed stream changes nothing.
 func (k *Keeper) CloseStream(ctx context.Context, id, at uint64) error {
-	stream, err := k.openStreams.Get(ctx, id)
-	if errors.Is(err, collections.ErrNotFound) {
+	stream, err := k.openOne(ctx, id)
+	if errors.Is(err, types.ErrStreamNotFound) {
 		return k.checkClosed(ctx, id)
 	}
 	if err != nil {
-		return fmt.Errorf("read stream %d: %w", id, err)
+		return err
 	}
-	stream = unpackStream(id, stream)
+	account, err := k.Account(ctx, stream.Account)
+	if err != nil {
+		return err
+	}
+	c, err := k.change(ctx, account)
+	if err != nil {
+		return err
+	}
 	if stream.ClosedAt != 0 {
-		return k.fileStopped(ctx, stream)
+		return c.fileStopped(ctx, stream)
 	}
-	clock, now, err := k.present(ctx)
-	if err != nil {
+	if at > c.now {
+		return types.ErrInvalidSecond.Wrapf("close stream %d at %d, in the future of %d", id, at, c.now)
+	}
+	if err := checkLive(account, c.now); err != nil {
 		return err
 	}
-	if at > now {
-		return types.ErrInvalidSecond.Wrapf("close stream %d at %d, in the future of %d", id, at, now)
-	}
-	account, err := k.liveAccount(ctx, stream.Account, now)
-	if err != nil {
+	if _, err := c.close(ctx, stream, at); err != nil {
 		return err
 	}
+	return c.save(ctx)
+}
 
-	stream.ClosedAt = max(at, stream.OpenedAt, clock.EpochStart)
-	account.Streams--
-	books := booksOf(account)
-	books.Outflow = books.Outflow.Stop(stream.Rate, stream.ClosedAt)
-	if _, err := k.saveAccount(ctx, account, books.Settle(now)); err != nil {
-		return err
+// openOne returns a stream that is open, or ErrStreamNotFound.
+func (k *Keeper) openOne(ctx context.Context, id uint64) (types.Stream, error) {
+	stream, err := k.openStreams.Get(ctx, id)
+	if errors.Is(err, collections.ErrNotFound) {
+		return types.Stream{}, types.ErrStreamNotFound.Wrapf("no open stream %d", id)
 	}
-	if err := k.stopInflow(ctx, clock, stream, account.Denom); err != nil {
-		return err
+	if err != nil {
+		return types.Stream{}, fmt.Errorf("read stream %d: %w", id, err)
 	}
-	return k.fileClosed(ctx, stream)
+	return unpackStream(id, stream), nil
 }
 
 // checkClosed tells a closed stream from one that never was.
@@ -131,16 +142,12 @@ func (k *Keeper) checkClosed(ctx context.Context, id uint64) error {
 }
 
 // fileStopped files a stream whose money stopped when its exhausted account went into quarantine.
-func (k *Keeper) fileStopped(ctx context.Context, stream types.Stream) error {
-	account, err := k.Account(ctx, stream.Account)
-	if err != nil {
+func (c *change) fileStopped(ctx context.Context, stream types.Stream) error {
+	c.account.Streams--
+	if err := c.writeAccount(ctx, c.account); err != nil {
 		return err
 	}
-	account.Streams--
-	if err := k.writeAccount(ctx, account); err != nil {
-		return err
-	}
-	return k.fileClosed(ctx, stream)
+	return c.retainStream(ctx, stream)
 }
 
 // fileClosed moves a stream from the open ones to the closed.
@@ -152,16 +159,6 @@ func (k *Keeper) fileClosed(ctx context.Context, stream types.Stream) error {
 		return fmt.Errorf("write closed stream %d: %w", stream.Id, err)
 	}
 	return emit(ctx, types.NewEventStreamClosed(stream))
-}
-
-// stopInflow takes a stream out of the pot that it pays, at its closed_at.
-func (k *Keeper) stopInflow(ctx context.Context, clock types.Clock, stream types.Stream, denom string) error {
-	payee, err := k.address(stream.Payee)
-	if err != nil {
-		return err
-	}
-	stop := func(l ledger.Line) ledger.Line { return l.Stop(stream.Rate, stream.ClosedAt) }
-	return k.record(ctx, clock, payee, denom, ledgerKind(stream.Kind), stream.ClosedAt, stop)
 }
 
 // Stream returns a stream, open or closed, or ErrStreamNotFound.
@@ -176,6 +173,19 @@ func (k *Keeper) Stream(ctx context.Context, id uint64) (types.Stream, error) {
 		}
 	}
 	return types.Stream{}, types.ErrStreamNotFound.Wrapf("stream %d", id)
+}
+
+// openStreamsOf returns the open streams of an account, at most MaxStreams.
+func (k *Keeper) openStreamsOf(ctx context.Context, account uint64) ([]types.Stream, error) {
+	var streams []types.Stream
+	err := k.openStreams.Walk(ctx, streamsOf(account), func(id uint64, stream types.Stream) (bool, error) {
+		streams = append(streams, unpackStream(id, stream))
+		return false, nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("walk streams of account %d: %w", account, err)
+	}
+	return streams, nil
 }
 
 // streamsOf is the range of the ids that streams of an account have.

@@ -25,6 +25,13 @@ func (k *Keeper) WithdrawEarnings(
 	if err := sdk.ValidateDenom(denom); err != nil {
 		return sdk.Coin{}, sdk.Coin{}, types.ErrDenom.Wrap(err.Error())
 	}
+	params, err := k.Params(ctx)
+	if err != nil {
+		return sdk.Coin{}, sdk.Coin{}, err
+	}
+	if denomParams, _ := params.Denom(denom); denomParams.Halted {
+		return sdk.Coin{}, sdk.Coin{}, types.ErrHalted.Wrap(denom)
+	}
 	clock, now, err := k.present(ctx)
 	if err != nil {
 		return sdk.Coin{}, sdk.Coin{}, err
@@ -50,17 +57,13 @@ func (k *Keeper) WithdrawEarnings(
 		nothing := sdk.NewCoin(denom, math.ZeroInt())
 		return nothing, nothing, nil
 	}
-	return k.payOut(ctx, pot, recipient, amount)
+	return k.payOut(ctx, params, pot, recipient, amount)
 }
 
 // payOut splits an amount in micro-denom between the recipient and the community pool.
 func (k *Keeper) payOut(
-	ctx context.Context, pot types.Pot, recipient sdk.AccAddress, amount math.Int,
+	ctx context.Context, params types.Params, pot types.Pot, recipient sdk.AccAddress, amount math.Int,
 ) (net, fee sdk.Coin, err error) {
-	params, err := k.Params(ctx)
-	if err != nil {
-		return sdk.Coin{}, sdk.Coin{}, err
-	}
 	recipientText, err := k.text(recipient)
 	if err != nil {
 		return sdk.Coin{}, sdk.Coin{}, err

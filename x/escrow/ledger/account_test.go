@@ -15,7 +15,7 @@ import (
 func account(remainders ...int64) ledger.Account {
 	a := ledger.Account{Outflow: ledger.ZeroLine(), Held: math.ZeroInt()}
 	for i, remainder := range remainders {
-		a = a.Deposit(string(rune('a'+i)), math.NewInt(remainder))
+		a = a.Deposit(ledger.Source{Depositor: string(rune('a'+i))}, math.NewInt(remainder))
 	}
 	return a
 }
@@ -46,7 +46,7 @@ func TestMoneyIsDrawnFromTheOldestEntryAndComesBackToTheNewestDrawn(t *testing.T
 func TestAGiftIntoAnOldEntryIsDrawnNext(t *testing.T) {
 	a := account(100, 50)
 	a.Outflow = a.Outflow.Shift(math.NewInt(120))
-	a = a.Settle(1).Deposit("a", math.NewInt(5))
+	a = a.Settle(1).Deposit(ledger.Source{Depositor: "a"}, math.NewInt(5))
 	require.Equal(t, []string{"a:5/100", "b:30/20"}, show(a))
 	a.Outflow = a.Outflow.Shift(math.NewInt(7))
 	require.Equal(t, []string{"a:0/105", "b:28/22"}, show(a.Settle(1)))
@@ -72,7 +72,7 @@ func TestTheZeroSecondIsTheLastThatAllCanBePaidInFull(t *testing.T) {
 		"longer than 64 bits by little":  {math.NewIntFromUint64(1 << 63), 0, 1, 0, ledger.Never, true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a := ledger.Account{Outflow: ledger.ZeroLine(), Held: math.NewInt(c.held)}.Deposit("a", c.deposit)
+			a := ledger.Account{Outflow: ledger.ZeroLine(), Held: math.NewInt(c.held)}.Deposit(ledger.Source{Depositor: "a"}, c.deposit)
 			if c.rate > 0 {
 				a.Outflow = a.Outflow.Start(c.rate, c.from)
 			}
@@ -150,7 +150,7 @@ func TestEmptyingRefundsWholeMicroDenomAndKeepsLessThanOneAnEntry(t *testing.T) 
 func randomAccount(t *rapid.T) ledger.Account {
 	a := ledger.Account{Outflow: ledger.ZeroLine(), Held: amount(t, "held", 64)}
 	for range rapid.IntRange(1, 5).Draw(t, "entries") {
-		a = a.Deposit(rapid.StringMatching("[a-d]").Draw(t, "depositor"), amount(t, "deposit", 120))
+		a = a.Deposit(ledger.Source{Depositor: rapid.StringMatching("[a-d]").Draw(t, "depositor")}, amount(t, "deposit", 120))
 	}
 	for range rapid.IntRange(0, 5).Draw(t, "streams") {
 		rate := rapid.Uint64Range(1, 1<<62).Draw(t, "rate")

@@ -83,6 +83,10 @@ func (p Pot) Roll(end uint64) (service, hold math.Int, rolled Pot) {
 	return p.Running.Service.At(end), p.Running.Hold.At(end), rolled
 }
 
+// Late returns a pot that was left behind for more than an epoch, so that all its events lie before the running one: it
+// can be rolled out of all of them at once.
+func (p Pot) Late() Pot { return Pot{Running: p.Running.Plus(p.Next), Next: ZeroAccrual()} }
+
 // Credit splits what accrued in a closed epoch: all of hold and the proven part of service are payable, the rest of
 // service is refundable. A proven part beyond the service accrual counts as all of it, one below 0 as none.
 func Credit(service, hold, proven math.Int) (payable, refundable math.Int) {

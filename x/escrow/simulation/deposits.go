@@ -166,8 +166,10 @@ func (m Module) execute() simsx.SimMsgFactoryX {
 		msg := authz.NewMsgExec(grantee.Address, []sdk.Msg{
 			&types.MsgDeposit{Signer: granter.AddressBech32, Account: account.Id, Amount: coin},
 		})
-		return Sign(grantee), &msg, May(append([]error{types.ErrGrant, authz.ErrNoAuthorizationFound, sdkerrors.ErrUnauthorized,
-			sdkerrors.ErrInsufficientFunds}, depositErrors...)...)
+		return Sign(grantee), &msg, May(append([]error{
+			types.ErrGrant, authz.ErrNoAuthorizationFound, sdkerrors.ErrUnauthorized,
+			sdkerrors.ErrInsufficientFunds,
+		}, depositErrors...)...)
 	})
 }
 
@@ -196,4 +198,6 @@ func (m Module) open(
 }
 
 // amount draws a deposit, small ones as often as large ones.
-func (Module) amount(r *simsx.XRand) uint64 { return UpTo(r, simsx.OneOf(r, []uint64{3, 1000, 100_000, 10_000_000})) }
+func (Module) amount(r *simsx.XRand) uint64 {
+	return UpTo(r, simsx.OneOf(r, []uint64{3, 1000, 100_000, 10_000_000}))
+}

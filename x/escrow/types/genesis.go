@@ -63,6 +63,7 @@ func (g GenesisState) Validate(addresses address.Codec) error {
 		{"clock", g.Clock.Validate},
 		{"accounts", v.validateAccounts},
 		{"streams", v.validateStreams},
+		{"retained", v.validateRetained},
 		{"rates of accounts", v.compareAccounts},
 		{"pots", v.validatePots},
 		{"epoch pots", v.validateEpochPots},

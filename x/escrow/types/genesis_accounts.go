@@ -13,6 +13,7 @@ type accountTally struct {
 	account Account
 	streams uint32
 	rate    math.Int
+	paused  math.Int
 }
 
 func (v *genesisValidator) validateAccounts() error {
@@ -25,7 +26,7 @@ func (v *genesisValidator) validateAccounts() error {
 		if err := v.validateAccount(a); err != nil {
 			return fmt.Errorf("account %d: %w", a.Id, err)
 		}
-		v.accounts[a.Id] = &accountTally{account: a, rate: math.ZeroInt()}
+		v.accounts[a.Id] = &accountTally{account: a, rate: math.ZeroInt(), paused: math.ZeroInt()}
 	}
 	if v.genesis.NextAccount <= last || v.genesis.NextAccount > MaxAccounts {
 		return fmt.Errorf("next_account is %d after account %d", v.genesis.NextAccount, last)
@@ -40,16 +41,22 @@ func (v *genesisValidator) validateAccount(a Account) error {
 	if err := sdk.ValidateDenom(a.Denom); err != nil {
 		return err
 	}
+	low := a.State == AccountState_ACCOUNT_STATE_LOW
+	closed := a.State == AccountState_ACCOUNT_STATE_CLOSED
 	switch {
-	case a.State != AccountState_ACCOUNT_STATE_FUNDED && a.State != AccountState_ACCOUNT_STATE_CLOSED:
+	case a.State != AccountState_ACCOUNT_STATE_FUNDED && !low && !closed:
 		return fmt.Errorf("state %d", a.State)
+	case !fitsAmount(a.PausedRate) || !low && !a.PausedRate.IsZero():
+		return fmt.Errorf("paused rate out of range")
+	case a.LowAt > a.ZeroAt || a.LowAt != 0 && (low || closed):
+		return fmt.Errorf("low at %d, at its end at %d", a.LowAt, a.ZeroAt)
 	case !fitsAmount(a.Held):
 		return fmt.Errorf("held amount out of range")
 	case !fits(a.Outflow.Intercept) || !fitsAmount(a.Outflow.Slope):
 		return fmt.Errorf("outflow out of range")
 	case a.Streams > MaxStreams || a.StreamsOpened > MaxStreamsOpened:
 		return fmt.Errorf("%d streams open of %d", a.Streams, a.StreamsOpened)
-	case a.State == AccountState_ACCOUNT_STATE_CLOSED && (a.Streams != 0 || !a.Held.IsZero()):
+	case closed && (a.Streams != 0 || !a.Held.IsZero() || a.ZeroAt != 0):
 		return fmt.Errorf("closed while in use")
 	case a.ExhaustedAt > v.genesis.Clock.Now():
 		return fmt.Errorf("exhausted in the future")
@@ -61,18 +68,25 @@ func (v *genesisValidator) validateDeposits(a Account) error {
 	if len(a.Deposits) == 0 || len(a.Deposits) > MaxDeposits {
 		return fmt.Errorf("%d deposits: want 1 to %d", len(a.Deposits), MaxDeposits)
 	}
-	seen := make(map[string]bool, len(a.Deposits))
+	type source struct{ depositor, grantee string }
+	seen := make(map[source]bool, len(a.Deposits))
 	for _, d := range a.Deposits {
 		if err := v.address(d.Depositor); err != nil {
 			return fmt.Errorf("depositor: %w", err)
 		}
-		if !fitsAmount(d.Remainder) || !fitsAmount(d.Spent) || seen[d.Depositor] {
+		if d.Grantee != "" {
+			if err := v.address(d.Grantee); err != nil {
+				return fmt.Errorf("grantee: %w", err)
+			}
+		}
+		from := source{d.Depositor, d.Grantee}
+		if !fitsAmount(d.Remainder) || !fitsAmount(d.Spent) || seen[from] {
 			return fmt.Errorf("deposit of %s out of range or twice", d.Depositor)
 		}
 		if a.State == AccountState_ACCOUNT_STATE_CLOSED && !d.Remainder.IsZero() {
 			return fmt.Errorf("closed and not refunded")
 		}
-		seen[d.Depositor] = true
+		seen[from] = true
 	}
 	return nil
 }
@@ -115,6 +129,9 @@ func (v *genesisValidator) validateStream(s Stream) error {
 	if err := ValidateKind(s.Kind); err != nil {
 		return err
 	}
+	if s.FullRate != 0 && (s.Kind != StreamKind_STREAM_KIND_HOLD || s.FullRate >= MaxRate || s.FullRate < s.Rate) {
+		return fmt.Errorf("stands in for a rate of %d", s.FullRate)
+	}
 	if s.OpenedAt == 0 || s.OpenedAt > v.genesis.Clock.Now() || s.ClosedAt > v.genesis.Clock.Now() {
 		return fmt.Errorf("runs from %d to %d", s.OpenedAt, s.ClosedAt)
 	}
@@ -132,6 +149,9 @@ func (v *genesisValidator) countOpenStream(tally *accountTally, s Stream) error 
 		return nil
 	}
 	tally.rate = tally.rate.Add(math.NewIntFromUint64(s.Rate))
+	if s.FullRate != 0 {
+		tally.paused = tally.paused.Add(math.NewIntFromUint64(s.FullRate - s.Rate))
+	}
 	v.pot(potKey{s.Payee, tally.account.Denom}).add(s)
 	return nil
 }
@@ -151,6 +171,9 @@ func (v *genesisValidator) compareAccounts() error {
 		}
 		if !a.Outflow.Slope.Equal(tally.rate) {
 			return fmt.Errorf("account %d draws %s, its streams %s", a.Id, a.Outflow.Slope, tally.rate)
+		}
+		if !a.PausedRate.Equal(tally.paused) {
+			return fmt.Errorf("account %d pauses %s, its streams %s", a.Id, a.PausedRate, tally.paused)
 		}
 	}
 	return nil

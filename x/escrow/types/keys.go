@@ -10,8 +10,13 @@ const (
 	ModuleName = "escrow"
 	// StoreKey names the module's store.
 	StoreKey = ModuleName
-	// ZeroSource is the name of escrow's own deadlines: the zero seconds of accounts, by account id.
-	ZeroSource = "escrow/zero"
+	// AccountSource names the queue of accounts that are due to be paused or to end, by account id.
+	AccountSource = "escrow/account"
+	// RetainedSource names the queue of what is forgotten once no claim can refer to it, by the id of a stream, or account x
+	// 2^20 for a whole account.
+	RetainedSource = "escrow/retained"
+	// PotSource names pots in quarantine, by PotID. They are not due at a second: every sweep tries them again.
+	PotSource = "escrow/pot"
 )
 
 // Store prefixes. Records do not repeat in their value what their key says.
@@ -21,7 +26,7 @@ var (
 	NextAccountKey   = collections.NewPrefix(2)
 	AccountsKey      = collections.NewPrefix(3)
 	OwnersKey        = collections.NewPrefix(4)
-	ZeroSecondsKey   = collections.NewPrefix(5)
+	DueAccountsKey   = collections.NewPrefix(5)
 	OpenStreamsKey   = collections.NewPrefix(6)
 	ClosedStreamsKey = collections.NewPrefix(7)
 	PotsKey          = collections.NewPrefix(8)
@@ -29,4 +34,5 @@ var (
 	DustKey          = collections.NewPrefix(10)
 	QuarantineKey    = collections.NewPrefix(11)
 	SweepKey         = collections.NewPrefix(12)
+	RetainedKey      = collections.NewPrefix(13)
 )

@@ -11,6 +11,7 @@ const (
 	maxEpochSeconds      = 31 * 24 * 3600
 	maxHoldbackEpochs    = 10_000
 	maxRunwaySeconds     = 31 * 24 * 3600
+	maxPauseBps          = 10_000
 	maxFeeBps            = 5_000
 	maxDenoms            = 16
 	maxDeadlinesPerBlock = 100_000
@@ -29,10 +30,13 @@ func DefaultParams() Params {
 		FeeBps:               200,
 		Denoms:               []DenomParams{{Denom: DefaultDenom, MinDeposit: math.NewInt(1_000_000)}},
 		MaxDeadlinesPerBlock: 1000,
+		PauseRunwaySeconds:   3600,
+		PauseBps:             1000,
 	}
 }
 
-// Validate checks every range. The runway is at least one second, so that no stream is due when it opens.
+// Validate checks every range. The minimal runway is at least one second, so that no stream is due when it opens, and no
+// shorter than that at which services are paused, so that none is paused when it opens.
 func (p Params) Validate() error {
 	ranges := []struct {
 		name     string
@@ -43,6 +47,8 @@ func (p Params) Validate() error {
 		{"epoch_seconds", p.EpochSeconds, 1, maxEpochSeconds},
 		{"holdback_epochs", p.HoldbackEpochs, 0, maxHoldbackEpochs},
 		{"min_runway_seconds", p.MinRunwaySeconds, 1, maxRunwaySeconds},
+		{"pause_runway_seconds", p.PauseRunwaySeconds, 0, p.MinRunwaySeconds},
+		{"pause_bps", p.PauseBps, 0, maxPauseBps},
 		{"fee_bps", p.FeeBps, 0, maxFeeBps},
 		{"max_deadlines_per_block", p.MaxDeadlinesPerBlock, 1, maxDeadlinesPerBlock},
 	}

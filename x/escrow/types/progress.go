@@ -2,6 +2,7 @@ package types
 
 import (
 	"context"
+	"math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 )
@@ -44,9 +45,10 @@ func LastItem(ctx context.Context, source string) (Item, bool) {
 	return item, ok
 }
 
-// Weigh tells that the item at hand takes as much work as so many small ones; it counts against the cap of the block.
+// Weigh tells that the item at hand takes as much work as so many small ones; it counts against the cap of the block. What
+// an item sets off in other modules adds to its weight.
 func Weigh(ctx context.Context, weight uint32) {
 	if progress, ok := ctx.Value(progressKey{}).(*Progress); ok {
-		progress.weight = weight
+		progress.weight += min(weight, math.MaxUint32-progress.weight)
 	}
 }
