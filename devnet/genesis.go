@@ -68,7 +68,6 @@ func devnetSettings() []setting {
 		{[]string{"app_state", "escrow", "params", "max_tick_seconds"}, 5}, // a third of the ack window below
 		{[]string{"app_state", "escrow", "params", "min_runway_seconds"}, 120},
 		{[]string{"app_state", "escrow", "params", "pause_runway_seconds"}, 60},
-		{[]string{"app_state", "escrow", "params", "pause_runway_seconds"}, 60},
 		{[]string{"app_state", "provider", "params", "unbonding_seconds"}, 300},
 		{[]string{"app_state", "provider", "params", "maintenance_notice_seconds"}, 20},
 		{[]string{"app_state", "provider", "params", "maintenance_quota_seconds"}, 3600},
