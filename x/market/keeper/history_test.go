@@ -190,7 +190,7 @@ func (h *history) topUp(rt *rapid.T) {
 	h.supply += gift.Amount.Int64()
 	require.NotPanics(h.t, func() {
 		if err := h.Try(func(ctx sdk.Context) error {
-			_, err := h.Escrow.Deposit(ctx, d.Id, friend, gift)
+			_, err := h.Escrow.Deposit(ctx, d.Id, friend, gift, nil)
 			return err
 		}); err != nil {
 			require.True(h.t, escrowtypes.ErrAccountClosed.Is(err) || escrowtypes.ErrBehind.Is(err) || escrowtypes.ErrExhausted.Is(err))

@@ -282,7 +282,7 @@ func TestABidWhoseAccountCannotHoldTheMoneyIsSkippedAndTriedAgainAfterADeposit(t
 	require.Equal(t, uint32(5), b.lease(rich).Replicas, "what the poor could not take is the rich one's")
 
 	gift := b.Funded("friend", chain.Coin(25))
-	_, err := b.Escrow.Deposit(b.Ctx(), poor, gift, chain.Coin(25))
+	_, err := b.Escrow.Deposit(b.Ctx(), poor, gift, chain.Coin(25), nil)
 	require.NoError(t, err)
 	b.acks("p", b.lease(rich).Id)
 	b.tick(window * second)
