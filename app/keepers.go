@@ -163,8 +163,9 @@ func (app *App) setMarketKeepers(authority string) {
 
 	app.EscrowKeeper.SetHooks(app.MarketKeeper.EscrowHooks())
 	app.ProviderKeeper.SetHooks(app.MarketKeeper.ProviderHooks())
-	app.EscrowKeeper.RegisterDeadlines(app.MarketKeeper.AckDeadlines())
-	app.EscrowKeeper.RegisterDeadlines(app.MarketKeeper.BidDeadlines())
+	for _, source := range app.MarketKeeper.DeadlineSources() {
+		app.EscrowKeeper.RegisterDeadlines(source)
+	}
 	app.EscrowKeeper.RegisterDeadlines(app.ProviderKeeper.UnbondingDeadlines())
 	app.EscrowKeeper.RegisterDeadlines(app.ProviderKeeper.RotationDeadlines())
 }

@@ -54,6 +54,16 @@ func (k *Keeper) setBid(ctx context.Context, bid types.Bid) error {
 	return nil
 }
 
+// setBidTerms writes what of a bid changes only by an update.
+func (k *Keeper) setBidTerms(ctx context.Context, bid types.Bid) error {
+	terms := bid.Terms()
+	terms.Id = 0
+	if err := k.bids.Set(ctx, bid.Id, terms); err != nil {
+		return fmt.Errorf("write terms of bid %d: %w", bid.Id, err)
+	}
+	return nil
+}
+
 func (k *Keeper) enterBook(ctx context.Context, bid types.Bid) error {
 	err := errors.Join(
 		k.openBids.Set(ctx, bid.Id),
@@ -87,6 +97,15 @@ func (k *Keeper) endBid(ctx context.Context, bid types.Bid, state types.BidState
 	return k.setBid(ctx, bid)
 }
 
+// closeBid ends a bid whose leases have ended.
+func (k *Keeper) closeBid(ctx context.Context, bid types.Bid) error {
+	if bid.State == types.BidState_BID_STATE_CLOSED {
+		return nil
+	}
+	bid.Placed, bid.Released = 0, 0
+	return k.endBid(ctx, bid, types.BidState_BID_STATE_CLOSED)
+}
+
 // place counts replicas that got a lease; a bid that has all leaves the book.
 func (k *Keeper) place(ctx context.Context, bid types.Bid, replicas uint32) error {
 	bid.Placed += replicas
@@ -96,30 +115,84 @@ func (k *Keeper) place(ctx context.Context, bid types.Bid, replicas uint32) erro
 	return k.setBid(ctx, bid)
 }
 
-// replace returns replicas whose provider failed to the book, without that provider. A bid that was full rests anew;
-// one that has expired or was closed wants nothing any more.
-func (k *Keeper) replace(ctx context.Context, id uint64, replicas uint32, failed string, at uint64) error {
+// unplace returns a bid with fewer replicas placed.
+func (k *Keeper) unplace(ctx context.Context, id uint64, replicas uint32) (types.Bid, error) {
 	bid, err := k.getBid(ctx, id)
+	if err != nil {
+		return types.Bid{}, err
+	}
+	if replicas > bid.Placed {
+		return types.Bid{}, types.ErrBroken.Wrapf("bid %d has %d replicas placed, not %d", id, bid.Placed, replicas)
+	}
+	bid.Placed -= replicas
+	return bid, nil
+}
+
+// releaseReplicas notes that the replicas of a lease that has ended are wanted no more.
+func (k *Keeper) releaseReplicas(ctx context.Context, id uint64, replicas uint32) error {
+	bid, err := k.unplace(ctx, id, replicas)
 	if err != nil {
 		return err
 	}
-	if replicas > bid.Placed {
-		return types.ErrBroken.Wrapf("bid %d has %d replicas placed, not %d", id, bid.Placed, replicas)
+	bid.Released += replicas
+	return k.setBid(ctx, bid)
+}
+
+// replaceServed returns the replicas of a lease that was served to the book, unless its bid wants none in their stead.
+func (k *Keeper) replaceServed(ctx context.Context, lease types.Lease, at uint64) error {
+	bid, err := k.getBid(ctx, lease.Bid)
+	if err != nil {
+		return err
 	}
-	bid.Placed -= replicas
-	bid.Excluded = exclude(bid.Excluded, failed)
-	if bid.State == types.BidState_BID_STATE_FILLED {
-		params, err := k.Params(ctx)
-		if err != nil {
-			return err
-		}
-		bid.State = types.BidState_BID_STATE_OPEN
-		bid.ExpiresAt = at + uint64(params.BidLifetimeSeconds)
-		if err := k.enterBook(ctx, bid); err != nil {
+	if bid.Spec.NoReplace {
+		return k.releaseReplicas(ctx, lease.Bid, lease.Replicas)
+	}
+	return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, at)
+}
+
+// replace returns replicas of a lease that has ended to the book, without its provider. A bid that was full rests anew;
+// one that has expired wants nothing any more.
+func (k *Keeper) replace(ctx context.Context, id uint64, replicas uint32, left string, at uint64) error {
+	bid, err := k.unplace(ctx, id, replicas)
+	if err != nil {
+		return err
+	}
+	bid.Excluded = exclude(bid.Excluded, left)
+	switch bid.State {
+	case types.BidState_BID_STATE_FILLED:
+		return k.returnBid(ctx, bid, at)
+	case types.BidState_BID_STATE_OPEN:
+		if err := k.readAgain(ctx, id); err != nil {
 			return err
 		}
 	}
 	return k.setBid(ctx, bid)
+}
+
+// returnBid puts a bid that is not open into the book again, from a second on.
+func (k *Keeper) returnBid(ctx context.Context, bid types.Bid, at uint64) error {
+	params, err := k.Params(ctx)
+	if err != nil {
+		return err
+	}
+	bid.State = types.BidState_BID_STATE_OPEN
+	bid.ExpiresAt = at + bid.Spec.Lifetime(params.BidLifetimeSeconds)
+	if err := k.enterBook(ctx, bid); err != nil {
+		return err
+	}
+	if err := k.readAgain(ctx, bid.Id); err != nil {
+		return err
+	}
+	return k.setBid(ctx, bid)
+}
+
+// readAgain lets the next clearing read a bid that rests, or returns to the book, like a new one: it wants other things
+// than it did when the offers that rest beside it were matched.
+func (k *Keeper) readAgain(ctx context.Context, id uint64) error {
+	if err := k.returnedBids.Set(ctx, id); err != nil {
+		return fmt.Errorf("let bid %d be read again: %w", id, err)
+	}
+	return nil
 }
 
 // exclude adds a provider; the oldest of too many is forgotten.
@@ -133,7 +206,7 @@ func exclude(excluded []string, provider string) []string {
 	return append(slices.Clone(excluded), provider)
 }
 
-// bidsOf returns the bids of a deployment by id, at most MaxBids.
+// bidsOf returns the bids of a deployment by id, closed ones too, at most MaxBidNames.
 func (k *Keeper) bidsOf(ctx context.Context, deployment uint64) ([]types.Bid, error) {
 	ids, err := idsUnder(ctx, k.deploymentBids, deployment)
 	if err != nil {

@@ -50,8 +50,9 @@ func (c *classes) class(s types.Standing, limit int) (uint32, bool, error) {
 	return number, true, nil
 }
 
-// nameOf is different for different standings.
+// nameOf is different for different standings. When an offer expires is nothing that a bid sees of it.
 func nameOf(s types.Standing) (string, error) {
+	s.Terms.ExpiresAt = 0
 	terms, err := s.Terms.Marshal()
 	if err != nil {
 		return "", fmt.Errorf("encode terms: %w", err)

@@ -434,7 +434,7 @@ func (k *Keeper) openLeases(
 		replicas += a.Replicas
 		opened = append(opened, a)
 	}
-	if replicas == 0 || bid.Placed+replicas < bid.Spec.MinReplicas {
+	if replicas == 0 || replicas < bid.Demand().Min {
 		if failure == nil {
 			failure = types.ErrTooManyLeases.Wrapf("deployment %d: at most %d", bid.Deployment, types.MaxLiveLeases)
 		}
@@ -451,7 +451,7 @@ func (k *Keeper) openAssigned(ctx context.Context, bid types.Bid, offer types.Of
 	_, err := k.openLease(ctx, types.Lease{
 		Deployment: bid.Deployment, Bid: bid.Id, Account: bid.Deployment,
 		Offer: offer.Id, Provider: offer.Provider, Pool: offer.Pool, Ask: ask, Class: offer.LeaseClass(),
-		Unit: bid.Spec.Unit, Replicas: a.Replicas, Rate: a.RatePerHour, Denom: bid.Denom,
+		Unit: bid.Spec.Unit, Replicas: a.Replicas, Rate: a.RatePerHour, Denom: bid.Denom, TermSeconds: bid.Spec.LeaseSeconds,
 	})
 	return err
 }

@@ -14,13 +14,24 @@ import (
 var (
 	_ escrowtypes.DeadlineSource = ackDeadlines{}
 	_ escrowtypes.DeadlineSource = bidDeadlines{}
+	_ escrowtypes.DeadlineSource = leaseDeadlines{}
 )
+
+// DeadlineSources are the queues of the market in the order in which the application registers them: that of ties in time.
+func (k *Keeper) DeadlineSources() []escrowtypes.DeadlineSource {
+	return []escrowtypes.DeadlineSource{
+		k.AckDeadlines(), k.BidDeadlines(), k.LeaseDeadlines(), k.OfferDeadlines(), k.SweepDeadlines(), k.RetainedLeases(),
+	}
+}
 
 // AckDeadlines is the queue of leases that wait for their provider.
 func (k *Keeper) AckDeadlines() escrowtypes.DeadlineSource { return ackDeadlines{k} }
 
 // BidDeadlines is the queue of bids that rest in the book.
 func (k *Keeper) BidDeadlines() escrowtypes.DeadlineSource { return bidDeadlines{k} }
+
+// LeaseDeadlines is the queue of leases that end by themselves: with their term, or with the notice of their provider.
+func (k *Keeper) LeaseDeadlines() escrowtypes.DeadlineSource { return leaseDeadlines{k} }
 
 type ackDeadlines struct{ k *Keeper }
 
@@ -60,6 +71,43 @@ func (d ackDeadlines) fail(ctx context.Context, id uint64) error {
 		return nil
 	}
 	return d.k.failPending(ctx, lease, types.Reason_REASON_NOT_ACKED, lease.AckBy)
+}
+
+type leaseDeadlines struct{ k *Keeper }
+
+// Name of the source.
+func (leaseDeadlines) Name() string { return types.LeaseSource }
+
+// NextDeadline returns the second at which the next lease ends by itself.
+func (d leaseDeadlines) NextDeadline(ctx context.Context) (uint64, bool, error) {
+	key, ok, err := first(ctx, d.k.leaseDeadlines, types.LeaseSource)
+	return key.K1(), ok, err
+}
+
+// ProcessNext ends the first lease whose term or notice is over.
+func (d leaseDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
+	key, err := pop(ctx, d.k.leaseDeadlines, types.LeaseSource)
+	if err != nil {
+		return 0, err
+	}
+	return key.K2(), d.end(ctx, key.K2())
+}
+
+// Quarantine takes the first lease out of the queue. It goes on, and is paid.
+func (d leaseDeadlines) Quarantine(ctx context.Context) (uint64, error) {
+	key, err := pop(ctx, d.k.leaseDeadlines, types.LeaseSource)
+	return key.K2(), err
+}
+
+// Retry ends a lease that was quarantined, at its second, unless it has ended meanwhile.
+func (d leaseDeadlines) Retry(ctx context.Context, id uint64) error { return d.end(ctx, id) }
+
+func (d leaseDeadlines) end(ctx context.Context, id uint64) error {
+	lease, err := d.k.getLease(ctx, id)
+	if err != nil {
+		return err
+	}
+	return d.k.endDue(ctx, lease)
 }
 
 type bidDeadlines struct{ k *Keeper }

@@ -56,8 +56,7 @@ func (k *Keeper) endDeployment(ctx context.Context, deployment types.Deployment,
 		return err
 	}
 	for _, bid := range bids {
-		bid.Placed = 0
-		if err := k.endBid(ctx, bid, types.BidState_BID_STATE_CLOSED); err != nil {
+		if err := k.closeBid(ctx, bid); err != nil {
 			return err
 		}
 	}

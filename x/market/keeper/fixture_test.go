@@ -88,8 +88,9 @@ func (b *bench) build(c *chain.Chain) module.AppModule {
 	b.Market = keeper.NewKeeper(c.Codec, c.StoreService(types.StoreKey), c.Addresses, c.Escrow, c.Provider, c.Authority)
 	c.Escrow.SetHooks(b.Market.EscrowHooks())
 	c.Provider.SetHooks(b.Market.ProviderHooks())
-	c.Escrow.RegisterDeadlines(b.Market.AckDeadlines())
-	c.Escrow.RegisterDeadlines(b.Market.BidDeadlines())
+	for _, source := range b.Market.DeadlineSources() {
+		c.Escrow.RegisterDeadlines(source)
+	}
 	return market.NewAppModule(c.Codec, b.Market)
 }
 

@@ -20,7 +20,8 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *types.GenesisState) error {
 	}
 	for _, step := range []func(context.Context, *types.GenesisState) error{
 		k.importCounters, k.importPools, k.importOffers, k.importDeployments, k.importBids, k.importLeases,
-		k.importUnsettled, func(ctx context.Context, _ *types.GenesisState) error { return k.CheckInvariants(ctx) },
+		k.importUnsettled, k.importSweeps, k.importRetained,
+		func(ctx context.Context, _ *types.GenesisState) error { return k.CheckInvariants(ctx) },
 	} {
 		if err := step(ctx, g); err != nil {
 			return fmt.Errorf("import x/%s: %w", types.ModuleName, err)
@@ -173,12 +174,34 @@ func (k *Keeper) importSweep(ctx context.Context, g *types.GenesisState) error {
 	return nil
 }
 
-// ExportGenesis exports the whole market.
+func (k *Keeper) importSweeps(ctx context.Context, g *types.GenesisState) error {
+	for _, sweep := range g.Sweeps {
+		operator, err := k.operator(sweep.Provider)
+		if err != nil {
+			return err
+		}
+		if err := k.fileSweep(ctx, operator, sweep); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) importRetained(ctx context.Context, g *types.GenesisState) error {
+	for _, r := range g.Retained {
+		if err := k.retained.Set(ctx, collections.Join(r.Second, r.Lease)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ExportGenesis exports the whole market. Leases of deployments that are being forgotten are forgotten.
 func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error) {
 	g := &types.GenesisState{}
 	for _, step := range []func(context.Context, *types.GenesisState) error{
 		k.exportCounters, k.exportPools, k.exportOffers, k.exportDeployments, k.exportBids, k.exportLeases,
-		k.exportUnsettled,
+		k.exportUnsettled, k.exportSweeps, k.exportRetained,
 	} {
 		if err := step(ctx, g); err != nil {
 			return nil, fmt.Errorf("export x/%s: %w", types.ModuleName, err)
@@ -242,8 +265,35 @@ func (k *Keeper) exportBids(ctx context.Context, g *types.GenesisState) error {
 func (k *Keeper) exportLeases(ctx context.Context, g *types.GenesisState) error {
 	return k.leases.Walk(ctx, nil, func(id uint64, _ types.Lease) (bool, error) {
 		lease, err := k.getLease(ctx, id)
-		g.Leases = append(g.Leases, lease)
+		if err != nil {
+			return true, err
+		}
+		kept, err := k.deployments.Has(ctx, lease.Deployment)
+		if kept {
+			g.Leases = append(g.Leases, lease)
+		}
 		return false, err
+	})
+}
+
+func (k *Keeper) exportSweeps(ctx context.Context, g *types.GenesisState) error {
+	return k.sweeps.Walk(ctx, nil, func(_ pairKey, sweep types.ProviderSweep) (bool, error) {
+		g.Sweeps = append(g.Sweeps, sweep)
+		return false, nil
+	})
+}
+
+// exportRetained leaves out entries whose leases have gone with their deployments.
+func (k *Keeper) exportRetained(ctx context.Context, g *types.GenesisState) error {
+	kept := make(map[uint64]bool, len(g.Leases))
+	for _, lease := range g.Leases {
+		kept[lease.Id] = true
+	}
+	return k.retained.Walk(ctx, nil, func(key pairKey) (bool, error) {
+		if kept[key.K2()] {
+			g.Retained = append(g.Retained, types.Retained{Second: key.K1(), Lease: key.K2()})
+		}
+		return false, nil
 	})
 }
 

@@ -201,7 +201,7 @@ func (h *history) topUp(rt *rapid.T) {
 func (h *history) block(rt *rapid.T) {
 	h.NextBlock(time.Duration(rapid.SampledFrom([]int64{0, 1, 1000, 1000, 5000, 14_000, 90_000, 1_100_000}).Draw(rt, "milliseconds")) * time.Millisecond)
 	h.check()
-	require.Equal(h.t, h.supply, h.total(), "slashed bonds go to tenants, none is burnt")
+	require.LessOrEqual(h.t, h.total(), h.supply, "nothing is made of nothing; a part of what is slashed is burnt")
 }
 
 // end closes everything: then nothing is held, nothing allocated, and the books are empty but for earnings and dust.

@@ -23,7 +23,7 @@ func (k *Keeper) CheckInvariants(ctx context.Context) error {
 	for _, check := range []func(context.Context, *types.GenesisState) error{
 		func(_ context.Context, g *types.GenesisState) error { return g.Validate(k.addresses) },
 		k.checkExposures, k.checkOfferIndexes, k.checkDeploymentIndexes, k.checkBidIndexes, k.checkLeaseIndexes,
-		k.checkMoney,
+		k.checkSweeps, k.checkMoney,
 	} {
 		if err := check(ctx, g); err != nil {
 			return err
@@ -129,7 +129,7 @@ func (k *Keeper) checkBidIndexes(ctx context.Context, g *types.GenesisState) err
 }
 
 func (k *Keeper) checkLeaseIndexes(ctx context.Context, g *types.GenesisState) error {
-	var all, live, due []pairKey
+	var all, live, unanswered, ending []pairKey
 	var work []providerKey
 	for _, l := range g.Leases {
 		operator, err := k.operator(l.Provider)
@@ -142,19 +142,70 @@ func (k *Keeper) checkLeaseIndexes(ctx context.Context, g *types.GenesisState) e
 			work = append(work, collections.Join(operator, l.Id))
 		}
 		if l.State == types.LeaseState_LEASE_STATE_PENDING {
-			due = append(due, collections.Join(l.AckBy, l.Id))
+			unanswered = append(unanswered, collections.Join(l.AckBy, l.Id))
+		}
+		if at := l.Deadline(); at != 0 {
+			ending = append(ending, collections.Join(at, l.Id))
 		}
 	}
+	forgotten, err := k.forgottenLeases(ctx)
+	if err != nil {
+		return err
+	}
 	return errors.Join(
-		sameKeys(ctx, "leases by deployment", k.deploymentLeases, all),
+		sameKeys(ctx, "leases by deployment", k.deploymentLeases, append(all, forgotten...)),
 		sameKeys(ctx, "live leases", k.liveLeases, live),
 		sameKeys(ctx, "live leases by provider", k.providerLiveLeases, work),
-		someKeys(ctx, "acknowledgement deadlines", k.ackDeadlines, due),
+		someKeys(ctx, "acknowledgement deadlines", k.ackDeadlines, unanswered),
+		someKeys(ctx, "lease deadlines", k.leaseDeadlines, ending),
 	)
 }
 
-// checkMoney checks that every open deployment has an account which holds what its pending leases need, and pays the
-// active ones and nothing else.
+// forgottenLeases returns the keys of leases whose deployment has been pruned before them.
+func (k *Keeper) forgottenLeases(ctx context.Context) ([]pairKey, error) {
+	var forgotten []pairKey
+	err := k.deploymentLeases.Walk(ctx, nil, func(key pairKey) (bool, error) {
+		kept, err := k.deployments.Has(ctx, key.K1())
+		if !kept {
+			forgotten = append(forgotten, key)
+		}
+		return false, err
+	})
+	return forgotten, err
+}
+
+// checkSweeps checks that each sweep has an index entry, under the number of its provider, and there are no others.
+func (k *Keeper) checkSweeps(ctx context.Context, g *types.GenesisState) error {
+	for _, sweep := range g.Sweeps {
+		operator, err := k.operator(sweep.Provider)
+		if err != nil {
+			return err
+		}
+		provider, err := k.provider.GetProvider(ctx, operator)
+		if err != nil {
+			return fmt.Errorf("provider of a sweep: %w", err)
+		}
+		number, err := k.providerSweeps.Get(ctx, collections.Join(operator, sweep.Second))
+		if err != nil || number != sweep.Number || number != provider.Number {
+			return types.ErrBroken.Wrapf("sweep of provider %d at %d: %d, %v", sweep.Number, sweep.Second, number, err)
+		}
+	}
+	indexed := 0
+	err := k.providerSweeps.Walk(ctx, nil, func(providerKey, uint64) (bool, error) {
+		indexed++
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	if indexed != len(g.Sweeps) {
+		return types.ErrBroken.Wrapf("%d sweeps indexed, want %d", indexed, len(g.Sweeps))
+	}
+	return nil
+}
+
+// checkMoney checks that every open deployment has an account which holds what its pending leases need, and pays those
+// that are served and nothing else.
 func (k *Keeper) checkMoney(ctx context.Context, g *types.GenesisState) error {
 	held := map[uint64]math.Int{}
 	streams := map[uint64]uint32{}
@@ -163,16 +214,12 @@ func (k *Keeper) checkMoney(ctx context.Context, g *types.GenesisState) error {
 	}
 	for _, l := range g.Leases {
 		held[l.Deployment] = held[l.Deployment].Add(l.Held)
-		if l.State != types.LeaseState_LEASE_STATE_ACTIVE {
+		if !l.State.Paid() {
 			continue
 		}
 		streams[l.Deployment]++
-		stream, err := k.escrow.Stream(ctx, l.Stream)
-		if err != nil {
-			return fmt.Errorf("stream of lease %d: %w", l.Id, err)
-		}
-		if stream.Ref != l.Id || stream.Rate != l.Rate || stream.Payee != l.Provider || stream.Account != l.Account {
-			return types.ErrBroken.Wrapf("stream %d is not that of lease %d", stream.Id, l.Id)
+		if err := k.checkStream(ctx, l); err != nil {
+			return err
 		}
 	}
 	for _, d := range g.Deployments {
@@ -189,6 +236,28 @@ func (k *Keeper) checkMoney(ctx context.Context, g *types.GenesisState) error {
 			return types.ErrBroken.Wrapf("account %d holds %s and has %d streams; leases want %s and %d", account.Id,
 				account.Held, account.Streams, held[d.Id], streams[d.Id])
 		}
+	}
+	return nil
+}
+
+// checkStream checks that a lease which is served is paid as its state says: in full, or paused for its capacity only. The
+// stream of an account whose end is in quarantine has stopped.
+func (k *Keeper) checkStream(ctx context.Context, l types.Lease) error {
+	stream, err := k.escrow.Stream(ctx, l.Stream)
+	if err != nil {
+		return fmt.Errorf("stream of lease %d: %w", l.Id, err)
+	}
+	paused := stream.FullRate != 0
+	rate := stream.Rate
+	if paused {
+		rate = stream.FullRate
+	}
+	if stream.Ref != l.Id || rate != l.Rate || stream.Payee != l.Provider || stream.Account != l.Account ||
+		paused != (stream.Kind == escrowtypes.StreamKind_STREAM_KIND_HOLD) {
+		return types.ErrBroken.Wrapf("stream %d is not that of lease %d", stream.Id, l.Id)
+	}
+	if l.State != types.LeaseState_LEASE_STATE_LEAVING && l.State != paidState(stream) {
+		return types.ErrBroken.Wrapf("lease %d is %s, and its stream pays %d of %d", l.Id, l.State, stream.Rate, l.Rate)
 	}
 	return nil
 }

@@ -47,7 +47,7 @@ type Keeper struct {
 	bidStatuses    collections.Map[uint64, types.BidStatus]
 	deploymentBids collections.KeySet[pairKey]
 	openBids       collections.KeySet[uint64]
-	returnedBids   collections.KeySet[uint64] // open ones that are to be read like new ones
+	returnedBids   collections.KeySet[uint64]  // open ones that are to be read like new ones
 	bidDeadlines   collections.KeySet[pairKey] // second, bid
 
 	nextLease          collections.Sequence
@@ -57,8 +57,13 @@ type Keeper struct {
 	liveLeases         collections.KeySet[pairKey] // by deployment
 	providerLiveLeases collections.KeySet[providerKey]
 	ackDeadlines       collections.KeySet[pairKey] // second, lease
+	leaseDeadlines     collections.KeySet[pairKey] // second, lease
+	retained           collections.KeySet[pairKey] // second, lease
 
-	exposures collections.Map[denomKey, uint64] // micro-denom per hour
+	sweeps         collections.Map[pairKey, types.ProviderSweep] // second, number of the provider
+	providerSweeps collections.Map[providerKey, uint64]          // second to number
+
+	exposures collections.Map[denomKey, uint64]     // micro-denom per hour
 	unsettled collections.Map[sdk.AccAddress, bool] // whether it gained
 	gained    collections.KeySet[sdk.AccAddress]    // for the next sweep
 	swept     collections.KeySet[sdk.AccAddress]    // for the sweep under way
@@ -120,6 +125,11 @@ func NewKeeper(
 		liveLeases:         collections.NewKeySet(sb, types.LiveLeasesKey, "live_leases", pairs),
 		providerLiveLeases: collections.NewKeySet(sb, types.ProviderLiveLeasesKey, "provider_live_leases", ofOwner),
 		ackDeadlines:       collections.NewKeySet(sb, types.AckDeadlinesKey, "ack_deadlines", pairs),
+		leaseDeadlines:     collections.NewKeySet(sb, types.LeaseDeadlinesKey, "lease_deadlines", pairs),
+		retained:           collections.NewKeySet(sb, types.RetainedKey, "retained", pairs),
+
+		sweeps:         collections.NewMap(sb, types.SweepsKey, "sweeps", pairs, codec.CollValue[types.ProviderSweep](cdc)),
+		providerSweeps: collections.NewMap(sb, types.ProviderSweepsKey, "provider_sweeps", ofOwner, collections.Uint64Value),
 
 		exposures: collections.NewMap(sb, types.ExposuresKey, "exposures", named, collections.Uint64Value),
 		unsettled: collections.NewMap(sb, types.UnsettledKey, "unsettled", sdk.AccAddressKey, collections.BoolValue),

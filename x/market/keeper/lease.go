@@ -14,12 +14,6 @@ import (
 	"github.com/souk-network/souk/x/market/types"
 )
 
-// penaltyHours of a lease's rate go from the provider's bond to the tenant when the lease is not acknowledged.
-const (
-	penaltyHours  = 1
-	penaltyReason = "lease not acknowledged"
-)
-
 // getLease returns a lease, or ErrLeaseNotFound.
 func (k *Keeper) getLease(ctx context.Context, id uint64) (types.Lease, error) {
 	status, err := k.leaseStatuses.Get(ctx, id)
@@ -44,17 +38,21 @@ func (k *Keeper) setLeaseStatus(ctx context.Context, lease types.Lease) error {
 	return nil
 }
 
-// writeLease writes a lease with its indexes.
-func (k *Keeper) writeLease(ctx context.Context, provider sdk.AccAddress, lease types.Lease) error {
-	if err := k.setLeaseStatus(ctx, lease); err != nil {
-		return err
-	}
+func (k *Keeper) setLeaseTerms(ctx context.Context, lease types.Lease) error {
 	terms := lease.Terms()
 	terms.Id, terms.Account = 0, 0
-	err := errors.Join(
-		k.leases.Set(ctx, lease.Id, terms),
-		k.deploymentLeases.Set(ctx, collections.Join(lease.Deployment, lease.Id)),
-	)
+	if err := k.leases.Set(ctx, lease.Id, terms); err != nil {
+		return fmt.Errorf("write terms of lease %d: %w", lease.Id, err)
+	}
+	return nil
+}
+
+// writeLease writes a lease with its indexes.
+func (k *Keeper) writeLease(ctx context.Context, provider sdk.AccAddress, lease types.Lease) error {
+	if err := errors.Join(k.setLeaseStatus(ctx, lease), k.setLeaseTerms(ctx, lease)); err != nil {
+		return err
+	}
+	err := k.deploymentLeases.Set(ctx, collections.Join(lease.Deployment, lease.Id))
 	if lease.State.Live() {
 		err = errors.Join(err,
 			k.liveLeases.Set(ctx, collections.Join(lease.Deployment, lease.Id)),
@@ -64,7 +62,24 @@ func (k *Keeper) writeLease(ctx context.Context, provider sdk.AccAddress, lease 
 		err = errors.Join(err, k.ackDeadlines.Set(ctx, collections.Join(lease.AckBy, lease.Id)))
 	}
 	if err != nil {
-		return fmt.Errorf("write lease %d: %w", lease.Id, err)
+		return fmt.Errorf("index lease %d: %w", lease.Id, err)
+	}
+	return k.moveDeadline(ctx, lease.Id, 0, lease.Deadline())
+}
+
+// moveDeadline files the second at which a paid lease ends by itself; 0 is none.
+func (k *Keeper) moveDeadline(ctx context.Context, lease, from, to uint64) (err error) {
+	if from == to {
+		return nil
+	}
+	if from != 0 {
+		err = k.leaseDeadlines.Remove(ctx, collections.Join(from, lease))
+	}
+	if to != 0 {
+		err = errors.Join(err, k.leaseDeadlines.Set(ctx, collections.Join(to, lease)))
+	}
+	if err != nil {
+		return fmt.Errorf("move the deadline of lease %d: %w", lease, err)
 	}
 	return nil
 }
@@ -107,7 +122,8 @@ func (k *Keeper) openLease(ctx context.Context, lease types.Lease) (types.Lease,
 	return lease, emit(ctx, types.NewEventLeaseCreated(lease))
 }
 
-// activate starts to pay a lease that its provider has acknowledged.
+// activate starts to pay a lease that its provider has acknowledged, and its term. On an account that is low the lease
+// begins paused.
 func (k *Keeper) activate(ctx context.Context, provider sdk.AccAddress, lease types.Lease, now uint64) error {
 	stream, err := k.escrow.OpenHeldStream(ctx, lease.Account, lease.Id, provider, lease.Rate,
 		escrowtypes.StreamKind_STREAM_KIND_SERVICE, lease.Held)
@@ -117,101 +133,26 @@ func (k *Keeper) activate(ctx context.Context, provider sdk.AccAddress, lease ty
 	if err := k.ackDeadlines.Remove(ctx, collections.Join(lease.AckBy, lease.Id)); err != nil {
 		return fmt.Errorf("drop the deadline of lease %d: %w", lease.Id, err)
 	}
-	lease.State, lease.Stream = types.LeaseState_LEASE_STATE_ACTIVE, stream.Id
+	lease.State, lease.Stream = paidState(stream), stream.Id
 	lease.Held, lease.AckedAt = math.ZeroInt(), now
+	if lease.TermSeconds != 0 {
+		lease.EndsAt = now + lease.TermSeconds
+	}
+	if err := k.moveDeadline(ctx, lease.Id, 0, lease.Deadline()); err != nil {
+		return err
+	}
 	if err := k.setLeaseStatus(ctx, lease); err != nil {
 		return err
 	}
 	return emit(ctx, types.NewEventLeaseActive(lease))
 }
 
-// failPending ends a lease that its provider did not acknowledge, or declined, at a second: the tenant is compensated
-// from the bond, the replicas return to the book, and the offer gets a bad mark.
-func (k *Keeper) failPending(ctx context.Context, lease types.Lease, reason types.Reason, at uint64) error {
-	provider, err := k.operator(lease.Provider)
-	if err != nil {
-		return err
+// paidState is the state of a lease without notice that a stream pays for.
+func paidState(stream escrowtypes.Stream) types.LeaseState {
+	if stream.FullRate != 0 {
+		return types.LeaseState_LEASE_STATE_PAUSED
 	}
-	if err := k.escrow.Release(ctx, lease.Account, lease.Held); err != nil {
-		return fmt.Errorf("release what is held for lease %d: %w", lease.Id, err)
-	}
-	penalty := bond(lease.Denom, lease.Rate, penaltyHours)
-	if _, err := k.provider.SlashToAccount(ctx, provider, penalty, lease.Account, penaltyReason); err != nil {
-		return fmt.Errorf("compensate the tenant of lease %d: %w", lease.Id, err)
-	}
-	if err := k.endLease(ctx, lease, types.LeaseState_LEASE_STATE_FAILED, reason, at); err != nil {
-		return err
-	}
-	if err := k.noteMiss(ctx, provider, lease.Offer, at); err != nil {
-		return err
-	}
-	return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, at)
-}
-
-// closeByTenant ends a live lease of a deployment that is being closed. The stream of an active one ends with its
-// account. A provider that still waits to acknowledge gets one ack window of the rate. A lease whose provider is late has
-// failed already, at its own second, even if that was not processed yet.
-func (k *Keeper) closeByTenant(ctx context.Context, lease types.Lease, now uint64) error {
-	if lease.State == types.LeaseState_LEASE_STATE_PENDING {
-		if now >= lease.AckBy {
-			return k.failPending(ctx, lease, types.Reason_REASON_NOT_ACKED, lease.AckBy)
-		}
-		if err := k.payForWaiting(ctx, lease); err != nil {
-			return err
-		}
-	}
-	return k.endLease(ctx, lease, types.LeaseState_LEASE_STATE_CLOSED, types.Reason_REASON_TENANT, now)
-}
-
-// payForWaiting pays the provider of a pending lease for the capacity that it kept free.
-func (k *Keeper) payForWaiting(ctx context.Context, lease types.Lease) error {
-	provider, err := k.operator(lease.Provider)
-	if err != nil {
-		return err
-	}
-	if err := k.escrow.Release(ctx, lease.Account, lease.Held); err != nil {
-		return fmt.Errorf("release what is held for lease %d: %w", lease.Id, err)
-	}
-	window := lease.AckBy - lease.CreatedAt
-	if err := k.escrow.PayHold(ctx, lease.Account, lease.Id, provider, lease.Rate, window); err != nil {
-		return fmt.Errorf("pay for the wait of lease %d: %w", lease.Id, err)
-	}
-	return nil
-}
-
-// endLease marks a live lease as ended and gives its capacity back. Its money is the caller's: the stream
-// must be closed, and what is held released, in the same message or deadline.
-func (k *Keeper) endLease(
-	ctx context.Context, lease types.Lease, state types.LeaseState, reason types.Reason, at uint64,
-) error {
-	provider, err := k.operator(lease.Provider)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		k.liveLeases.Remove(ctx, collections.Join(lease.Deployment, lease.Id)),
-		k.providerLiveLeases.Remove(ctx, collections.Join(provider, lease.Id)),
-	)
-	if lease.State == types.LeaseState_LEASE_STATE_PENDING {
-		err = errors.Join(err, k.ackDeadlines.Remove(ctx, collections.Join(lease.AckBy, lease.Id)))
-	}
-	if err != nil {
-		return fmt.Errorf("unlist lease %d: %w", lease.Id, err)
-	}
-	if err := k.release(ctx, provider, lease.Pool, lease.Unit, lease.Replicas); err != nil {
-		return err
-	}
-	if err := k.unexpose(ctx, provider, lease.Denom, lease.Rate); err != nil {
-		return err
-	}
-	if err := k.unsettle(ctx, provider); err != nil {
-		return err
-	}
-	lease.State, lease.Reason, lease.ClosedAt, lease.Held = state, reason, at, math.ZeroInt()
-	if err := k.setLeaseStatus(ctx, lease); err != nil {
-		return err
-	}
-	return emit(ctx, types.NewEventLeaseEnded(lease))
+	return types.LeaseState_LEASE_STATE_ACTIVE
 }
 
 // liveLeasesOf returns the live leases of a deployment by id, at most MaxLiveLeases.

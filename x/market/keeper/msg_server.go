@@ -2,20 +2,16 @@ package keeper
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 
 	"github.com/souk-network/souk/x/market/types"
 )
 
-
-
-type msgServer struct {
-	*types.UnimplementedMsgServer // until every message is answered
-	*Keeper
-}
+type msgServer struct{ *Keeper }
 
 // NewMsgServer returns the handlers of the module's messages.
-func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{Keeper: k} }
+func NewMsgServer(k *Keeper) types.MsgServer { return msgServer{k} }
 
 // sameAccount refuses a signer that is not the owner.
 func (k *Keeper) sameAccount(signer, owner, of string) error {
@@ -31,4 +27,21 @@ func (k *Keeper) sameAccount(signer, owner, of string) error {
 		return types.ErrUnauthorized.Wrapf("%s does not own %s", signer, of)
 	}
 	return nil
+}
+
+// managed returns an open deployment that the signer may manage, as its owner or with an access key, and whether it is the
+// owner. Its money must not have ended.
+func (k *Keeper) managed(ctx context.Context, id uint64, signer string, now uint64) (types.Deployment, bool, error) {
+	deployment, err := k.getDeployment(ctx, id)
+	if err != nil {
+		return types.Deployment{}, false, err
+	}
+	failure := k.sameAccount(signer, deployment.Owner, fmt.Sprintf("deployment %d", id))
+	if failure != nil && !deployment.May(signer, types.Scope_SCOPE_MANAGE) {
+		return types.Deployment{}, false, failure
+	}
+	if deployment.State != types.DeploymentState_DEPLOYMENT_STATE_OPEN {
+		return types.Deployment{}, false, types.ErrDeploymentState.Wrapf("deployment %d", id)
+	}
+	return deployment, failure == nil, k.checkFunded(ctx, deployment.Account, now)
 }

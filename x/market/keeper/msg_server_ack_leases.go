@@ -1,14 +1,15 @@
 package keeper
 
 import (
-	"bytes"
 	"context"
+	"fmt"
 
 	"cosmossdk.io/errors"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 // maxErrorBytes is the most of an error's text that a result tells.
@@ -41,7 +42,25 @@ func (m msgServer) AckLeases(ctx context.Context, msg *types.MsgAckLeases) (*typ
 			return m.failPending(ctx, lease, types.Reason_REASON_DECLINED, now)
 		}))
 	}
-	return &types.MsgAckLeasesResponse{Results: results}, nil
+	// 4. What it took is counted once for all.
+	return &types.MsgAckLeasesResponse{Results: results}, m.noteTaken(ctx, operator, results[:len(msg.Accept)])
+}
+
+// noteTaken counts acknowledged leases in the provider's record.
+func (k *Keeper) noteTaken(ctx context.Context, operator sdk.AccAddress, accepted []types.AckResult) error {
+	var taken uint64
+	for _, result := range accepted {
+		if result.Error == "" {
+			taken++
+		}
+	}
+	if taken == 0 {
+		return nil
+	}
+	if err := k.provider.Note(ctx, operator, providertypes.OutcomeAcknowledged, taken); err != nil {
+		return fmt.Errorf("note acknowledgements: %w", err)
+	}
+	return nil
 }
 
 // answer does what the provider says to one lease that waits for it.
@@ -60,21 +79,22 @@ func (m msgServer) answer(
 
 // waitingLease returns a lease that waits for the provider and is not late.
 func (k *Keeper) waitingLease(ctx context.Context, operator sdk.AccAddress, id, now uint64) (types.Lease, error) {
-	lease, err := k.getLease(ctx, id)
-	if err != nil {
-		return types.Lease{}, err
-	}
-	provider, err := k.operator(lease.Provider)
+	lease, err := k.leaseOf(ctx, operator, id)
 	if err != nil {
 		return types.Lease{}, err
 	}
 	switch {
-	case !bytes.Equal(provider, operator):
-		return types.Lease{}, types.ErrUnauthorized.Wrapf("lease %d is of another provider", id)
 	case lease.State != types.LeaseState_LEASE_STATE_PENDING:
 		return types.Lease{}, types.ErrLeaseState.Wrapf("lease %d is not pending", id)
 	case now >= lease.AckBy:
 		return types.Lease{}, types.ErrAckLate.Wrapf("lease %d, by second %d", id, lease.AckBy)
+	}
+	due, err := k.firstDue(ctx, lease, now)
+	if err != nil {
+		return types.Lease{}, err
+	}
+	if due != nil {
+		return types.Lease{}, types.ErrLeaseState.Wrapf("lease %d has ended with its provider's service", id)
 	}
 	return lease, nil
 }

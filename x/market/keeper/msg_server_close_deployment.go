@@ -46,14 +46,20 @@ func (m msgServer) CloseDeployment(
 	return &types.MsgCloseDeploymentResponse{Refunded: refunded}, nil
 }
 
-// closeLeases ends the live leases of a deployment, at most MaxLiveLeases.
+// closeLeases ends the live leases of a deployment, at most MaxLiveLeases, each at its own second if it is due. Their
+// streams end with the account, and all is kept as long as the account is.
 func (k *Keeper) closeLeases(ctx context.Context, deployment, now uint64) error {
-	leases, err := k.liveLeasesOf(ctx, deployment)
+	leases, err := k.settledLeases(ctx, deployment, now)
 	if err != nil {
 		return err
 	}
 	for _, lease := range leases {
-		if err := k.closeByTenant(ctx, lease, now); err != nil {
+		if lease.State == types.LeaseState_LEASE_STATE_PENDING {
+			if err := k.payForWaiting(ctx, lease, lease.Rate, lease.Held); err != nil {
+				return err
+			}
+		}
+		if err := k.endLease(ctx, lease, closed(types.Reason_REASON_TENANT, now)); err != nil {
 			return err
 		}
 	}

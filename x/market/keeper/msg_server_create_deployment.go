@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"cosmossdk.io/collections"
@@ -9,6 +10,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 // CreateDeployment opens an account, a deployment and its bids, which the end of this block or a later one clears.
@@ -25,7 +27,7 @@ func (m msgServer) CreateDeployment(
 		return nil, err
 	}
 	sdk.UnwrapSDKContext(ctx).GasMeter().ConsumeGas(params.ClearingGas*uint64(len(msg.Bids)), "clearing")
-	// 3. The name is free.
+	// 3. The name is free, and what the bids want is to be had.
 	owner, err := m.addresses.StringToBytes(msg.Owner)
 	if err != nil {
 		return nil, types.ErrInvalidAddress.Wrap(err.Error())
@@ -33,12 +35,22 @@ func (m msgServer) CreateDeployment(
 	if err := m.checkName(ctx, owner, msg.Name); err != nil {
 		return nil, err
 	}
+	if err := m.checkCustodians(ctx, msg.Custodians); err != nil {
+		return nil, err
+	}
+	if err := checkLifetimes(msg.Bids, params); err != nil {
+		return nil, err
+	}
 	// 4. The deposit opens an account, which gives the deployment its id.
 	now, err := m.escrow.Now(ctx)
 	if err != nil {
 		return nil, err
 	}
-	account, err := m.escrow.OpenAccount(ctx, owner, msg.Deposit, nil)
+	granter, err := m.granter(msg.Granter)
+	if err != nil {
+		return nil, err
+	}
+	account, err := m.escrow.OpenAccount(ctx, owner, msg.Deposit, granter)
 	if err != nil {
 		return nil, err
 	}
@@ -46,13 +58,16 @@ func (m msgServer) CreateDeployment(
 	deployment := types.Deployment{
 		Id: account, Account: account, Owner: msg.Owner, Name: msg.Name, ManifestHash: msg.ManifestHash, Version: 1,
 		Denom: msg.Deposit.Denom, State: types.DeploymentState_DEPLOYMENT_STATE_OPEN, CreatedAt: now,
+		AccessKeys: msg.AccessKeys, Custodians: msg.Custodians,
 	}
 	if err := m.addDeployment(ctx, owner, deployment); err != nil {
 		return nil, err
 	}
-	bids, err := m.addBids(ctx, deployment, msg.Bids, now+uint64(params.BidLifetimeSeconds))
-	if err != nil {
-		return nil, err
+	bids := make([]uint64, len(msg.Bids))
+	for i, spec := range msg.Bids {
+		if bids[i], err = m.bidAnew(ctx, deployment, spec, params, now); err != nil {
+			return nil, err
+		}
 	}
 	return &types.MsgCreateDeploymentResponse{Deployment: account, Account: account, Bids: bids},
 		emit(ctx, types.NewEventDeploymentCreated(deployment))
@@ -69,19 +84,54 @@ func (k *Keeper) checkName(ctx context.Context, owner sdk.AccAddress, name strin
 	return nil
 }
 
-func (k *Keeper) addBids(
-	ctx context.Context, deployment types.Deployment, specs []types.BidSpec, expiresAt uint64,
-) ([]uint64, error) {
-	ids := make([]uint64, len(specs))
-	for i, spec := range specs {
-		bid, err := k.addBid(ctx, types.Bid{
-			Deployment: deployment.Id, Denom: deployment.Denom, Spec: spec, State: types.BidState_BID_STATE_OPEN,
-			CreatedAt: deployment.CreatedAt, ExpiresAt: expiresAt,
-		})
-		if err != nil {
-			return nil, err
+// bidAnew puts a new bid into the book and returns its id.
+func (k *Keeper) bidAnew(
+	ctx context.Context, deployment types.Deployment, spec types.BidSpec, params types.Params, now uint64,
+) (uint64, error) {
+	bid, err := k.addBid(ctx, types.Bid{
+		Deployment: deployment.Id, Denom: deployment.Denom, Spec: spec, State: types.BidState_BID_STATE_OPEN,
+		CreatedAt: now, ExpiresAt: now + spec.Lifetime(params.BidLifetimeSeconds),
+	})
+	return bid.Id, err
+}
+
+// checkLifetimes refuses bids that want to rest in the book for longer than they may.
+func checkLifetimes(bids []types.BidSpec, params types.Params) error {
+	for _, bid := range bids {
+		if bid.LifetimeSeconds > uint64(params.BidLifetimeSeconds) {
+			return types.ErrInvalidBid.Wrapf("bid %s: %d s in the book: at most %d", bid.Name, bid.LifetimeSeconds,
+				params.BidLifetimeSeconds)
 		}
-		ids[i] = bid.Id
 	}
-	return ids, nil
+	return nil
+}
+
+// checkCustodians refuses custodians that are not providers.
+func (k *Keeper) checkCustodians(ctx context.Context, custodians []string) error {
+	for _, custodian := range custodians {
+		operator, err := k.operator(custodian)
+		if err != nil {
+			return err
+		}
+		provider, err := k.provider.GetProvider(ctx, operator)
+		if errors.Is(err, providertypes.ErrNotFound) || provider.Lifecycle == providertypes.Lifecycle_LIFECYCLE_GONE {
+			return types.ErrCustodian.Wrap(custodian)
+		}
+		if err != nil {
+			return fmt.Errorf("look up custodian %s: %w", custodian, err)
+		}
+	}
+	return nil
+}
+
+// granter decodes who pays in the owner's stead; nil for nobody.
+func (k *Keeper) granter(text string) (sdk.AccAddress, error) {
+	if text == "" {
+		return nil, nil
+	}
+	granter, err := k.addresses.StringToBytes(text)
+	if err != nil {
+		return nil, types.ErrInvalidAddress.Wrapf("granter: %v", err)
+	}
+	return granter, nil
 }

@@ -61,7 +61,7 @@ func TestAProviderThatDoesNotAcknowledgePaysAnHourAndTheBidGoesToAnother(t *test
 	require.Equal(t, b.name("dear"), leases[1].Provider)
 	require.Equal(t, []string{b.name("cheap")}, b.bids(id)[0].Excluded)
 	require.Equal(t, []string{""}, b.acks("dear", leases[1].Id))
-	require.Equal(t, int64(10_000+hourly), b.closes("alice", id), "compensation comes back with the deposit")
+	require.Equal(t, int64(10_000+hourly/2), b.closes("alice", id), "compensation comes back with the deposit")
 	b.check()
 }
 
@@ -138,7 +138,7 @@ func TestATenantWhoClosesAfterTheWindowHasPassedIsCompensated(t *testing.T) {
 	require.Equal(t, types.LeaseState_LEASE_STATE_PENDING, lease.State)
 	require.Contains(t, b.acks("p", lease.Id)[0], types.ErrAckLate.Error())
 
-	require.Equal(t, int64(10_000+hourly), b.closes("alice", id))
+	require.Equal(t, int64(10_000+hourly/2), b.closes("alice", id))
 	b.check()
 	require.Equal(t, types.Reason_REASON_NOT_ACKED, b.lease(id).Reason)
 	require.Equal(t, lease.AckBy, b.lease(id).ClosedAt)
