@@ -161,7 +161,12 @@ func (n *Network) validator(i int, peers string) Process {
 			"--grpc.address", fmt.Sprintf("127.0.0.1:%d", p.GRPC),
 			"--api.address", fmt.Sprintf("tcp://127.0.0.1:%d", p.REST),
 		},
-		// A second between blocks, the time that votes take included; several peers on one address.
-		Env: []string{"SOUKD_CONSENSUS_TIMEOUT_COMMIT=900ms", "SOUKD_P2P_ALLOW_DUPLICATE_IP=true", "SOUKD_P2P_ADDR_BOOK_STRICT=false"},
+		// A second between blocks, the time that votes take included; several peers on one address. All of them are known: with
+		// peer exchange, a validator that starts again may reach one before its consensus part is ready, and then never tells it
+		// its votes (CometBFT 0.40).
+		Env: []string{
+			"SOUKD_CONSENSUS_TIMEOUT_COMMIT=900ms", "SOUKD_P2P_ALLOW_DUPLICATE_IP=true", "SOUKD_P2P_ADDR_BOOK_STRICT=false",
+			"SOUKD_P2P_PEX=false",
+		},
 	}
 }
