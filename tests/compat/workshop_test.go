@@ -31,9 +31,27 @@ func prepareWorkshop(t *testing.T) {
 	prepared.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), programTimeout)
 		defer cancel()
-		prepared.err = errors.Join(copyPrograms(), install(ctx), generate(ctx))
+		if prepared.err = checkNode(ctx); prepared.err == nil {
+			prepared.err = errors.Join(copyPrograms(), install(ctx), generate(ctx))
+		}
 	})
 	require.NoError(t, prepared.err, "prepare build/compat")
+}
+
+// checkNode refuses early what CosmJS does not run on, and says so.
+func checkNode(ctx context.Context) error {
+	out, err := exec.CommandContext(ctx, "node", "--version").Output()
+	if err != nil {
+		return fmt.Errorf("node 20.19 or newer is needed, with npm: %w", err)
+	}
+	var major, minor int
+	if _, err := fmt.Sscanf(string(out), "v%d.%d.", &major, &minor); err != nil {
+		return fmt.Errorf("read the version of node from %q: %w", out, err)
+	}
+	if major < 20 || major == 20 && minor < 19 {
+		return fmt.Errorf("node 20.19 or newer is needed, this is %s", out)
+	}
+	return nil
 }
 
 func copyPrograms() error {

@@ -20,7 +20,8 @@ export const aminoConverters = (messages) =>
     ]),
   );
 
-function messageToAmino(message, value) {
+/** The amino JSON of a message. */
+export function messageToAmino(message, value) {
   switch (message.fullName) {
     case "google.protobuf.Duration":
       return String(value.seconds * 1_000_000_000n + BigInt(value.nanos));
@@ -76,7 +77,8 @@ function decimal(unscaled) {
   return `${sign}${digits.slice(0, -decimals)}.${digits.slice(-decimals)}`;
 }
 
-function messageFromAmino(message, json) {
+/** The message that amino JSON says. */
+export function messageFromAmino(message, json) {
   if (message.fullName === "google.protobuf.Duration") {
     const nanos = BigInt(json);
     return { seconds: nanos / 1_000_000_000n, nanos: Number(nanos % 1_000_000_000n) };

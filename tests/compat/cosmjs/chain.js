@@ -5,6 +5,7 @@ import { AminoTypes, createDefaultAminoConverters, defaultRegistryTypes, GasPric
 import { Comet38Client } from "@cosmjs/tendermint-rpc";
 import { aminoConverters } from "./amino.js";
 import { generatedTypes } from "./generated.js";
+import { grantConverter } from "./grant.js";
 import { transactionMessages } from "./schema.js";
 
 const setting = (name) => {
@@ -22,7 +23,11 @@ const prefix = "souk";
 const wallets = { AMINO: Secp256k1HdWallet, DIRECT: DirectSecp256k1HdWallet };
 
 export const registry = new Registry([...defaultRegistryTypes, ...generatedTypes]);
-export const aminoTypes = new AminoTypes({ ...createDefaultAminoConverters(), ...aminoConverters(transactionMessages) });
+export const aminoTypes = new AminoTypes({
+  ...createDefaultAminoConverters(),
+  ...aminoConverters(transactionMessages),
+  ...grantConverter,
+});
 
 /** Connects an account; its wallet can do nothing but the sign mode, AMINO or DIRECT. */
 export async function connect(name, mode, options = {}) {

@@ -7,7 +7,7 @@ import { transactionMessages, typeUrl } from "./schema.js";
 
 const golden = JSON.parse(readFileSync(process.env.SOUK_GOLDEN, "utf8"));
 
-for (const url of transactionMessages.map(typeUrl)) {
+for (const url of [...transactionMessages.map(typeUrl), "/cosmos.authz.v1beta1.MsgGrant"]) {
   test(`${url} is written as the chain writes it`, () => {
     assert.ok(golden[url], "the golden file has no such message");
     const message = aminoTypes.fromAmino(golden[url]);
