@@ -110,6 +110,28 @@ func TestANewEpochLengthTakesEffectWithTheNextEpoch(t *testing.T) {
 	require.Equal(t, []uint64{2, 101, 131}, epochOf(b))
 }
 
+// TestEarningsThatMatureBeforeOlderOnesWaitForThem is a history of the simulator: the query promised what no withdrawal paid.
+func TestEarningsThatMatureBeforeOlderOnesWaitForThem(t *testing.T) {
+	b := start(t, quick())
+	b.pay(b.open("alice", 100_000), "bob", 10*unit, service)
+	b.Run(100*second, 50*second)
+	params := quick()
+	params.EpochSeconds, params.HoldbackEpochs = 10, 0
+	require.NoError(t, b.Deliver(&types.MsgUpdateParams{Authority: b.Authority, Params: params}))
+	b.Run(120*second, 10*second)
+
+	require.True(t, b.earnings("bob").Available.IsZero(), "the first epoch is held back for 200 s, the others for none")
+	b.fails(types.ErrNothingToWithdraw, func(ctx sdk.Context) error {
+		_, _, err := b.Escrow.WithdrawEarnings(ctx, chain.Account("bob"), chain.Account("bob"), "usouk")
+		return err
+	})
+	b.Run(100*second, 10*second)
+	available := b.earnings("bob").Available.Int64()
+	net, fee := b.withdraw("bob")
+	require.Positive(t, available)
+	require.Equal(t, available, net+fee)
+}
+
 func epochOf(b *bench) []uint64 {
 	clock := b.clock()
 	return []uint64{clock.Epoch, clock.EpochStart, clock.EpochEnd}

@@ -54,12 +54,15 @@ func (q queryServer) sumEarned(
 	ctx context.Context, payee sdk.AccAddress, denom string, now uint64,
 ) (heldBack, matured math.Int, err error) {
 	heldBack, matured = math.ZeroInt(), math.ZeroInt()
+	// A withdrawal merges the oldest first, up to the first that has not matured. Later ones may have, if parameters changed.
+	waiting := false
 	prefix := collections.NewSuperPrefixedTripleRange[sdk.AccAddress, string, uint64](payee, denom)
 	err = q.epochPots.Walk(ctx, prefix, func(_ epochPotKey, pot types.EpochPot) (bool, error) {
+		waiting = waiting || !pot.Credited || pot.MaturesAt > now
 		switch {
 		case !pot.Credited:
 			heldBack = heldBack.Add(pot.Service).Add(pot.Hold)
-		case pot.MaturesAt > now:
+		case waiting:
 			heldBack = heldBack.Add(pot.Payable)
 		default:
 			matured = matured.Add(pot.Payable)
