@@ -18,7 +18,9 @@ type Module struct {
 }
 
 // NewModule plays the providers that answer the queries.
-func NewModule(queries types.QueryServer, escrow escrowtypes.QueryServer) Module { return Module{queries, escrow} }
+func NewModule(queries types.QueryServer, escrow escrowtypes.QueryServer) Module {
+	return Module{queries, escrow}
+}
 
 // GenerateGenesisState sets random parameters.
 func (Module) GenerateGenesisState(state *module.SimulationState) {

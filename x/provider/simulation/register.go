@@ -107,7 +107,9 @@ func bondOf(r *simsx.XRand) uint64 {
 	return escrowsim.UpTo(r, simsx.OneOf(r, []uint64{1000, 50_000_000, 100_000_000_000}))
 }
 
-func gateway(r *simsx.XRand) string { return fmt.Sprintf("https://gateway-%d.example:8443", r.Intn(1000)) }
+func gateway(r *simsx.XRand) string {
+	return fmt.Sprintf("https://gateway-%d.example:8443", r.Intn(1000))
+}
 
 func keys(r *simsx.XRand) [][]byte {
 	hashes := make([][]byte, 1+r.Intn(2))
