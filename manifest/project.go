@@ -21,6 +21,8 @@ type Project struct {
 	Denom string
 	// DepositMicro in micro-denom; 0 leaves it to the caller.
 	DepositMicro uint64
+	// Custodians keep the manifest for whoever has to take over: providers by operator, sorted.
+	Custodians []string
 	// LocalImages are to be pushed to the provider.
 	LocalImages []LocalImage
 	// Notes say what of the file has no effect here, each with file and line.
@@ -36,14 +38,26 @@ type Demand struct {
 	Replicas uint32
 	// CapMicroPerHour is the most a replica of the group may cost, in micro-denom per hour; 0 leaves it to the caller.
 	CapMicroPerHour uint64
-	// Requirements on an offer's labels, sorted by key; all must hold.
+	// Requirements on an offer's labels, sorted by key and operator; all must hold.
 	Requirements []Requirement
-}
-
-// Requirement wants a label of an offer to have one of some values, which are sorted.
-type Requirement struct {
-	Key    string
-	Values []string
+	// AttestedBy are auditors, sorted: the requirements must hold in what one of them attests, too. Empty for none.
+	AttestedBy []string
+	// Allow these providers only, by operator, sorted; empty for all.
+	Allow []string
+	// Deny these providers, by operator, sorted.
+	Deny []string
+	// MinReputationPPM that a provider must have, in parts per million.
+	MinReputationPPM uint32
+	// LatencyClasses has bit i set when latency class i (0 to 31) will do; 0 for any.
+	LatencyClasses uint32
+	// MaxCarbonGrams of carbon dioxide per kilowatt-hour; 0 for any.
+	MaxCarbonGrams uint32
+	// Spot takes leases that may be reclaimed at short notice, too.
+	Spot bool
+	// LeaseSeconds is the term of a lease; 0 for none.
+	LeaseSeconds uint64
+	// NoReplace leaves what fails unplaced.
+	NoReplace bool
 }
 
 // LocalImage is an image that lies in a file beside the tenant's own, and is pushed straight to the provider.

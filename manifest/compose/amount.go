@@ -79,3 +79,5 @@ func parseMiB(text string) (uint64, bool) {
 	}
 	return scaled(parts[1], 1<<shift, 1<<20, true)
 }
+
+func trimPercent(text string) string { return strings.TrimSuffix(strings.TrimSuffix(text, "%"), " ") }

@@ -37,9 +37,7 @@ func (j *judge) assemble(ctx context.Context, root *node, name string) *manifest
 			local.Group, local.Service = groupName, e.key
 			project.LocalImages = append(project.LocalImages, *local)
 		}
-		t := j.terms(root, e.value, what)
-		project.Denom, project.DepositMicro = t.denom, t.deposit
-		demand.CapMicroPerHour, demand.Requirements = t.cap, t.requirements
+		j.terms(root, e.value, what, project, &demand)
 		group.Services = append(group.Services, service)
 	}
 	slices.SortFunc(group.Services, func(a, b *manifestpb.Service) int { return strings.Compare(a.Name, b.Name) })

@@ -360,4 +360,9 @@ func (j *judge) market(n *node, what string, inService bool) {
 		j.refuse(image.line, what+".image", "an image belongs to a service", "move it under the service's own x-souk")
 		n.drop("image")
 	}
+	if custodians := n.get("custodians"); custodians != nil && inService {
+		j.refuse(custodians.line, what+".custodians", "custodians belong to the deployment", "move it under the x-souk at the top level")
+		n.drop("custodians")
+	}
+	j.keys(n.get("providers"), what+".providers", providersRules)
 }

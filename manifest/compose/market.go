@@ -2,43 +2,73 @@ package compose
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/souk-network/souk/manifest"
 )
 
 const defaultDenom = "usouk"
 
-// Bounds of the chain on the labels that a bid asks for.
-const (
-	maxRequirements     = 16
-	maxRequirementKey   = 64
-	maxRequirementValue = 128
-	maxValues           = 16
-)
-
-// terms are what a file says to the market besides what is to run.
-type terms struct {
-	denom        string
-	cap          uint64 // micro-denom per hour; 0 when not said
-	deposit      uint64 // micro-denom; 0 when not said
-	requirements []manifest.Requirement
-}
-
-func (j *judge) terms(root, s *node, what string) terms {
-	t := terms{denom: defaultDenom}
-	denom := marketValue(root, s, what, "denom")
+// terms reads what a file says to the market besides what is to run.
+func (j *judge) terms(root, s *node, what string, project *manifest.Project, demand *manifest.Demand) {
+	value := func(key string) place { return marketValue(root, s, what, key) }
+	project.Denom = defaultDenom
+	project.Custodians = j.addresses(value("custodians"), maxCustodians)
+	j.wanted(value, demand)
+	denom := value("denom")
 	if n := denom.node(); n != nil {
 		if !n.isText() || !validName.MatchString(n.text) {
 			j.refuse(n.line, denom.what, "it is not a denom of the chain", "denom: usouk")
-			return t
+			return
 		}
-		t.denom = n.text
+		project.Denom = n.text
 	}
-	t.cap = j.money(marketValue(root, s, what, "cap"), t.denom, "cap: 0.05, per hour")
-	t.deposit = j.money(marketValue(root, s, what, "deposit"), t.denom, "deposit: 5")
-	t.requirements = j.requirements(root, s, what)
-	return t
+	demand.CapMicroPerHour = j.money(value("cap"), project.Denom, "cap: 0.05, per hour")
+	project.DepositMicro = j.money(value("deposit"), project.Denom, "deposit: 5")
+}
+
+// wanted reads what a group wants of a lease and of who gives it.
+func (j *judge) wanted(value func(key string) place, demand *manifest.Demand) {
+	demand.Requirements = j.requirements(value("regions"), value("labels"))
+	demand.AttestedBy = j.addresses(value("attested_by"), maxAttesters)
+	demand.Allow, demand.Deny = j.providers(value("providers"))
+	demand.MinReputationPPM = said(j, value("min_reputation"), parsePercent,
+		"a percentage from 0 to 100 with at most 4 decimals", "min_reputation: 99.5%")
+	demand.LatencyClasses = j.latency(value("latency"))
+	demand.MaxCarbonGrams = uint32(j.quantity(carbonQuantity, value("carbon")))
+	demand.Spot = said(j, value("class"), parseClass, "a class", "class: on-demand or class: spot")
+	demand.LeaseSeconds = said(j, value("duration"), parseDuration,
+		"a time such as 36h or 7d, up to 36600d", "duration: 7d, or remove it for a lease without end")
+	demand.NoReplace = said(j, value("replace"), parseKeptOut, "true or false", "replace: false")
+}
+
+// said reads one value; the zero value when there is none, or when it is refused.
+func said[T any](j *judge, p place, parse func(text string) (T, bool), wanted, example string) T {
+	var none T
+	n := p.node()
+	if n == nil {
+		return none
+	}
+	if value, ok := parse(n.text); ok && n.isText() {
+		return value
+	}
+	j.refuse(n.line, p.what, fmt.Sprintf("%q is not %s", n.text, wanted), example)
+	return none
+}
+
+// parsePercent reads "99.5%" or "99.5" as parts per million.
+func parsePercent(text string) (uint32, bool) {
+	ppm, ok := scaled(trimPercent(text), 10_000, 1, false)
+	return uint32(min(ppm, maxReputationPPM+1)), ok && ppm <= maxReputationPPM
+}
+
+// parseClass tells whether spot leases will do.
+func parseClass(text string) (spot, ok bool) {
+	return text == "spot", text == "spot" || text == "on-demand"
+}
+
+// parseKeptOut tells whether replicas of a lease that fails stay out of the market: replace is false.
+func parseKeptOut(text string) (keptOut, ok bool) {
+	return text == "false", text == "true" || text == "false"
 }
 
 // money reads an amount above zero; 0 when there is none.
@@ -58,68 +88,31 @@ func (j *judge) money(p place, denom, example string) uint64 {
 	return value
 }
 
-// requirements reads regions and labels: what an offer must say of itself.
-func (j *judge) requirements(root, s *node, what string) []manifest.Requirement {
-	var all []manifest.Requirement
-	regions, labels := marketValue(root, s, what, "regions"), marketValue(root, s, what, "labels")
-	if n := regions.node(); n != nil {
-		all = append(all, manifest.Requirement{Key: "region", Values: j.words(n, regions.what, "regions: [eu-west]")})
+// latency reads the latency classes that will do as a mask: a number is the highest of them, a list is all of them.
+func (j *judge) latency(p place) uint32 {
+	n := p.node()
+	if n == nil {
+		return 0
 	}
-	if n := labels.node(); n != nil && n.kind != mapping {
-		j.refuse(n.line, labels.what, "labels are a mapping", "labels: {arch: amd64}")
-	}
-	for _, e := range entriesOf(labels.node()) {
-		at := join(labels.what, e.key)
-		if !word(e.key, maxRequirementKey) {
-			j.refuse(e.line, at, fmt.Sprintf("a label's key is printable and has at most %d bytes", maxRequirementKey), "a shorter one")
-			continue
-		}
-		if e.key == "region" && len(all) > 0 {
-			j.refuse(e.line, at, "regions says it already", "one of them")
-			continue
-		}
-		all = append(all, manifest.Requirement{Key: e.key, Values: j.words(e.value, at, "labels: {"+e.key+": [a, b]}")})
-	}
-	if len(all) > maxRequirements {
-		j.refuse(labels.node().line, labels.what, fmt.Sprintf("%d requirements, at most %d", len(all), maxRequirements), "fewer labels")
-	}
-	slices.SortFunc(all, func(a, b manifest.Requirement) int {
-		if a.Key < b.Key {
-			return -1
-		}
-		return 1
-	})
-	return all
-}
-
-// words reads one word or a list of them, and returns them sorted, each once.
-func (j *judge) words(n *node, what, example string) []string {
 	items := n.items
 	if n.kind == scalar {
 		items = []*node{n}
 	}
-	var values []string
+	var mask uint32
 	for _, item := range items {
-		if !item.isText() || !word(item.text, maxRequirementValue) {
-			j.refuse(item.line, what, fmt.Sprintf("a value is one printable word of at most %d bytes", maxRequirementValue), example)
-			return nil
+		class, ok := parseWhole(item.text)
+		if !ok || !item.isText() || class >= latencyClasses {
+			j.refuse(item.line, p.what, fmt.Sprintf("%q is not a latency class from 0 to %d", item.text, latencyClasses-1),
+				"latency: 3 for the classes 0 to 3, or latency: [0, 2]")
+			return 0
 		}
-		values = append(values, item.text)
-	}
-	slices.Sort(values)
-	values = slices.Compact(values)
-	if len(values) == 0 || len(values) > maxValues {
-		j.refuse(n.line, what, fmt.Sprintf("%d values, wanted 1 to %d", len(values), maxValues), example)
-	}
-	return values
-}
-
-// word is short and printable ASCII without spaces.
-func word(s string, limit int) bool {
-	for i := range len(s) {
-		if s[i] <= ' ' || s[i] > '~' {
-			return false
+		mask |= 1 << class
+		if n.kind == scalar {
+			mask |= mask - 1
 		}
 	}
-	return s != "" && len(s) <= limit
+	if mask == 0 {
+		j.refuse(n.line, p.what, "it names no latency class", "latency: 3 for the classes 0 to 3, or latency: [0, 2]")
+	}
+	return mask
 }

@@ -26,6 +26,7 @@ var (
 	storageQuantity = quantity{manifest.DefaultEphemeralMiB, 1, manifest.MaxStorageMiB, parseMiB, " MiB", "2GiB"}
 	egressQuantity  = quantity{manifest.DefaultEgressMbps, 1, manifest.MaxEgressMbps, parseWhole, " Mbit/s", "10"}
 	pidsQuantity    = quantity{manifest.DefaultPIDs, 1, manifest.MaxPIDs, parseWhole, "", "512"}
+	carbonQuantity  = quantity{0, 1, maxCarbonGrams, parseWhole, " g/kWh", "carbon: 100"}
 	replicaQuantity = quantity{1, 1, manifest.MaxServiceReplicas, parseWhole, "", "2"}
 )
 

@@ -215,17 +215,24 @@ var marketRules = map[string]rule{
 	"egress":  taken,
 	"image":   taken,
 
-	"attested_by":    soon(removeLine),
-	"min_reputation": soon(removeLine),
-	"latency":        soon("regions: [eu-west]"),
-	"carbon":         soon(removeLine),
-	"spread":         soon(removeLine),
-	"group":          soon(removeLine),
-	"standbys":       soon(removeLine),
-	"replace":        soon(removeLine),
-	"custodians":     soon(removeLine),
-	"duration":       soon("souk down ends a deployment"),
-	"class":          soon(removeLine),
-	"isolation":      soon(removeLine),
-	"quotes":         soon(removeLine),
+	"attested_by":    taken,
+	"min_reputation": taken,
+	"providers":      taken,
+	"latency":        taken,
+	"carbon":         taken,
+	"class":          taken,
+	"duration":       taken,
+	"replace":        taken,
+	"custodians":     taken,
+
+	"spread":    soon("one file for each replica, with other regions"),
+	"group":     soon("one file for each group"),
+	"standbys":  soon("remove it; what fails is placed anew, see x-souk.replace"),
+	"isolation": soon("labels: {isolation: gvisor}"),
+	"quotes":    soon("remove it; x-souk.cap bounds the price"),
+}
+
+var providersRules = map[string]rule{
+	"allow": taken,
+	"deny":  taken,
 }
