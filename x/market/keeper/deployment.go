@@ -21,15 +21,34 @@ func (k *Keeper) getDeployment(ctx context.Context, id uint64) (types.Deployment
 	if err != nil {
 		return types.Deployment{}, fmt.Errorf("read deployment %d: %w", id, err)
 	}
-	deployment.Id, deployment.Account = id, id
+	deployment.Id, deployment.Account, deployment.State = id, id, types.DeploymentState_DEPLOYMENT_STATE_OPEN
+	end, err := k.deploymentEnds.Get(ctx, id)
+	if errors.Is(err, collections.ErrNotFound) {
+		return deployment, nil
+	}
+	if err != nil {
+		return types.Deployment{}, fmt.Errorf("read the end of deployment %d: %w", id, err)
+	}
+	deployment.State = types.DeploymentState_DEPLOYMENT_STATE_CLOSED
+	deployment.Reason, deployment.ClosedAt = end.Reason, end.ClosedAt
 	return deployment, nil
 }
 
+// setDeployment writes all of a deployment but its end.
 func (k *Keeper) setDeployment(ctx context.Context, deployment types.Deployment) error {
 	id := deployment.Id
-	deployment.Id, deployment.Account = 0, 0
+	deployment.Id, deployment.Account, deployment.State, deployment.Reason, deployment.ClosedAt = 0, 0, 0, 0, 0
 	if err := k.deployments.Set(ctx, id, deployment); err != nil {
 		return fmt.Errorf("write deployment %d: %w", id, err)
+	}
+	return nil
+}
+
+// setEnd writes that a deployment is closed.
+func (k *Keeper) setEnd(ctx context.Context, deployment types.Deployment) error {
+	end := types.DeploymentEnd{Reason: deployment.Reason, ClosedAt: deployment.ClosedAt}
+	if err := k.deploymentEnds.Set(ctx, deployment.Id, end); err != nil {
+		return fmt.Errorf("write the end of deployment %d: %w", deployment.Id, err)
 	}
 	return nil
 }
@@ -68,7 +87,7 @@ func (k *Keeper) endDeployment(ctx context.Context, deployment types.Deployment,
 		return fmt.Errorf("free the name of deployment %d: %w", deployment.Id, err)
 	}
 	deployment.State, deployment.Reason, deployment.ClosedAt = types.DeploymentState_DEPLOYMENT_STATE_CLOSED, reason, at
-	if err := k.setDeployment(ctx, deployment); err != nil {
+	if err := k.setEnd(ctx, deployment); err != nil {
 		return err
 	}
 	return emit(ctx, types.NewEventDeploymentClosed(deployment))

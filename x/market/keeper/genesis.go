@@ -90,6 +90,7 @@ func (k *Keeper) importDeployments(ctx context.Context, g *types.GenesisState) e
 		} else {
 			err = errors.Join(
 				k.setDeployment(ctx, deployment),
+				k.setEnd(ctx, deployment),
 				k.ownerDeployments.Set(ctx, collections.Join(sdk.AccAddress(owner), deployment.Id)))
 		}
 		if err != nil {

@@ -38,7 +38,8 @@ type Keeper struct {
 	providerOffers collections.KeySet[providerKey] // not the withdrawn
 	offerDeadlines collections.KeySet[pairKey]     // second, offer
 
-	deployments      collections.Map[uint64, types.Deployment]
+	deployments      collections.Map[uint64, types.Deployment]    // as if open
+	deploymentEnds   collections.Map[uint64, types.DeploymentEnd] // of those that are closed
 	openNames        collections.Map[nameKey, uint64]
 	ownerDeployments collections.KeySet[providerKey]
 
@@ -107,6 +108,7 @@ func NewKeeper(
 		offerDeadlines: collections.NewKeySet(sb, types.OfferDeadlinesKey, "offer_deadlines", pairs),
 
 		deployments:      collections.NewMap(sb, types.DeploymentsKey, "deployments", id, codec.CollValue[types.Deployment](cdc)),
+		deploymentEnds:   collections.NewMap(sb, types.DeploymentEndsKey, "deployment_ends", id, codec.CollValue[types.DeploymentEnd](cdc)),
 		openNames:        collections.NewMap(sb, types.OpenNamesKey, "open_names", named, collections.Uint64Value),
 		ownerDeployments: collections.NewKeySet(sb, types.OwnerDeploymentsKey, "owner_deployments", ofOwner),
 

@@ -197,8 +197,9 @@ func (k *Keeper) unlist(ctx context.Context, provider sdk.AccAddress, lease type
 	return nil
 }
 
-// noteEnd counts in the provider's record what became of a lease. Each lease counts once: one with notice counted when
-// its provider gave it, and one that its tenant closed before it was acknowledged says nothing.
+// noteEnd counts in the provider's record a lease that it did not take, or failed. One with notice counted when its
+// provider gave it, one that was served to its end counts when it is forgotten, and one that its tenant closed before it
+// was acknowledged says nothing.
 func (k *Keeper) noteEnd(ctx context.Context, provider sdk.AccAddress, lease types.Lease, end ending) error {
 	outcome := outcomeOf(lease.State, end)
 	if outcome == 0 {
@@ -216,13 +217,9 @@ func outcomeOf(before types.LeaseState, end ending) providertypes.Outcome {
 		return providertypes.OutcomeMissed
 	case end.reason == types.Reason_REASON_DECLINED:
 		return providertypes.OutcomeDeclined
-	case !before.Paid():
-		return 0
-	case end.state == types.LeaseState_LEASE_STATE_FAILED:
+	case before.Paid() && end.state == types.LeaseState_LEASE_STATE_FAILED:
 		return providertypes.OutcomeFailed
-	case before == types.LeaseState_LEASE_STATE_LEAVING:
-		return 0
 	default:
-		return providertypes.OutcomeCompleted
+		return 0
 	}
 }

@@ -9,6 +9,7 @@ import (
 
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 var _ escrowtypes.DeadlineSource = retainedLeases{}
@@ -127,15 +128,38 @@ func (k *Keeper) firstLeases(ctx context.Context, deployment uint64, limit int) 
 	return ids, 0, nil
 }
 
-// forgetLease removes an ended lease.
+// forgetLease removes an ended lease. One that was served to its end counts in its provider's record now, so that closing
+// it need not write that.
 func (k *Keeper) forgetLease(ctx context.Context, deployment, id uint64) error {
-	err := errors.Join(
+	lease, err := k.getLease(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := k.noteCompleted(ctx, lease); err != nil {
+		return err
+	}
+	err = errors.Join(
 		k.leases.Remove(ctx, id),
 		k.leaseStatuses.Remove(ctx, id),
 		k.deploymentLeases.Remove(ctx, collections.Join(deployment, id)),
 	)
 	if err != nil {
 		return fmt.Errorf("forget lease %d: %w", id, err)
+	}
+	return nil
+}
+
+// noteCompleted counts a lease that its tenant, its money or its term ended after it was acknowledged.
+func (k *Keeper) noteCompleted(ctx context.Context, lease types.Lease) error {
+	if lease.AckedAt == 0 || lease.State != types.LeaseState_LEASE_STATE_CLOSED || lease.LeavesAt != 0 {
+		return nil
+	}
+	provider, err := k.operator(lease.Provider)
+	if err != nil {
+		return err
+	}
+	if err := k.provider.Note(ctx, provider, providertypes.OutcomeCompleted, 1); err != nil {
+		return fmt.Errorf("note that lease %d was completed: %w", lease.Id, err)
 	}
 	return nil
 }
@@ -162,6 +186,7 @@ func (k *Keeper) forgetDeployment(ctx context.Context, deployment types.Deployme
 	}
 	err = errors.Join(
 		k.deployments.Remove(ctx, deployment.Id),
+		k.deploymentEnds.Remove(ctx, deployment.Id),
 		k.ownerDeployments.Remove(ctx, collections.Join(owner, deployment.Id)),
 	)
 	if err != nil {
