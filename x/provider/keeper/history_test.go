@@ -8,6 +8,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
+	"cosmossdk.io/math"
+
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/testutil/chain"
@@ -114,8 +116,8 @@ type step struct {
 
 var (
 	kinds = []string{
-		"register", "bond", "unbond", "unbond", "rotate", "deregister", "jail", "unjail", "attest", "revoke", "auditors",
-		"require", "public", "account", "wait", "wait", "jump", "export",
+		"register", "register", "bond", "unbond", "unbond", "unbond", "unbond", "unbond", "rotate", "deregister", "jail", "unjail", "attest", "revoke", "auditors",
+		"require", "public", "public", "account", "wait", "wait", "jump", "export",
 	}
 	names    = []string{"acme", "other", "third"}
 	accounts = []string{"acme's agent", "other's agent", "third's agent", "spare", "auditor"}
@@ -275,6 +277,8 @@ func (h *history) register(s step, coin sdk.Coin) {
 }
 
 func (h *history) unbondStep(s step, p *modelProvider, coin sdk.Coin) {
+	s.amount = 1 + s.amount%20
+	coin.Amount = math.NewInt(s.amount)
 	ok := p.there() && p.bond[s.denom]-s.amount >= p.required[s.denom] && p.bond[s.denom] >= s.amount &&
 		len(p.unbondings) < types.MaxUnbondings
 	h.deliver(ok, &types.MsgUnbond{Operator: h.name(s.name), Amount: coin})
