@@ -125,11 +125,12 @@ func (k *Keeper) unsettle(ctx context.Context, provider sdk.AccAddress) error {
 // maxSettled is how many providers' requirements one block tells; more wait for the next one.
 const maxSettled = 1000
 
-// noteGains puts the providers that gained into the set that the next sweep is about. The clearing makes none gain.
-func (k *Keeper) noteGains(ctx context.Context) error {
+// noteGains puts the providers that gained into the set that the next sweep is about, and tells whether anything has
+// changed at all. The clearing makes none gain.
+func (k *Keeper) noteGains(ctx context.Context) (changed bool, err error) {
 	changes, err := k.changes(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, change := range changes {
 		if !change.Value {
@@ -137,10 +138,10 @@ func (k *Keeper) noteGains(ctx context.Context) error {
 		}
 		err := errors.Join(k.gained.Set(ctx, change.Key), k.unsettled.Set(ctx, change.Key, false))
 		if err != nil {
-			return fmt.Errorf("note gain at %s: %w", change.Key, err)
+			return false, fmt.Errorf("note gain at %s: %w", change.Key, err)
 		}
 	}
-	return nil
+	return len(changes) > 0, nil
 }
 
 // settle tells x/provider the requirements that changed. All are computed before anything is written: walking a set

@@ -15,18 +15,31 @@ import (
 	"github.com/souk-network/souk/x/market/types"
 )
 
-// EndBlock clears the market if there is something to clear, tells the changed requirements to x/provider, and keeps the
-// block's hash as the seed of the next clearing. What fails is undone, logged, and does not stop the chain.
+// EndBlock clears the market if a second has passed and there is something to clear, tells the changed requirements to
+// x/provider, and keeps the block's hash as the seed of the next clearing. What fails is undone, logged, and does not stop
+// the chain.
 func (k *Keeper) EndBlock(ctx context.Context) error {
 	sdkCtx := sdk.UnwrapSDKContext(ctx)
-	if err := k.noteGains(ctx); err != nil {
+	changed, err := k.noteGains(ctx)
+	if err != nil {
 		return err
 	}
-	if err := isolate(sdkCtx, k.clear); err != nil {
-		k.logger(ctx).Error("clearing failed", "err", err)
+	before, err := k.clearing.Get(ctx)
+	if err != nil {
+		return fmt.Errorf("read where clearing stands: %w", err)
 	}
-	if err := k.settle(sdkCtx); err != nil {
+	now, err := k.escrow.Now(ctx)
+	if err != nil {
 		return err
+	}
+	if now > before.Second { // else what changed waits for the next clearing
+		err := isolate(sdkCtx, func(ctx sdk.Context) error { return k.clear(ctx, before, now, changed) })
+		if err != nil {
+			k.logger(ctx).Error("clearing failed", "err", err)
+		}
+		if err := k.settle(sdkCtx); err != nil {
+			return err
+		}
 	}
 	return k.keepSeed(sdkCtx)
 }
@@ -44,22 +57,15 @@ func (k *Keeper) keepSeed(ctx sdk.Context) error {
 }
 
 // clear is one clearing: it reads a window of the book and the bids whose turn it is, matches them, and opens leases. With
-// nothing due it reads a few records, however much there is in the book.
-func (k *Keeper) clear(ctx sdk.Context) error {
-	before, err := k.clearing.Get(ctx)
-	if err != nil {
-		return fmt.Errorf("read where clearing stands: %w", err)
-	}
-	now, err := k.escrow.Now(ctx)
-	if err != nil {
-		return err
-	}
-	if now <= before.Second {
-		return nil
-	}
+// nothing due it reads a few records, however much there is in the book. When something has changed it counts as a clearing
+// even if there is no bid: higher asks and less capacity wait for one.
+func (k *Keeper) clear(ctx sdk.Context, before types.Clearing, now uint64, changed bool) error {
 	turn := before
 	turn.Changed = turn.Changed || turn.RetryAt != 0 && now >= turn.RetryAt
-	if err := k.takeTurn(ctx, &turn, now); err != nil {
+	if changed {
+		turn.Second, turn.Number = now, before.Number+1
+	}
+	if err := k.takeTurn(ctx, &turn, before.Number+1, now); err != nil {
 		return err
 	}
 	if turn == before {
@@ -74,7 +80,7 @@ func (k *Keeper) clear(ctx sdk.Context) error {
 // takeTurn clears once if there are new bids, or resting bids to be tried again, and moves the cursors. A clearing that
 // fails is undone and the cursors move all the same: what made it fail cannot hold up the bids and offers behind it. Its
 // bids are tried again after an ack window, as those that were skipped.
-func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, now uint64) error {
+func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, number, now uint64) error {
 	due, next, err := k.due(ctx, turn)
 	if err != nil || !due {
 		return err
@@ -86,9 +92,7 @@ func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, now uint64) err
 	if err := k.beginBidSweep(ctx, turn); err != nil {
 		return err
 	}
-	turn.Second = now
-	turn.Number++
-
+	turn.Second, turn.Number = now, number
 	bids, fresh, swept, err := k.readBids(ctx, turn, next, int(params.BidsPerBlock))
 	if err != nil {
 		return err

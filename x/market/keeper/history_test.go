@@ -175,7 +175,8 @@ func (h *history) changeOffer(rt *rapid.T) {
 		message = &types.MsgPostOffer{Signer: offer.Provider, Provider: offer.Provider, Asks: offer.Asks, Labels: offer.Labels}
 	}
 	if err := h.Deliver(message); err != nil {
-		require.Truef(h.t, types.ErrBondTooLow.Is(err) || types.ErrOfferState.Is(err) || types.ErrTooManyOffers.Is(err), "%v", err)
+		require.Truef(h.t, types.ErrBondTooLow.Is(err) || types.ErrOfferState.Is(err) ||
+			types.ErrTooManyOffers.Is(err) || types.ErrSuspended.Is(err), "%v", err)
 	}
 }
 

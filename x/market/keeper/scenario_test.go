@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -95,9 +96,16 @@ func TestAnOfferThatMissesThreeAcknowledgementsInADayIsSuspendedUntilItIsUpdated
 	require.Equal(t, types.OfferState_OFFER_STATE_SUSPENDED, b.offer(offer).Offer.State)
 	require.Empty(t, b.offer(offer).Pool.HighestAsks)
 
-	require.NoError(t, b.Deliver(&types.MsgUpdateOffer{Signer: b.name("p"), Offer: offer, Asks: asking(hourly)}))
+	update := &types.MsgUpdateOffer{Signer: b.name("p"), Offer: offer, Asks: asking(hourly)}
+	until := b.offer(offer).Offer.SuspendedUntil
+	require.Equal(t, b.Now()-1+uint64(quick().SuspensionSeconds), until, "from the second of the third miss")
+	b.tick(time.Duration(until-b.Now()-1) * second)
+	b.refuses(types.ErrSuspended, update)
+	b.tick(second)
+	require.NoError(t, b.Deliver(update))
 	require.Equal(t, types.OfferState_OFFER_STATE_ACTIVE, b.offer(offer).Offer.State)
 	require.Empty(t, b.offer(offer).Offer.MissedAcks)
+	require.Zero(t, b.offer(offer).Offer.SuspendedUntil)
 	b.check()
 }
 
@@ -347,7 +355,7 @@ func TestAPoolMayBeDeclaredSmallerThanWhatIsAllocated(t *testing.T) {
 	b.tick(second)
 	b.acks("p", b.lease(id).Id)
 	b.sets("p", units(1))
-	b.check()
+	b.tick(second)
 	require.Zero(t, b.offer(offer).Pool.Free())
 
 	other := b.deploys("bob", "web", 10_000, want("web", 1, 5000))
@@ -380,6 +388,8 @@ func TestAnOfferBeyondTheBondIsRefusedWithTheAmountMissing(t *testing.T) {
 	require.ErrorContains(t, b.Deliver(b.postOffer("p", hourly)), "108000usouk needed, 1usouk missing: bond too low")
 	b.refuses(types.ErrBondTooLow, b.postOffer("p", hourly))
 	b.sets("p", units(9))
+	b.refuses(types.ErrBondTooLow, b.postOffer("p", hourly)) // what was declared counts for one clearing more
+	b.tick(second)
 	b.posts("p", hourly)
 	b.refuses(types.ErrBondTooLow, b.setPool("p", units(10)))
 	b.refuses(types.ErrBondTooLow, &types.MsgUpdateOffer{Signer: b.name("p"), Offer: 1, Asks: asking(5000)})
