@@ -90,7 +90,11 @@ func remedy(block match.Block) string {
 	case match.TooDear:
 		return "raise x-souk.cap in the file, or leave it out; souk offers shows the prices"
 	case match.NoClass:
-		return "ask for fewer labels and regions in the file; souk offers -o wide shows the labels"
+		return "ask for less of an offer in x-souk (regions, labels, attested_by, latency, carbon, class, duration); souk offers -o wide shows the labels"
+	case match.NoProvider:
+		return "allow more providers in x-souk.providers, or deny fewer"
+	case match.NoReputation:
+		return "lower x-souk.min_reputation in the file"
 	default:
 		return "souk offers shows what there is"
 	}
@@ -101,13 +105,28 @@ func bidOf(d manifest.Demand) markettypes.BidSpec {
 	bid := markettypes.BidSpec{
 		Name: d.Group, Unit: markettypes.ResourcesOf(match.Vector(d.Unit)),
 		MinReplicas: d.Replicas, Replicas: d.Replicas, Cap: d.CapMicroPerHour,
+		AttestedBy: d.AttestedBy, MinReputation: d.MinReputationPPM, Allow: d.Allow, Deny: d.Deny,
+		LatencyClasses: d.LatencyClasses, MaxCarbon: d.MaxCarbonGrams,
+		LeaseSeconds: d.LeaseSeconds, NoReplace: d.NoReplace,
+	}
+	if d.Spot {
+		bid.Class = markettypes.LeaseClass_LEASE_CLASS_SPOT
 	}
 	for _, r := range d.Requirements {
 		bid.Requirements = append(bid.Requirements, markettypes.LabelRequirement{
-			Key: r.Key, Operator: markettypes.Operator_OPERATOR_IN, Values: r.Values,
+			Key: r.Key, Operator: operators[r.Operator], Values: r.Values,
 		})
 	}
 	return bid
+}
+
+// operators of the chain by those of a file.
+var operators = map[manifest.Operator]markettypes.Operator{
+	manifest.In:      markettypes.Operator_OPERATOR_IN,
+	manifest.NotIn:   markettypes.Operator_OPERATOR_NOT_IN,
+	manifest.Exists:  markettypes.Operator_OPERATOR_EXISTS,
+	manifest.AtLeast: markettypes.Operator_OPERATOR_AT_LEAST,
+	manifest.AtMost:  markettypes.Operator_OPERATOR_AT_MOST,
 }
 
 func (p *plan) add(g groupPlan) error {

@@ -236,7 +236,7 @@ func (u *upRun) create(ctx context.Context) error {
 	}
 	msg := &markettypes.MsgCreateDeployment{
 		Owner: u.owner, Name: u.project.Name, ManifestHash: u.hash, Deposit: plan.coin(),
-		Granter: u.options.granter,
+		Granter: u.options.granter, Custodians: u.project.Custodians,
 	}
 	for _, g := range plan.groups {
 		msg.Bids = append(msg.Bids, g.bid)

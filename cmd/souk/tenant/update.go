@@ -60,6 +60,7 @@ func (u *upRun) update(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	changes = append(changes, custodianChange(u.deployment.Custodians, u.project.Custodians)...)
 	sameManifest := string(u.deployment.ManifestHash) == string(u.hash)
 	if sameManifest && len(changes) == 0 {
 		u.unchanged = true
@@ -99,7 +100,7 @@ func (u *upRun) sendUpdate(ctx context.Context, bids []markettypes.BidSpec) (cli
 	defer cancel()
 	receipt, err := queue.Do(wait, client.Request{Msgs: msgs(&markettypes.MsgUpdateDeployment{
 		Signer: u.owner, Deployment: u.deployment.Id, Version: u.deployment.Version, ManifestHash: u.hash, Bids: bids,
-		AccessKeys: u.deployment.AccessKeys, Custodians: u.deployment.Custodians,
+		AccessKeys: u.deployment.AccessKeys, Custodians: u.project.Custodians,
 	}), Note: "update " + u.project.Name, Alone: true})
 	if errors.Is(err, client.ErrOutcomeUnknown) {
 		return client.Receipt{}, session.NotConfirmed("", err, u.again)
@@ -203,6 +204,17 @@ func sortedNames(specs map[string]markettypes.BidSpec) []string {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// custodianChange says in a line who is to keep the manifest, if it is not who does.
+func custodianChange(from, to []string) []string {
+	if slices.Equal(slices.Sorted(slices.Values(from)), to) {
+		return nil
+	}
+	if len(to) == 0 {
+		return []string{"~ custodians: none"}
+	}
+	return []string{"~ custodians: " + strings.Join(to, ", ")}
 }
 
 func bidText(b markettypes.BidSpec) string {
