@@ -200,7 +200,7 @@ func (k *Keeper) AddFunds(ctx context.Context, id uint64, amount sdk.Coin, fromM
 }
 
 // CloseAccount refunds what is left of an account without open streams and held money: whole micro-denom to the
-// depositors, the rest to dust.
+// depositors.
 func (k *Keeper) CloseAccount(ctx context.Context, id uint64) (sdk.Coin, error) {
 	account, err := k.Account(ctx, id)
 	if err != nil {

@@ -117,24 +117,27 @@ func (c *change) retain(ctx context.Context, id uint64) error {
 
 // save settles and writes the account and the pots, and files the second at which the account is due next.
 func (c *change) save(ctx context.Context) error {
-	before := c.account.DueAt()
+	before := c.account
 	c.account = withBooks(c.account, c.books.Settle(c.now))
 	c.account.ZeroAt, _ = c.books.ZeroSecond()
-	c.account.LowAt = c.lowAt()
+	c.account.LowAt = c.lowAt(before)
 	if err := c.pots.write(ctx); err != nil {
 		return err
 	}
-	if err := c.moveDue(ctx, c.account.Id, before, c.account.DueAt()); err != nil {
+	if err := c.moveDue(ctx, c.account.Id, before.DueAt(), c.account.DueAt()); err != nil {
 		return err
 	}
 	return c.writeAccount(ctx, c.account)
 }
 
 // lowAt is the second at which the service of the account is to be paused; 0 for none.
-func (c *change) lowAt() uint64 {
+func (c *change) lowAt(before types.Account) uint64 {
 	runway := uint64(c.params.PauseRunwaySeconds)
 	if c.account.State != types.AccountState_ACCOUNT_STATE_FUNDED || c.account.ZeroAt == 0 || runway == 0 {
 		return 0
+	}
+	if before.LowAt != 0 && c.account.ZeroAt >= before.ZeroAt {
+		return ledger.LaterLowSecond(c.account.ZeroAt, runway, before.LowAt)
 	}
 	return ledger.LowSecond(c.account.ZeroAt, runway, c.now)
 }

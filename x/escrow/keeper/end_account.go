@@ -58,9 +58,10 @@ func checkEnd(account types.Account, now uint64) error {
 	return nil
 }
 
-// refundAll pays out what the books of an account have left, closes it, and keeps it until no claim can refer to it.
+// refundAll pays out what the books of an account have left, closes it, and keeps it until no claim can refer to it. The
+// dust stays in it until then.
 func (c *change) refundAll(ctx context.Context) (sdk.Coin, error) {
-	books, refunds, dust := c.books.Settle(c.now).Empty()
+	books, refunds := c.books.Settle(c.now).PayBack()
 	refunded := sdk.NewCoin(c.account.Denom, math.ZeroInt())
 	for _, r := range refunds {
 		coin := sdk.NewCoin(c.account.Denom, r.Micro)
@@ -68,9 +69,6 @@ func (c *change) refundAll(ctx context.Context) (sdk.Coin, error) {
 			return sdk.Coin{}, err
 		}
 		refunded = refunded.Add(coin)
-	}
-	if err := c.addDust(ctx, c.account.Denom, dust); err != nil {
-		return sdk.Coin{}, err
 	}
 	if err := c.moveDue(ctx, c.account.Id, c.account.DueAt(), 0); err != nil {
 		return sdk.Coin{}, err

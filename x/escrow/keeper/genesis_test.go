@@ -69,8 +69,9 @@ func TestExportImportExportIsIdentical(t *testing.T) {
 
 func TestAnImportedChainGoesOnLikeTheOldOne(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		params := quick()
+		params := drawParams(rt)
 		params.MaxDeadlinesPerBlock = rapid.SampledFrom([]uint32{1, 1000}).Draw(rt, "deadlines a block")
+		params.HoldbackEpochs = rapid.SampledFrom([]uint32{0, 2}).Draw(rt, "epochs held back")
 		p := newPlayer(t, rt, params)
 		p.play(drawHistory(rt))
 		// The book above escrow is not part of its genesis: end what it holds.

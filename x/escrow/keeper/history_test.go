@@ -14,6 +14,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/testutil/chain"
+	"github.com/souk-network/souk/x/escrow/keeper"
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
@@ -32,7 +33,9 @@ func drawHistory(t *rapid.T) []step {
 		return step{
 			Kind: rapid.SampledFrom([]string{
 				"block", "block", "block", "open account", "open account", "stream", "stream", "stream", "stop", "stop earlier",
-				"deposit", "gift", "hold", "hold", "release", "pay hold", "add funds", "close account",
+				"deposit", "gift", "hold", "hold", "release", "pay hold", "add funds", "close account", "end account",
+				"replace", "replace", "resume", "grant", "revoke", "deposit of another", "deposit of another", "halt", "go on",
+				"epoch length",
 			}).Draw(t, "kind"),
 			Account: rapid.IntRange(0, 5).Draw(t, "account"),
 			Other:   rapid.IntRange(0, 5).Draw(t, "other"),
@@ -50,8 +53,6 @@ type player struct {
 	streams  []uint64
 	holds    []uint64
 	after    func(step, error)
-	// pockets is what all tenants would have if nothing had ever been refunded.
-	pockets int64
 }
 
 func (p *player) play(history []step) {
@@ -68,28 +69,7 @@ func (p *player) step(s step) error {
 		p.NextBlock(time.Duration(s.Seconds) * second)
 		return nil
 	}
-	err := p.Try(func(ctx sdk.Context) error { return p.act(ctx, s) })
-	if err == nil {
-		p.pockets += p.pocketChange(s)
-	}
-	return err
-}
-
-// pocketChange is what a step that succeeded takes out of the tenants' pockets, or puts into them past the accounts.
-func (p *player) pocketChange(s step) int64 {
-	switch s.Kind {
-	case "open account":
-		return -100 - int64(s.Rate/4)
-	case "deposit":
-		return -int64(s.Seconds)
-	case "add funds":
-		account, err := p.Escrow.Account(p.Ctx(), pick(p.accounts, s.Account))
-		require.NoError(p.rt, err)
-		if account.State == types.AccountState_ACCOUNT_STATE_CLOSED {
-			return int64(s.Seconds)
-		}
-	}
-	return 0
+	return p.Try(func(ctx sdk.Context) error { return p.act(ctx, s) })
 }
 
 func (p *player) payeeText(n int) string { return p.Text(chain.Account(fmt.Sprintf("payee %d", n))) }
@@ -122,15 +102,40 @@ func (p *player) act(ctx sdk.Context, s step) error {
 		}
 		return err
 	case "stop":
-		return p.Escrow.CloseStream(ctx, pick(p.streams, s.Other+s.Account*6), p.nowOf(ctx))
+		return p.Escrow.CloseStream(ctx, p.stream(ctx, s), p.nowOf(ctx))
 	case "stop earlier":
 		now := p.nowOf(ctx)
-		return p.Escrow.CloseStream(ctx, pick(p.streams, s.Other+s.Account*6), now-min(now, s.Seconds%10))
+		return p.Escrow.CloseStream(ctx, p.stream(ctx, s), now-min(now, s.Seconds%10))
+	case "replace":
+		old := p.stream(ctx, s)
+		next, err := p.Escrow.ReplaceStream(ctx, old, s.Rate)
+		if err != nil || next.Id == old {
+			return err
+		}
+		return p.book.successors.Set(ctx, old, next.Id)
+	case "resume":
+		_, err := p.Escrow.TryResume(ctx, account)
+		return err
+	case "grant":
+		limit := sdk.NewCoins(chain.Coin(int64(s.Rate)))
+		return p.Authz.SaveGrant(ctx, tenant(s.Account), uncle, types.NewDepositAuthorization(limit), nil)
+	case "revoke":
+		return p.Authz.DeleteGrant(ctx, tenant(s.Account), uncle, types.DepositURL())
+	case "deposit of another":
+		_, err := p.Escrow.Deposit(ctx, account, tenant(s.Account), chain.Coin(int64(s.Seconds)), uncle)
+		return err
+	case "halt", "go on":
+		return p.change(ctx, func(params *types.Params) { params.Denoms[0].Halted = s.Kind == "halt" })
+	case "epoch length":
+		return p.change(ctx, func(params *types.Params) { params.EpochSeconds = 20 + uint32(s.Seconds) })
+	case "end account":
+		_, err := p.Escrow.EndAccount(ctx, account)
+		return err
 	case "deposit":
 		_, err := p.Escrow.Deposit(ctx, account, tenant(s.Account), chain.Coin(int64(s.Seconds)), nil)
 		return err
 	case "gift":
-		_, err := p.Escrow.Deposit(ctx, account, chain.Account("stranger"), chain.Coin(int64(s.Seconds)), nil)
+		_, err := p.Escrow.Deposit(ctx, account, stranger, chain.Coin(int64(s.Seconds)), nil)
 		return err
 	case "hold":
 		id, err := p.book.hold(ctx, account, s.Rate, s.Seconds)
@@ -151,6 +156,22 @@ func (p *player) act(ctx sdk.Context, s step) error {
 	panic(s.Kind)
 }
 
+// stream picks the stream that pays now in the place of one that was opened once.
+func (p *player) stream(ctx sdk.Context, s step) uint64 {
+	id, err := p.book.latest(ctx, pick(p.streams, s.Other+s.Account*6))
+	require.NoError(p.rt, err)
+	return id
+}
+
+// change is a decision of governance.
+func (p *player) change(ctx sdk.Context, f func(*types.Params)) error {
+	params, err := p.Escrow.Params(ctx)
+	require.NoError(p.rt, err)
+	f(&params)
+	_, err = keeper.NewMsgServer(p.Escrow).UpdateParams(ctx, &types.MsgUpdateParams{Authority: p.Authority, Params: params})
+	return err
+}
+
 func (p *player) nowOf(ctx sdk.Context) uint64 {
 	now, err := p.Escrow.Now(ctx)
 	require.NoError(p.rt, err)
@@ -159,23 +180,44 @@ func (p *player) nowOf(ctx sdk.Context) uint64 {
 
 func tenant(n int) sdk.AccAddress { return chain.Account(fmt.Sprintf("tenant %d", n)) }
 
+// uncle lets tenants deposit his money; the stranger makes gifts.
+var uncle, stranger = chain.Account("uncle"), chain.Account("stranger")
+
+// wealth is what everybody has who pays for something.
+const wealth = 1_000_000
+
 // newPlayer returns a player on a chain where everybody has coins.
 func newPlayer(t *testing.T, rt *rapid.T, params types.Params) *player {
 	p := &player{bench: start(t, params, chain.WithModuleAccount("treasury")), rt: rt}
 	for i := range 6 {
-		p.Fund(tenant(i), chain.Coin(1_000_000))
-		p.pockets += 1_000_000
+		p.Fund(tenant(i), chain.Coin(wealth))
 	}
-	p.Fund(chain.Account("stranger"), chain.Coin(1_000_000))
-	require.NoError(rt, p.Bank.SendCoinsFromAccountToModule(p.Ctx(), p.Funded("rich", chain.Coin(1_000_000)), "treasury",
-		sdk.NewCoins(chain.Coin(1_000_000))))
+	p.Fund(stranger, chain.Coin(wealth))
+	p.Fund(uncle, chain.Coin(wealth))
+	require.NoError(rt, p.Bank.SendCoinsFromAccountToModule(p.Ctx(), p.Funded("rich", chain.Coin(wealth)), "treasury",
+		sdk.NewCoins(chain.Coin(wealth))))
 	return p
+}
+
+// drawParams draws the parameters of a history: with pauses and without.
+func drawParams(t *rapid.T) types.Params {
+	params := quick()
+	params.PauseRunwaySeconds = rapid.SampledFrom([]uint32{0, 1, 7, 10}).Draw(t, "pause runway")
+	params.PauseBps = rapid.SampledFrom([]uint32{0, 1000, 2500, 10_000}).Draw(t, "pause bps")
+	return params
+}
+
+// forever keeps everything that closes for longer than a history lasts.
+func forever(params types.Params) types.Params {
+	params.HoldbackEpochs = 1000
+	return params
 }
 
 func TestInEveryHistoryNoCoinIsLostAndNothingIsNegative(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		params := quick()
+		params := drawParams(rt)
 		params.MaxDeadlinesPerBlock = rapid.SampledFrom([]uint32{1, 3, 1000}).Draw(rt, "deadlines a block")
+		params.HoldbackEpochs = rapid.SampledFrom([]uint32{0, 1, 20}).Draw(rt, "epochs held back")
 		p := newPlayer(t, rt, params)
 		p.after = func(s step, err error) {
 			require.NoError(rt, p.Escrow.AssertInvariants(p.Ctx()), "%+v", s)
@@ -198,11 +240,11 @@ func requireRegistered(t *rapid.T, err error) {
 // seconds that takes the rates out of the balances.
 func TestBooksAgreeWithASecondBySecondModel(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		p := newPlayer(t, rt, quick())
-		m := newModel(1)
+		p := newPlayer(t, rt, forever(drawParams(rt)))
+		m := newModel(p)
 		p.after = func(s step, err error) {
-			m.apply(s, err, p)
-			m.compare(rt, p)
+			m.apply(s, err)
+			m.compare(rt)
 		}
 		p.play(drawHistory(rt))
 	})
@@ -213,9 +255,10 @@ func TestBooksAgreeWithASecondBySecondModel(t *testing.T) {
 // the first either: all others must have the same effect. Once the second has caught up, everybody has the same.
 func TestWhatHappensDoesNotDependOnWhenItIsProcessed(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		delayed := quick()
+		params := forever(drawParams(rt))
+		delayed := params
 		delayed.MaxDeadlinesPerBlock = 1
-		prompt, slow := newPlayer(t, rt, quick()), newPlayer(t, rt, delayed)
+		prompt, slow := newPlayer(t, rt, params), newPlayer(t, rt, delayed)
 		for _, s := range drawHistory(rt) {
 			// How much a hold pays depends on what other holds leave, which the second chain may not have released.
 			if s.Kind == "pay hold" && slow.clock().Frontier < slow.Now() {
@@ -239,7 +282,12 @@ func (p *player) settle() map[string]string {
 	}
 	result := make(map[string]string)
 	for i, id := range p.accounts {
-		account := p.account(id).Account
+		account, err := p.Escrow.Account(p.Ctx(), id)
+		if types.ErrAccountNotFound.Is(err) {
+			result[fmt.Sprintf("account %d", i)] = "forgotten"
+			continue
+		}
+		require.NoError(p.rt, err)
 		result[fmt.Sprintf("account %d", i)] = account.String()
 	}
 	for i := range 3 {
@@ -249,10 +297,21 @@ func (p *player) settle() map[string]string {
 		result[fmt.Sprintf("payee %d", i)] = fmt.Sprintf("%s %s grains", e.Rate, p.earned(genesis, p.payeeText(i)))
 	}
 	for i := range 6 {
-		result[fmt.Sprintf("tenant %d", i)] = fmt.Sprint(p.Balance(tenant(i)))
+		result[fmt.Sprintf("tenant %d", i)] = fmt.Sprintf("%d, may deposit %s", p.Balance(tenant(i)), p.limit(i))
 	}
+	result["uncle"] = fmt.Sprint(p.Balance(uncle))
 	require.NoError(p.rt, p.Escrow.AssertInvariants(p.Ctx()))
 	return result
+}
+
+// limit is what a tenant may still deposit of the uncle's money.
+func (p *player) limit(tenantNumber int) string {
+	authorization, _ := p.Authz.GetAuthorization(p.Ctx(), tenant(tenantNumber), uncle, types.DepositURL())
+	grant, ok := authorization.(*types.DepositAuthorization)
+	if !ok {
+		return "nothing"
+	}
+	return grant.SpendLimit.AmountOf("usouk").String()
 }
 
 // earned sums up what a payee ever earned, in grains.

@@ -30,7 +30,13 @@ func (k *Keeper) TryResume(ctx context.Context, id uint64) (bool, error) {
 // account then pays everything, and what is to be added, for twice the runway at which it would pause. It writes nothing of
 // the account yet.
 func (c *change) resume(ctx context.Context, added math.Int) (swaps []swap, resumed bool, err error) {
-	if !c.rich(added) {
+	if c.account.State != types.AccountState_ACCOUNT_STATE_LOW || c.account.ExhaustedAt != 0 || c.halted() {
+		return nil, false, nil
+	}
+	if err := c.checkFrontier(ctx); err != nil {
+		return nil, false, err
+	}
+	if !c.books.Lasts(c.fullRate().Add(added), resumeSeconds(c.params), c.now) {
 		return nil, false, nil
 	}
 	streams, err := c.openStreamsOf(ctx, c.account.Id)
@@ -40,9 +46,6 @@ func (c *change) resume(ctx context.Context, added math.Int) (swaps []swap, resu
 	streams = onlyPaused(streams)
 	if uint32(len(streams)) > types.MaxStreamsOpened-c.account.StreamsOpened {
 		return nil, false, nil // there are no numbers left: it stays low
-	}
-	if err := c.checkFrontier(ctx); err != nil {
-		return nil, false, err
 	}
 	types.Weigh(ctx, 1+2*uint32(len(streams)))
 	for _, s := range streams {
@@ -64,20 +67,14 @@ func (c *change) resume(ctx context.Context, added math.Int) (swaps []swap, resu
 	return swaps, true, emit(ctx, types.NewEventAccountResumed(c.account.Id, c.now))
 }
 
-// rich tells that a low account may resume.
-func (c *change) rich(added math.Int) bool {
-	return c.account.State == types.AccountState_ACCOUNT_STATE_LOW && c.account.ExhaustedAt == 0 && !c.halted() &&
-		c.books.Lasts(c.fullRate().Add(added), resumeSeconds(c.params), c.now)
-}
-
 // resumeSeconds is the runway with which a low account resumes.
 func resumeSeconds(params types.Params) uint64 { return max(1, 2*uint64(params.PauseRunwaySeconds)) }
 
-// checkFrontier refuses to resume while deadlines before now are pending: one of them may end a stream at an earlier
-// second, and what it would have paid until now must not depend on when that is processed.
+// checkFrontier refuses to decide whether to resume while deadlines before now are pending: one of them may release money,
+// or end a stream at an earlier second, and the decision must not depend on when that is processed.
 func (c *change) checkFrontier(ctx context.Context) error {
 	if !processing(ctx) && c.clock.Frontier < c.now {
-		return types.ErrBehind.Wrapf("account %d resumes when all up to second %d is processed", c.account.Id, c.now)
+		return types.ErrBehind.Wrapf("account %d is low, and not all before second %d is processed", c.account.Id, c.now)
 	}
 	return nil
 }

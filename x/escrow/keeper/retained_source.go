@@ -142,6 +142,9 @@ func (q retainedSource) forgetStream(ctx context.Context, id uint64) error {
 }
 
 func (q retainedSource) forgetAccount(ctx context.Context, account types.Account) error {
+	if err := q.addDust(ctx, account.Denom, booksOf(account).Remainder()); err != nil {
+		return err
+	}
 	owner, err := q.address(account.Owner)
 	if err != nil {
 		return err

@@ -68,45 +68,22 @@ func (a Account) ZeroSecond() (uint64, bool) {
 	return second.Uint64(), true
 }
 
-// Settle writes the outflow at second t into the entries: money is drawn from the oldest entry that has some, and
-// comes back, when a stream closed earlier than the last settlement, to the newest entry that was drawn on. The
-// caller settles only while Balance(t) is not negative; a shortage would be left undrawn.
+// Settle writes the outflow at second t into the entries: the oldest entry pays all that it has before the next one pays
+// anything. How it is shared follows from the entries and the outflow alone, and never from when it was settled before:
+// what a stream gives back that closed earlier than the last settlement goes to the newest entry that was drawn on, and
+// what is added to an old entry relieves those after it. The caller settles only while Balance(t) is not negative; a
+// shortage would be left undrawn.
 func (a Account) Settle(t uint64) Account {
-	spent := sdkmath.ZeroInt()
-	for _, e := range a.Entries {
-		spent = spent.Add(e.Spent)
+	due := sdkmath.MaxInt(a.Outflow.At(t), sdkmath.ZeroInt())
+	entries := make([]Entry, len(a.Entries))
+	for i, e := range a.Entries {
+		total := e.Remainder.Add(e.Spent)
+		spent := sdkmath.MinInt(due, total)
+		entries[i] = Entry{Source: e.Source, Remainder: total.Sub(spent), Spent: spent}
+		due = due.Sub(spent)
 	}
-	change := a.Outflow.At(t).Sub(spent)
-	if change.IsNegative() {
-		a.Entries = giveBack(a.Entries, change.Neg())
-	} else {
-		a.Entries = draw(a.Entries, change)
-	}
+	a.Entries = entries
 	return a
-}
-
-// draw moves grains from remainder to spent, oldest entry first.
-func draw(entries []Entry, grains sdkmath.Int) []Entry {
-	out := append([]Entry(nil), entries...)
-	for i := 0; i < len(out) && grains.IsPositive(); i++ {
-		part := sdkmath.MinInt(grains, out[i].Remainder)
-		out[i].Remainder = out[i].Remainder.Sub(part)
-		out[i].Spent = out[i].Spent.Add(part)
-		grains = grains.Sub(part)
-	}
-	return out
-}
-
-// giveBack moves grains from spent to remainder, newest entry first.
-func giveBack(entries []Entry, grains sdkmath.Int) []Entry {
-	out := append([]Entry(nil), entries...)
-	for i := len(out) - 1; i >= 0 && grains.IsPositive(); i-- {
-		part := sdkmath.MinInt(grains, out[i].Spent)
-		out[i].Spent = out[i].Spent.Sub(part)
-		out[i].Remainder = out[i].Remainder.Add(part)
-		grains = grains.Sub(part)
-	}
-	return out
 }
 
 // Deposit adds grains to the entry of a source, or appends an entry.
@@ -131,19 +108,26 @@ type Refund struct {
 	Micro sdkmath.Int
 }
 
-// Empty takes all that is left out of a settled account: whole micro-denom for the depositors, less than one
-// micro-denom of dust an entry, in grains. What was spent stays written.
-func (a Account) Empty() (emptied Account, refunds []Refund, dust sdkmath.Int) {
-	dust = sdkmath.ZeroInt()
+// PayBack takes all whole micro-denom that are left out of a settled account, for its depositors. Less than one
+// micro-denom stays in each entry, and what was spent stays written.
+func (a Account) PayBack() (paid Account, refunds []Refund) {
 	entries := append([]Entry(nil), a.Entries...)
 	for i := range entries {
 		micro, rest := SplitMicro(entries[i].Remainder)
-		dust = dust.Add(rest)
 		if micro.IsPositive() {
 			refunds = append(refunds, Refund{Source: entries[i].Source, Micro: micro})
 		}
-		entries[i].Remainder = sdkmath.ZeroInt()
+		entries[i].Remainder = rest
 	}
 	a.Entries = entries
-	return a, refunds, dust
+	return a, refunds
+}
+
+// Remainder returns what is left in all entries as of the last settlement, in grains.
+func (a Account) Remainder() sdkmath.Int {
+	left := sdkmath.ZeroInt()
+	for _, e := range a.Entries {
+		left = left.Add(e.Remainder)
+	}
+	return left
 }

@@ -15,7 +15,7 @@ import (
 func account(remainders ...int64) ledger.Account {
 	a := ledger.Account{Outflow: ledger.ZeroLine(), Held: math.ZeroInt()}
 	for i, remainder := range remainders {
-		a = a.Deposit(ledger.Source{Depositor: string(rune('a'+i))}, math.NewInt(remainder))
+		a = a.Deposit(ledger.Source{Depositor: string(rune('a' + i))}, math.NewInt(remainder))
 	}
 	return a
 }
@@ -43,13 +43,22 @@ func TestMoneyIsDrawnFromTheOldestEntryAndComesBackToTheNewestDrawn(t *testing.T
 	require.Equal(t, []string{"a:0/100", "b:0/50", "c:20/10"}, show(a.Settle(16)), "settling leaves its input alone")
 }
 
-func TestAGiftIntoAnOldEntryIsDrawnNext(t *testing.T) {
+func TestWhatIsAddedToAnOldEntryRelievesThoseAfterIt(t *testing.T) {
 	a := account(100, 50)
 	a.Outflow = a.Outflow.Shift(math.NewInt(120))
 	a = a.Settle(1).Deposit(ledger.Source{Depositor: "a"}, math.NewInt(5))
-	require.Equal(t, []string{"a:5/100", "b:30/20"}, show(a))
+	require.Equal(t, []string{"a:0/105", "b:35/15"}, show(a.Settle(1)))
 	a.Outflow = a.Outflow.Shift(math.NewInt(7))
 	require.Equal(t, []string{"a:0/105", "b:28/22"}, show(a.Settle(1)))
+}
+
+func TestTheSameDepositorHasAnEntryForEachGrantee(t *testing.T) {
+	a := account(100)
+	for _, grantee := range []string{"", "x", "y", "x"} {
+		a = a.Deposit(ledger.Source{Depositor: "a", Grantee: grantee}, math.NewInt(10))
+	}
+	require.Equal(t, []string{"a:110/0", "a:20/0", "a:10/0"}, show(a))
+	require.Equal(t, "140", a.Remainder().String())
 }
 
 func TestTheZeroSecondIsTheLastThatAllCanBePaidInFull(t *testing.T) {
@@ -125,24 +134,47 @@ func TestSettlingTwiceIsSettlingOnceAndLosesNothing(t *testing.T) {
 	})
 }
 
-func TestEmptyingRefundsWholeMicroDenomAndKeepsLessThanOneAnEntry(t *testing.T) {
+func TestWholeMicroDenomArePaidBackAndLessThanOneStaysInAnEntry(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		a := randomAccount(t)
 		a.Outflow = ledger.ZeroLine()
 		a = a.Settle(1)
-		emptied, refunds, dust := a.Empty()
-		sum := dust
+		paid, refunds := a.PayBack()
+		sum := paid.Remainder()
 		for _, r := range refunds {
 			require.True(t, r.Micro.IsPositive())
 			sum = sum.Add(ledger.Grains(r.Micro))
 		}
 		require.Equal(t, a.Balance(1).String(), sum.String())
-		require.True(t, dust.LT(math.NewInt(int64(len(a.Entries))*ledger.GrainsPerMicro+1)))
-		require.True(t, emptied.Balance(1).IsZero())
-		again, refunds, dust := emptied.Empty()
+		for _, e := range paid.Entries {
+			require.True(t, e.Remainder.LT(math.NewInt(ledger.GrainsPerMicro)))
+		}
+		again, refunds := paid.PayBack()
 		require.Empty(t, refunds)
-		require.True(t, dust.IsZero())
-		require.Equal(t, emptied, again)
+		require.Equal(t, paid, again)
+	})
+}
+
+// TestHowDepositorsShareNeverDependsOnWhenItWasSettled plays deposits and closing streams with and without settlements
+// in between.
+func TestHowDepositorsShareNeverDependsOnWhenItWasSettled(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		often := randomAccount(t)
+		once := often
+		for range rapid.IntRange(1, 10).Draw(t, "events") {
+			second := rapid.Uint64Range(1, 1<<33).Draw(t, "second")
+			rate := rapid.Uint64Range(1, 1<<40).Draw(t, "rate")
+			deposit := amount(t, "deposit", 90)
+			source := ledger.Source{Depositor: rapid.StringMatching("[a-d]").Draw(t, "depositor")}
+			if rapid.Bool().Draw(t, "stream") {
+				often.Outflow, once.Outflow = often.Outflow.Start(rate, second), once.Outflow.Start(rate, second)
+			} else {
+				often, once = often.Deposit(source, deposit), once.Deposit(source, deposit)
+			}
+			often = often.Settle(rapid.Uint64Range(1, 1<<33).Draw(t, "settled at"))
+		}
+		end := rapid.Uint64Range(1, 1<<33).Draw(t, "end")
+		require.Equal(t, show(once.Settle(end)), show(often.Settle(end)))
 	})
 }
 

@@ -12,8 +12,16 @@ func HoldRate(rate uint64, bps uint32) uint64 {
 // LowSecond is when an account that runs out at a zero second is low: the runway before that, but not before the second
 // that follows now, and never after the zero second.
 func LowSecond(zero, runway, now uint64) uint64 {
-	return min(zero, max(zero-min(zero, runway), now+1))
+	return min(zero, max(before(zero, runway), now+1))
 }
+
+// LaterLowSecond is LowSecond for an account that lasts at least as long as when its low second was last computed: it is
+// then no earlier. So an event that is processed late, after a later one, does not make the account low before that one.
+func LaterLowSecond(zero, runway, low uint64) uint64 {
+	return min(zero, max(before(zero, runway), low))
+}
+
+func before(second, seconds uint64) uint64 { return second - min(second, seconds) }
 
 // Lasts tells that what is free at second t pays a rate for so many seconds.
 func (a Account) Lasts(rate sdkmath.Int, seconds, t uint64) bool {

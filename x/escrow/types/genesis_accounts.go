@@ -83,7 +83,7 @@ func (v *genesisValidator) validateDeposits(a Account) error {
 		if !fitsAmount(d.Remainder) || !fitsAmount(d.Spent) || seen[from] {
 			return fmt.Errorf("deposit of %s out of range or twice", d.Depositor)
 		}
-		if a.State == AccountState_ACCOUNT_STATE_CLOSED && !d.Remainder.IsZero() {
+		if a.State == AccountState_ACCOUNT_STATE_CLOSED && d.Remainder.GTE(math.NewInt(grainsPerMicro)) {
 			return fmt.Errorf("closed and not refunded")
 		}
 		seen[from] = true

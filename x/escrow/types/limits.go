@@ -25,6 +25,9 @@ const (
 	// MaxAccounts is the first account id that is too high for a stream id.
 	MaxAccounts = uint64(1) << (64 - streamBits)
 
+	// grainsPerMicro is how many grains a micro-denom has.
+	grainsPerMicro = 3600
+
 	amountBits = 96
 	// bookBits bounds every stored amount, so that sums and products of bounded lists stay far below the 256 bits at which
 	// big integers would panic.
