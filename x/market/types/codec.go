@@ -15,6 +15,10 @@ func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateOffer{}, "souk/market/MsgUpdateOffer")
 	legacy.RegisterAminoMsg(cdc, &MsgWithdrawOffer{}, "souk/market/MsgWithdrawOffer")
 	legacy.RegisterAminoMsg(cdc, &MsgCreateDeployment{}, "souk/market/MsgCreateDeployment")
+	legacy.RegisterAminoMsg(cdc, &MsgUpdateDeployment{}, "souk/market/MsgUpdateDeployment")
+	legacy.RegisterAminoMsg(cdc, &MsgCloseLease{}, "souk/market/MsgCloseLease")
+	legacy.RegisterAminoMsg(cdc, &MsgResignLeases{}, "souk/market/MsgResignLeases")
+	legacy.RegisterAminoMsg(cdc, &MsgReclaimLeases{}, "souk/market/MsgReclaimLeases")
 	legacy.RegisterAminoMsg(cdc, &MsgCloseDeployment{}, "souk/market/MsgCloseDeployment")
 	legacy.RegisterAminoMsg(cdc, &MsgAckLeases{}, "souk/market/MsgAckLeases")
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "souk/market/MsgUpdateParams")
@@ -25,6 +29,7 @@ func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgSetPool{}, &MsgPostOffer{}, &MsgUpdateOffer{}, &MsgWithdrawOffer{},
-		&MsgCreateDeployment{}, &MsgCloseDeployment{}, &MsgAckLeases{}, &MsgUpdateParams{})
+		&MsgCreateDeployment{}, &MsgUpdateDeployment{}, &MsgCloseDeployment{},
+		&MsgCloseLease{}, &MsgResignLeases{}, &MsgReclaimLeases{}, &MsgAckLeases{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }
