@@ -93,7 +93,11 @@ func (m Module) depositFor(
 	if reporter.IsSkipped() {
 		return nil, nil, nil
 	}
-	coin, ok := Spend(granter, account.Denom, m.amount(r))
+	amount := m.amount(r)
+	if limit := grant.Limit.AmountOf(account.Denom); limit.IsUint64() && !OneIn(r, 5) {
+		amount = min(amount, limit.Uint64())
+	}
+	coin, ok := Spend(granter, account.Denom, amount)
 	if !ok {
 		reporter.Skip("granter has nothing")
 		return nil, nil, nil
@@ -121,7 +125,7 @@ func (m Module) grant() simsx.SimMsgFactoryX {
 		authorization := &types.DepositAuthorization{SpendLimit: sdk.NewCoins(
 			sdk.NewInt64Coin(types.DefaultDenom, int64(m.amount(r))), sdk.NewInt64Coin(Stable, int64(m.amount(r))),
 		)}
-		if OneIn(r, 3) {
+		if OneIn(r, 6) {
 			for id := UpTo(r, 3); id < 12; id += UpTo(r, 4) {
 				authorization.Accounts = append(authorization.Accounts, id)
 			}
@@ -158,7 +162,7 @@ func (m Module) execute() simsx.SimMsgFactoryX {
 		if reporter.IsSkipped() {
 			return nil, nil, nil
 		}
-		coin, ok := Spend(granter, account.Denom, m.amount(r))
+		coin, ok := Spend(granter, account.Denom, min(m.amount(r), UpTo(r, 1000)))
 		if !ok {
 			reporter.Skip("granter has nothing")
 			return nil, nil, nil

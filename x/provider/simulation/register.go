@@ -13,7 +13,8 @@ import (
 	"github.com/souk-network/souk/x/provider/types"
 )
 
-// register makes an account a provider that is none, or not any more.
+// register makes an account a provider that is none, or not any more. Its agent may be about to take over elsewhere, which the
+// query does not tell.
 func (m Module) register() simsx.SimMsgFactoryX {
 	return simsx.NewSimMsgFactoryWithDeliveryResultHandler(func(
 		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
@@ -44,7 +45,7 @@ func (m Module) register() simsx.SimMsgFactoryX {
 			msg.TlsKeys = [][]byte{{1}}
 			return escrowsim.Sign(operator), msg, escrowsim.Refused(types.ErrInvalidTLSKeys)
 		}
-		return escrowsim.Sign(operator), msg, nil
+		return escrowsim.Sign(operator), msg, escrowsim.May(types.ErrAgentTaken)
 	})
 }
 
@@ -86,19 +87,20 @@ func (m Module) deregister() simsx.SimMsgFactoryX {
 
 // rotateAgent names another agent, or cancels a rotation that is under way.
 func (m Module) rotateAgent() simsx.SimMsgFactoryX {
-	return simsx.SimMsgFactoryFn[*types.MsgRotateAgent](func(
+	return simsx.NewSimMsgFactoryWithDeliveryResultHandler(func(
 		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
-	) ([]simsx.SimAccount, *types.MsgRotateAgent) {
+	) ([]simsx.SimAccount, *types.MsgRotateAgent, simsx.SimDeliveryResultHandler) {
 		operator, provider := Any(ctx, m.queries, testData, reporter, "provider", There)
 		agent := m.free(ctx, testData, reporter).AddressBech32
 		if reporter.IsSkipped() {
-			return nil, nil
+			return nil, nil, nil
 		}
 		now := Now(ctx, m.escrow, reporter)
 		if provider.RotatesAt > now && escrowsim.OneIn(testData.Rand(), 2) {
 			agent = provider.Agent
 		}
-		return escrowsim.Sign(operator), &types.MsgRotateAgent{Operator: operator.AddressBech32, Agent: agent}
+		msg := &types.MsgRotateAgent{Operator: operator.AddressBech32, Agent: agent}
+		return escrowsim.Sign(operator), msg, escrowsim.May(types.ErrAgentTaken)
 	})
 }
 

@@ -51,7 +51,7 @@ func (m Module) unbond() simsx.SimMsgFactoryX {
 		coin := r.Coin(provider.Bond)
 		if escrowsim.OneIn(r, 10) {
 			msg := &types.MsgUnbond{Operator: operator.AddressBech32, Amount: coin.AddAmount(math.OneInt())}
-			return escrowsim.Sign(operator), msg, escrowsim.Refused(types.ErrBondRequired, types.ErrTooManyUnbondings)
+			return escrowsim.Sign(operator), msg, escrowsim.Refused(types.ErrInvalidBond, types.ErrTooManyUnbondings)
 		}
 		if provider.Lifecycle != types.Lifecycle_LIFECYCLE_LEAVING || escrowsim.OneIn(r, 3) {
 			coin = sdk.NewCoin(coin.Denom, math.NewIntFromUint64(escrowsim.UpTo(r, coin.Amount.Uint64())))
@@ -67,7 +67,7 @@ func (m Module) unjail() simsx.SimMsgFactoryX {
 		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
 	) ([]simsx.SimAccount, *types.MsgUnjail, simsx.SimDeliveryResultHandler) {
 		operator, provider := Any(ctx, m.queries, testData, reporter, "jailed provider",
-			func(p types.Provider) bool { return p.JailedUntil > 0 })
+			func(p types.Provider) bool { return There(p) && p.JailedUntil > 0 })
 		if reporter.IsSkipped() {
 			return nil, nil, nil
 		}
