@@ -125,14 +125,17 @@ func (m *market) address(t *testing.T, key string) string {
 	return address
 }
 
-// fund gives an account coins of the faucet.
+// fund gives an account coins of the faucet, and waits until every node knows of them.
 func (m *market) fund(t *testing.T, key string, amount int64) {
 	t.Helper()
 	faucet := m.queue(t, 0, devnet.KeyFaucet)
 	defer faucet.Close()
-	m.send(t, faucet, &banktypes.MsgSend{
+	funded := m.send(t, faucet, &banktypes.MsgSend{
 		FromAddress: faucet.Address(), ToAddress: m.address(t, key), Amount: coins(amount),
 	})
+	for _, node := range m.nodes {
+		node.awaitHeight(t, funded.Height)
+	}
 }
 
 func coin(amount int64) sdk.Coin   { return sdk.NewInt64Coin(scope.Denom, amount) }
