@@ -119,6 +119,13 @@ func (b *bench) clock() types.Clock {
 	return clock
 }
 
+func (b *bench) genesis() *types.GenesisState {
+	b.t.Helper()
+	genesis, err := b.Escrow.ExportGenesis(b.Ctx())
+	require.NoError(b.t, err)
+	return genesis
+}
+
 // withdraw pays out what matured.
 func (b *bench) withdraw(payee string) (net, fee int64) {
 	b.t.Helper()

@@ -282,13 +282,13 @@ func (p *player) settle() map[string]string {
 	}
 	result := make(map[string]string)
 	for i, id := range p.accounts {
-		account, err := p.Escrow.Account(p.Ctx(), id)
+		_, err := p.Escrow.Account(p.Ctx(), id)
 		if types.ErrAccountNotFound.Is(err) {
 			result[fmt.Sprintf("account %d", i)] = "forgotten"
 			continue
 		}
 		require.NoError(p.rt, err)
-		result[fmt.Sprintf("account %d", i)] = account.String()
+		result[fmt.Sprintf("account %d", i)] = p.account(id).Account.String()
 	}
 	for i := range 3 {
 		e := p.earnings(fmt.Sprintf("payee %d", i))

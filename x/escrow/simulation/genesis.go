@@ -36,8 +36,8 @@ func RandomParams(r *simsx.XRand) types.Params {
 	params.FeeBps = uint32(r.Intn(1000))
 	params.MaxDeadlinesPerBlock = simsx.OneOf(r, []uint32{1, 1, 2, 5, 50, 1000})
 	params.Denoms = []types.DenomParams{
-		{Denom: types.DefaultDenom, MinDeposit: math.NewIntFromUint64(UpTo(r, 5000)), Halted: OneIn(r, 20)},
-		{Denom: Stable, MinDeposit: math.NewIntFromUint64(UpTo(r, 5000)), Halted: OneIn(r, 20)},
+		{Denom: types.DefaultDenom, MinDeposit: math.NewIntFromUint64(UpTo(r, 5000)), Halted: OneIn(r, 30)},
+		{Denom: Stable, MinDeposit: math.NewIntFromUint64(UpTo(r, 5000)), Halted: OneIn(r, 30)},
 	}
 	return params
 }
