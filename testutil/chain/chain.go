@@ -69,6 +69,7 @@ type Chain struct {
 	registry codectypes.InterfaceRegistry
 	store    storetypes.CommitMultiStore
 	block    storetypes.CacheMultiStore
+	branch   bool // never commits
 	header   cmtproto.Header
 	keys     map[string]*storetypes.KVStoreKey
 	modules  []module.AppModule
@@ -123,25 +124,56 @@ func (c *Chain) Time() time.Time { return c.header.Time }
 // NextBlock ends and commits the present block, and begins one that is later by elapsed.
 func (c *Chain) NextBlock(elapsed time.Duration) {
 	c.t.Helper()
-	ending := c.Ctx()
+	ended := c.EndBlock()
+	c.Advance(elapsed)
+	c.Events = append(ended, c.BeginBlock()...)
+}
+
+// EndBlock runs what modules do at the end of the present block, and returns its events. NextBlock does that; a test that
+// calls it by itself decides what happens between the halves.
+func (c *Chain) EndBlock() sdk.Events {
+	c.t.Helper()
+	ctx := c.Ctx()
 	for _, m := range c.modules {
 		if ender, ok := m.(appmodule.HasEndBlocker); ok {
-			require.NoError(c.t, ender.EndBlock(ending), "end block of %s", m.Name())
+			require.NoError(c.t, ender.EndBlock(ctx), "end block of %s", m.Name())
 		}
 	}
-	c.block.Write()
-	c.store.Commit()
-	c.block = c.store.CacheMultiStore()
+	return ctx.EventManager().Events()
+}
 
-	c.header.Height++
-	c.header.Time = c.header.Time.Add(elapsed)
-	beginning := c.Ctx()
+// BeginBlock runs what modules do at the beginning of the present block, and returns its events. Running it again lets no
+// time pass, but goes on with what is due.
+func (c *Chain) BeginBlock() sdk.Events {
+	c.t.Helper()
+	ctx := c.Ctx()
 	for _, m := range c.modules {
 		if beginner, ok := m.(appmodule.HasBeginBlocker); ok {
-			require.NoError(c.t, beginner.BeginBlock(beginning), "begin block of %s", m.Name())
+			require.NoError(c.t, beginner.BeginBlock(ctx), "begin block of %s", m.Name())
 		}
 	}
-	c.Events = append(ending.EventManager().Events(), beginning.EventManager().Events()...)
+	return ctx.EventManager().Events()
+}
+
+// Advance makes the present block the next one, later by elapsed, without running anything at the end of the one or at the
+// beginning of the other.
+func (c *Chain) Advance(elapsed time.Duration) {
+	if !c.branch {
+		c.block.Write()
+		c.store.Commit()
+		c.block = c.store.CacheMultiStore()
+	}
+	c.header.Height++
+	c.header.Time = c.header.Time.Add(elapsed)
+}
+
+// Branch returns a chain that goes on by itself from the present state of this one, and reports to t. It is cheap: nothing
+// of it is ever committed. While branches are in use this chain must stand still; branches of one chain share a goroutine.
+func (c *Chain) Branch(t testing.TB) *Chain {
+	branch := *c
+	branch.t, branch.branch, branch.block = t, true, c.block.CacheMultiStore()
+	branch.Events, branch.GasUsed = nil, 0
+	return &branch
 }
 
 // Run lets time pass in blocks of the given length.
