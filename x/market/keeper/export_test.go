@@ -39,3 +39,21 @@ func (k *Keeper) BreakProviders() (mend func()) {
 type brokenProviders struct{ types.ProviderKeeper }
 
 func (brokenProviders) GetParams(context.Context) (providertypes.Params, error) { panic("poison") }
+
+// BreakBid takes a bid's record away, so that what needs it fails; mend puts it back.
+func (k *Keeper) BreakBid(ctx context.Context, id uint64) (mend func(context.Context) error, err error) {
+	bid, err := k.bids.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return k.bids.Set(ctx, id, bid) }, k.bids.Remove(ctx, id)
+}
+
+// BreakLease takes the terms of a lease away, so that what needs them fails; mend puts them back.
+func (k *Keeper) BreakLease(ctx context.Context, id uint64) (mend func(context.Context) error, err error) {
+	lease, err := k.leases.Get(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error { return k.leases.Set(ctx, id, lease) }, k.leases.Remove(ctx, id)
+}
