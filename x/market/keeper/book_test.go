@@ -94,12 +94,14 @@ func TestNoLeaseIsFreeWhenThePriceMovesFromOneResourceToAnother(t *testing.T) {
 	post.Asks = []types.Ask{{Denom: denom, Cpu: hourly}}
 	require.NoError(t, b.Deliver(post))
 	b.tick(second)
-	b.updates("p", 1, 0, func(m *types.MsgUpdateOffer) { m.Asks = []types.Ask{{Denom: denom, Memory: hourly}} })
-	require.Equal(t, []types.Ask{{Denom: denom, Cpu: hourly}}, b.offer(1).Offer.Asks)
-	id := b.deploys("ann", "web", 10_000, want("web", 1, 5000))
+	memory := &types.MsgUpdateOffer{Signer: b.name("p"), Offer: 1, Asks: []types.Ask{{Denom: denom, Memory: hourly}}}
+	b.refuses(types.ErrInvalidAsk, memory)
+	b.updates("p", 1, hourly)
 	b.tick(second)
-	require.Equal(t, hourly, b.lease(id).Rate)
-	require.Equal(t, []types.Ask{{Denom: denom, Memory: hourly}}, b.offer(1).Offer.Asks)
+	require.NoError(t, b.Deliver(memory))
+	require.Equal(t, []types.Ask{{Denom: denom, Memory: 1}}, b.offer(1).Offer.Asks)
+	b.tick(second)
+	require.Equal(t, memory.Asks, b.offer(1).Offer.Asks)
 }
 
 func TestLessCapacityCountsAfterExactlyOneClearingAndMoreAtOnce(t *testing.T) {

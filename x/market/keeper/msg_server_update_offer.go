@@ -70,7 +70,9 @@ func (k *Keeper) declareOffer(ctx context.Context, offer types.Offer, msg *types
 		// It is in no book that its asks could matter to.
 		offer.MissedAcks, offer.SuspendedUntil, offer.Asks = nil, 0, nil
 	}
-	offer = offer.Declare(msg.Asks, clearings)
+	if offer, err = offer.Declare(msg.Asks, clearings); err != nil {
+		return types.Offer{}, err
+	}
 	offer.Labels, offer.Terms, offer.State = msg.Labels, msg.Terms, types.OfferState_OFFER_STATE_ACTIVE
 	return offer, nil
 }

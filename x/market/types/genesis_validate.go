@@ -140,7 +140,8 @@ func (v *genesisValidator) offerTerms(o Offer) error {
 	case o.NextAt > v.genesis.Clearing.Number:
 		return invalid("its next asks wait for clearing %d, the last was %d", o.NextAt, v.genesis.Clearing.Number)
 	default:
-		if counting := (Offer{Asks: o.Asks}).Declare(o.NextAsks, 0); !slices.Equal(counting.Asks, o.Asks) || len(counting.NextAsks) == 0 {
+		counting, err := (Offer{Asks: o.Asks}).Declare(o.NextAsks, 0)
+		if err != nil || !slices.Equal(counting.Asks, o.Asks) || len(counting.NextAsks) == 0 {
 			return invalid("its asks are not the lower ones")
 		}
 	}

@@ -143,8 +143,9 @@ func (o Offer) At(clearings uint64) Offer {
 }
 
 // Declare replaces the asks of an offer, as it is once so many clearings are done. What is cheaper, and a denom that is
-// new, counts at once, what is dearer after the next clearing; a denom that is left out is offered no more.
-func (o Offer) Declare(asks []Ask, clearings uint64) Offer {
+// new, counts at once, what is dearer after the next clearing; a denom that is left out is offered no more. A price that
+// moves from all of the cpu to all of the memory, or back, is refused: in between the lease would be free.
+func (o Offer) Declare(asks []Ask, clearings uint64) (Offer, error) {
 	o = o.At(clearings)
 	counting := make([]Ask, len(asks))
 	dearer := false
@@ -153,7 +154,7 @@ func (o Offer) Declare(asks []Ask, clearings uint64) Offer {
 		if before, ok := AskIn(o.Asks, ask.Denom); ok {
 			counting[i] = lower(before, ask)
 			if counting[i].Cpu == 0 && counting[i].Memory == 0 {
-				counting[i] = before // no lease is free
+				return Offer{}, ErrInvalidAsk.Wrapf("%s: ask for cpu and memory before the price moves between them", ask.Denom)
 			}
 			dearer = dearer || counting[i] != ask
 		}
@@ -162,7 +163,7 @@ func (o Offer) Declare(asks []Ask, clearings uint64) Offer {
 	if dearer {
 		o.NextAsks, o.NextAt = asks, clearings
 	}
-	return o
+	return o, nil
 }
 
 // Gained tells whether the offer may serve bids that it could not before: it is in the book anew, its labels or terms are

@@ -112,7 +112,9 @@ func TestDeclaredAsksAndTotalsCountAsTheyShould(t *testing.T) {
 			}
 			asks := []types.Ask{{Denom: "ua", Cpu: price.Draw(t, "cpu"), Memory: price.Draw(t, "memory")}}
 			before := offer.At(clearings)
-			offer = offer.Declare(asks, clearings)
+			var err error
+			offer, err = offer.Declare(asks, clearings)
+			require.NoError(t, err)
 			require.Equal(t, asks, offer.Declared())
 			require.Equal(t, min(before.Asks[0].Cpu, asks[0].Cpu), offer.Asks[0].Cpu)
 			require.Equal(t, min(before.Asks[0].Memory, asks[0].Memory), offer.Asks[0].Memory)
