@@ -1,4 +1,4 @@
-// Package provider is the module of who provides: operators, agents, gateways and bonds.
+// Package provider is the module of who provides: operators, agents, gateways, bonds, and what auditors say of them.
 // Its specification is README.md. It knows nothing of leases.
 package provider
 

@@ -115,12 +115,13 @@ type step struct {
 }
 
 var (
+	// The first are drawn most often.
 	kinds = []string{
-		"register", "register", "bond", "unbond", "unbond", "unbond", "unbond", "unbond", "rotate", "deregister", "jail", "unjail", "attest", "revoke", "auditors",
-		"require", "public", "public", "account", "wait", "wait", "jump", "export",
+		"unbond", "beyond", "wait", "unbond", "public", "deregister", "rotate", "jail", "require", "register", "unbond", "bond", "jump",
+		"unjail", "attest", "revoke", "auditors", "account", "export", "unbond",
 	}
-	names    = []string{"acme", "other", "third"}
-	accounts = []string{"acme's agent", "other's agent", "third's agent", "spare", "auditor"}
+	names    = []string{"acme", "other"}
+	accounts = []string{"acme's agent", "other's agent", "spare", "auditor"}
 )
 
 func drawStep(t *rapid.T) step {
@@ -153,6 +154,12 @@ func begin(t *testing.T, rt *rapid.T, perBlock, epochSeconds uint32) *history {
 	account, err := b.Escrow.OpenAccount(b.Ctx(), tenant, chain.Coin(10), nil)
 	require.NoError(rt, err)
 	h.account = account
+	for _, name := range names {
+		for i, denom := range []string{"usouk", ibcDenom} {
+			kind := []string{"register", "bond"}[i]
+			h.take(step{kind: kind, name: name, other: name + "'s agent", denom: denom, amount: 150})
+		}
+	}
 	return h
 }
 
@@ -238,6 +245,11 @@ func (h *history) take(s step) {
 		h.model.settle(p)
 	case "public", "account":
 		h.slashStep(s, p, coin)
+	case "beyond": // the bond
+		if p != nil {
+			s.kind, s.amount = "public", p.bond[s.denom]+s.amount%25
+			h.slashStep(s, p, sdk.NewInt64Coin(s.denom, s.amount))
+		}
 	case "wait":
 		h.NextBlock(time.Duration(s.amount%20) * time.Second)
 	case "jump":
@@ -394,11 +406,11 @@ func (h *history) finish() string {
 
 func TestEveryHistoryIsThatOfTheModelWithAnyDelay(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		steps := rapid.SliceOfN(rapid.Custom(drawStep), 1, 60).Draw(rt, "steps")
+		steps := rapid.SliceOfN(rapid.Custom(drawStep), 20, 80).Draw(rt, "steps")
 		// Epochs that close late end later, and agents take over at their ends: only with one long epoch is that the same too.
 		epochSeconds := rapid.SampledFrom([]uint32{30, 1_000_000}).Draw(rt, "epoch seconds")
 		var ends []string
-		for _, perBlock := range []uint32{1, 2, 1000} {
+		for _, perBlock := range []uint32{1, 1000} {
 			h := begin(t, rt, perBlock, epochSeconds)
 			for _, s := range steps {
 				h.take(s)
@@ -407,8 +419,7 @@ func TestEveryHistoryIsThatOfTheModelWithAnyDelay(t *testing.T) {
 			ends = append(ends, h.finish())
 		}
 		if epochSeconds > 1_000 {
-			require.Equal(rt, ends[2], ends[0], "one deadline a block")
-			require.Equal(rt, ends[2], ends[1], "two deadlines a block")
+			require.Equal(rt, ends[1], ends[0], "one deadline a block")
 		}
 	})
 }

@@ -1,15 +1,7 @@
 package types
 
-// AgentAt returns the agent account at a service second: a rotation takes effect at its second, whether or not that has
-// been processed.
-func (p Provider) AgentAt(now uint64) string {
-	if p.rotated(now) {
-		return p.NextAgent
-	}
-	return p.Agent
-}
-
-// At returns the provider as it is at a service second: with the agent of that second.
+// At returns the provider as it is at a service second: with the agent of that second. A
+// rotation takes effect at its second, whether or not that has been processed.
 func (p Provider) At(now uint64) Provider {
 	if p.rotated(now) {
 		p.Agent, p.NextAgent, p.RotatesAt = p.NextAgent, "", 0
