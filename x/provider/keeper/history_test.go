@@ -282,7 +282,7 @@ func (h *history) register(s step, coin sdk.Coin) {
 	if p == nil {
 		p = &modelProvider{}
 	}
-	p.lifecycle, p.agent, p.required = active, s.other, p.required
+	p.lifecycle, p.agent = active, s.other
 	p.bond, p.auditors, p.vouched = map[string]int64{s.denom: s.amount}, map[string]bool{}, map[string]bool{}
 	h.model.providers[s.name], h.model.taken[s.other] = p, s.name
 	h.model.purse[s.name][s.denom] -= s.amount
