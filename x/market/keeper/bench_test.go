@@ -90,6 +90,30 @@ func randomBid(random *rand.Rand, name string) types.BidSpec {
 	return spec
 }
 
+// BenchmarkRestingBids is the end of a block in which a provider offers less than before (losing), or more (gaining),
+// beside 2,000 bids that rest and that nobody can serve.
+func BenchmarkRestingBids(b *testing.B) {
+	for _, at := range []struct {
+		name    string
+		resting int
+		rate    uint64
+	}{{"losing-beside-none", 1, 2 * hourly}, {"losing-beside-2000", 2000, 2 * hourly}, {"gaining-beside-2000", 2000, hourly}} {
+		b.Run(at.name, func(b *testing.B) {
+			m := start(b)
+			offer := m.sells("p", 100, hourly+1)
+			for i := range 999 {
+				m.sells(fmt.Sprintf("q-%d", i), 100, hourly+1)
+			}
+			m.rests(at.resting)
+			m.updates("p", offer, at.rate)
+			for b.Loop() {
+				cache, _ := m.Ctx().CacheContext()
+				require.NoError(b, m.Market.EndBlock(cache))
+			}
+		})
+	}
+}
+
 // BenchmarkIdleBlock is the end of a block with nothing due, beside bids that rest.
 func BenchmarkIdleBlock(b *testing.B) {
 	for _, resting := range []int{10, 10_000} {

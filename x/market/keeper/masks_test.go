@@ -15,7 +15,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
-	"github.com/souk-network/souk/client/book"
+	"github.com/souk-network/souk/client/book" //nolint:depguard // what tenants are told is held against what clears
 	"github.com/souk-network/souk/match"
 	"github.com/souk-network/souk/testutil/chain"
 	"github.com/souk-network/souk/x/market/types"

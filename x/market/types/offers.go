@@ -115,8 +115,12 @@ func (t OfferTerms) admit(tenant Tenant) bool {
 
 // AdmitDeposit tells whether a tenant's account has received what the offer wants.
 func (t OfferTerms) AdmitDeposit(tenant Tenant) bool {
-	least := t.MinDeposit.AmountOfNoDenomValidation(tenant.Denom)
-	return !least.IsPositive() || tenant.Received.IsNil() || tenant.Received.GTE(least)
+	for _, least := range t.MinDeposit {
+		if least.Denom == tenant.Denom && !tenant.Received.IsNil() && tenant.Received.LT(least.Amount) {
+			return false
+		}
+	}
+	return true
 }
 
 // Zone is the value of the offer's label zone, empty without one.
