@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"github.com/souk-network/souk/testutil/chain"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 const (
@@ -35,17 +37,25 @@ func TestNoHistoryBreaksTheMarket(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		h := &history{rt: rt}
 		params := quickEscrow()
+		params.MinRunwaySeconds = 20
+		params.PauseRunwaySeconds = rapid.SampledFrom([]uint32{0, 5, 20}).Draw(rt, "pause runway")
+		params.PauseBps = rapid.SampledFrom([]uint32{1, 1000, 10_000}).Draw(rt, "pause bps")
 		params.MaxDeadlinesPerBlock = rapid.SampledFrom([]uint32{1, 3, 1000}).Draw(rt, "deadlines per block")
 		genesis := types.DefaultGenesis()
 		genesis.Params = quick()
 		genesis.Params.BidsPerBlock = rapid.SampledFrom([]uint32{2, 2048}).Draw(rt, "bids per block")
+		genesis.Params.NoticeSeconds, genesis.Params.ReclaimNoticeSeconds = 30, 3
 		genesis.Params.OffersPerBlock = rapid.SampledFrom([]uint32{1, 2, 4096}).Draw(rt, "offers per block")
 		h.bench = startFrom(drawn{t, rt}, genesis, chain.WithEscrowParams(params))
 		for i := range providers {
 			name := fmt.Sprintf("p%d", i)
 			h.joins(name, 2_000_000)
 			h.sets(name, units(4))
-			h.posts(name, hourly+uint64(i), region(name)...)
+			post := h.postOffer(name, hourly+uint64(i), region(name)...)
+			if i == 0 {
+				post.Terms.Class = types.LeaseClass_LEASE_CLASS_SPOT
+			}
+			require.NoError(h.t, h.Deliver(post))
 		}
 		h.supply = h.total()
 		rt.Repeat(map[string]func(*rapid.T){
@@ -53,9 +63,17 @@ func TestNoHistoryBreaksTheMarket(t *testing.T) {
 			"close":    h.close,
 			"ack":      func(*rapid.T) { h.answer(true) },
 			"decline":  func(*rapid.T) { h.answer(false) },
+			"resign":   h.resign,
+			"reclaim":  h.reclaim,
+			"lease":    h.endOne,
+			"update":   h.change,
+			"jail":     h.jail,
+			"unjail":   h.unjail,
+			"leave":    h.deregister,
 			"set pool": h.setPool,
 			"offer":    h.changeOffer,
 			"top up":   h.topUp,
+			"withdraw": h.withdraw,
 			"block":    h.block,
 			"":         func(*rapid.T) {},
 		})
@@ -83,19 +101,30 @@ func (h *history) create(rt *rapid.T) {
 	deposit := rapid.Int64Range(100, 3000).Draw(rt, "deposit")
 	bids := make([]types.BidSpec, rapid.IntRange(1, 3).Draw(rt, "bids"))
 	for i := range bids {
-		spec := want(fmt.Sprintf("group-%d", i), rapid.Uint32Range(1, 5).Draw(rt, "replicas"), hourly+rapid.Uint64Range(0, 3).Draw(rt, "cap"))
-		spec.MinReplicas = rapid.Uint32Range(0, spec.Replicas).Draw(rt, "min")
-		if rapid.Bool().Draw(rt, "picky") {
-			spec.Requirements = []types.LabelRequirement{{
-				Key: "region", Operator: types.Operator_OPERATOR_NOT_IN, Values: []string{"p0"},
-			}}
-		}
-		bids[i] = spec
+		bids[i] = drawBid(rt, fmt.Sprintf("group-%d", i))
 	}
 	h.names++
 	h.Funded(owner, chain.Coin(deposit))
 	h.supply += deposit
 	require.NoError(h.t, h.Deliver(h.bench.create(owner, fmt.Sprintf("d%d", h.names), deposit, bids...)))
+}
+
+// drawBid is a bid of any kind.
+func drawBid(rt *rapid.T, name string) types.BidSpec {
+	spec := want(name, rapid.Uint32Range(1, 5).Draw(rt, "replicas"), hourly+rapid.Uint64Range(0, 3).Draw(rt, "cap"))
+	spec.MinReplicas = rapid.Uint32Range(0, spec.Replicas).Draw(rt, "min")
+	if rapid.Bool().Draw(rt, "picky") {
+		spec.Requirements = []types.LabelRequirement{{
+			Key: "region", Operator: types.Operator_OPERATOR_NOT_IN, Values: []string{"p0"},
+		}}
+	}
+	spec.Class = rapid.SampledFrom([]types.LeaseClass{
+		types.LeaseClass_LEASE_CLASS_UNSPECIFIED, types.LeaseClass_LEASE_CLASS_SPOT,
+	}).Draw(rt, "class")
+	spec.LeaseSeconds = rapid.SampledFrom([]uint64{0, 0, 1, 40}).Draw(rt, "term")
+	spec.NoReplace = rapid.Bool().Draw(rt, "no replace")
+	spec.MaxPerProvider = rapid.SampledFrom([]uint32{0, 0, 1, 3}).Draw(rt, "spread")
+	return spec
 }
 
 // genesis is the whole market, to choose from.
@@ -150,9 +179,147 @@ func (h *history) answer(accept bool) {
 		if !may || again {
 			require.NotEmpty(h.t, errs[i])
 		} else if errs[i] != "" {
-			require.Contains(h.t, errs[i], escrowtypes.ErrBehind.Error())
+			require.True(h.t, h.behind(), errs[i])
 		}
 	}
+}
+
+// one draws a lease of any state.
+func (h *history) one(rt *rapid.T) types.Lease {
+	g := h.genesis()
+	if len(g.Leases) == 0 {
+		rt.Skip()
+	}
+	return rapid.SampledFrom(g.Leases).Draw(rt, "lease")
+}
+
+// notified asserts what a provider was told that wanted to give notice of a lease.
+func (h *history) notified(lease types.Lease, may bool, texts []string) {
+	if texts[0] == "" {
+		require.True(h.t, may, "%s lease", lease.State)
+		after := h.leaseAt(lease.Id)
+		require.Equal(h.t, leaving, after.State)
+		require.Greater(h.t, after.LeavesAt, h.Now())
+	}
+}
+
+func (h *history) leaseAt(id uint64) types.Lease {
+	response, err := h.query().Lease(h.Ctx(), &types.QueryLeaseRequest{Id: id})
+	require.NoError(h.t, err)
+	return response.Lease
+}
+
+func (h *history) resign(rt *rapid.T) {
+	lease := h.one(rt)
+	response, err := chain.Send[types.MsgResignLeasesResponse](h.Chain, &types.MsgResignLeases{
+		Signer: lease.Provider, Provider: lease.Provider, Leases: []uint64{lease.Id}, Reason: types.Reason_REASON_POLICY,
+	})
+	require.NoError(h.t, err)
+	h.notified(lease, lease.State == active || lease.State == paused, texts(response.Results))
+}
+
+func (h *history) reclaim(rt *rapid.T) {
+	lease := h.one(rt)
+	response, err := chain.Send[types.MsgReclaimLeasesResponse](h.Chain, &types.MsgReclaimLeases{
+		Signer: lease.Provider, Provider: lease.Provider, Leases: []uint64{lease.Id},
+	})
+	require.NoError(h.t, err)
+	spot := lease.Class == types.LeaseClass_LEASE_CLASS_SPOT
+	h.notified(lease, spot && (lease.State == active || lease.State == paused), texts(response.Results))
+}
+
+// endOne closes one lease, and closing it again is refused.
+func (h *history) endOne(rt *rapid.T) {
+	lease := h.one(rt)
+	message := &types.MsgCloseLease{
+		Signer: h.deployment(lease.Deployment).Owner, Lease: lease.Id, Replace: rapid.Bool().Draw(rt, "replace"),
+	}
+	err := h.Deliver(message)
+	if err == nil {
+		require.True(h.t, lease.State.Live())
+		require.Error(h.t, h.Deliver(message))
+		return
+	}
+	h.expects(err, types.ErrLeaseState, types.ErrDeploymentState, types.ErrBehind, escrowtypes.ErrBehind)
+	require.True(h.t, !lease.State.Live() || h.behind(), "%v", err)
+}
+
+// behind tells whether deadlines wait to be processed, or a jailing or leaving of this second.
+func (h *history) behind() bool {
+	clock, err := h.Escrow.Clock(h.Ctx())
+	require.NoError(h.t, err)
+	return clock.Frontier < clock.Now() || len(h.genesis().Sweeps) > 0
+}
+
+func (h *history) expects(err error, want ...error) {
+	h.t.Helper()
+	for _, w := range want {
+		if errors.Is(err, w) {
+			return
+		}
+	}
+	require.NoError(h.t, err)
+}
+
+// change declares a deployment anew: other replicas, units, caps and groups.
+func (h *history) change(rt *rapid.T) {
+	g := h.genesis()
+	if len(g.Deployments) == 0 {
+		rt.Skip()
+	}
+	d := rapid.SampledFrom(g.Deployments).Draw(rt, "deployment")
+	message := &types.MsgUpdateDeployment{Signer: d.Owner, Deployment: d.Id, ManifestHash: d.ManifestHash}
+	for i := range rapid.IntRange(1, 3).Draw(rt, "bids") {
+		spec := drawBid(rt, fmt.Sprintf("group-%d", rapid.IntRange(i, 3).Draw(rt, "group")))
+		if slices.ContainsFunc(message.Bids, func(b types.BidSpec) bool { return b.Name == spec.Name }) {
+			continue
+		}
+		if rapid.IntRange(0, 3).Draw(rt, "resize") == 0 {
+			spec.Unit, spec.Cap = units(rapid.Uint64Range(1, 3).Draw(rt, "unit")), 5*hourly
+		}
+		message.Bids = append(message.Bids, spec)
+	}
+	if err := h.Deliver(message); err != nil {
+		h.expects(err, types.ErrDeploymentState, types.ErrBehind, escrowtypes.ErrBehind, types.ErrLeaseState, types.ErrResize,
+			types.ErrNoCapacity, types.ErrBondTooLow, escrowtypes.ErrInsufficientFunds)
+		return
+	}
+	h.check()
+	for _, bid := range h.bids(d.Id) {
+		at := slices.IndexFunc(message.Bids, func(s types.BidSpec) bool { return s.Name == bid.Spec.Name })
+		require.Equal(h.t, at < 0, bid.State == types.BidState_BID_STATE_CLOSED)
+		require.LessOrEqual(h.t, bid.Placed, bid.Spec.Replicas)
+	}
+}
+
+func (h *history) someProvider(rt *rapid.T) string {
+	return fmt.Sprintf("p%d", rapid.IntRange(0, providers-1).Draw(rt, "provider"))
+}
+
+func (h *history) jail(rt *rapid.T) {
+	err := h.Deliver(&providertypes.MsgJail{
+		Authority: h.Authority, Provider: h.name(h.someProvider(rt)), Seconds: rapid.Uint64Range(1, 30).Draw(rt, "seconds"),
+		SlashBps: rapid.Uint32Range(0, 500).Draw(rt, "slash"), Reason: "drawn",
+	})
+	h.expects(err, providertypes.ErrLifecycle)
+}
+
+func (h *history) unjail(rt *rapid.T) {
+	err := h.Deliver(&providertypes.MsgUnjail{Operator: h.name(h.someProvider(rt))})
+	h.expects(err, providertypes.ErrJailed, providertypes.ErrNotJailed, providertypes.ErrBondRequired, providertypes.ErrLifecycle)
+}
+
+// deregister is rare: there is no way back.
+func (h *history) deregister(rt *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(rt, "really") != 0 {
+		return
+	}
+	h.expects(h.Deliver(&providertypes.MsgDeregister{Operator: h.name("p2")}), providertypes.ErrLifecycle)
+}
+
+func (h *history) withdraw(rt *rapid.T) {
+	provider := h.name(h.someProvider(rt))
+	_ = h.Deliver(&providertypes.MsgWithdraw{Signer: provider, Provider: provider, Denom: denom})
 }
 
 func (h *history) setPool(rt *rapid.T) {
