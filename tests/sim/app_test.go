@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"testing"
 	"time"
@@ -55,7 +56,7 @@ func open(tb testing.TB, counts *tally) func(log.Logger, dbm.DB, bool, servertyp
 		options = append(options, func(base *baseapp.BaseApp) {
 			base.SetPrecommiter(func(ctx sdk.Context) {
 				c.time = ctx.BlockTime()
-				if err := c.check(ctx); err != nil {
+				if err := errors.Join(c.check(ctx), c.look(ctx)); err != nil {
 					tb.Fatalf("after block %d: %v", ctx.BlockHeight(), err)
 				}
 			})

@@ -20,10 +20,21 @@ type tally struct {
 	mu      sync.Mutex
 	passed  map[string]int
 	refused map[string]map[string]int
+	// seen counts the blocks after which something was in a state.
+	seen map[string]int
 }
 
 func newTally() *tally {
-	return &tally{passed: map[string]int{}, refused: map[string]map[string]int{}}
+	return &tally{passed: map[string]int{}, refused: map[string]map[string]int{}, seen: map[string]int{}}
+}
+
+// saw counts a block after which something was in these states.
+func (t *tally) saw(states map[string]bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for state := range states {
+		t.seen[state]++
+	}
 }
 
 // note counts a delivery.
@@ -65,6 +76,9 @@ func (t *tally) String() string {
 			fmt.Fprintf(&b, "; %d %s", t.refused[url][why], why)
 		}
 		b.WriteByte('\n')
+	}
+	for _, state := range slices.Sorted(maps.Keys(t.seen)) {
+		fmt.Fprintf(&b, "%6d blocks  %s\n", t.seen[state], state)
 	}
 	return b.String()
 }

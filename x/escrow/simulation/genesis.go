@@ -28,7 +28,7 @@ func RandomParams(r *simsx.XRand) types.Params {
 	params.MaxTickSeconds = uint32(UpTo(r, 3600))
 	ticks := func(most uint64) uint32 { return uint32(UpTo(r, most*uint64(params.MaxTickSeconds))) }
 
-	params.EpochSeconds = ticks(15)
+	params.EpochSeconds = ticks(10)
 	params.HoldbackEpochs = uint32(r.Intn(4))
 	params.MinRunwaySeconds = ticks(5)
 	params.PauseRunwaySeconds = uint32(r.Int63n(int64(params.MinRunwaySeconds) + 1))

@@ -20,7 +20,7 @@ func (m Module) bid(
 	r := testData.Rand()
 	spec := types.BidSpec{
 		Name: name, Unit: unit(r), Replicas: uint32(escrowsim.UpTo(r, 6)), Cap: escrowsim.UpTo(r, simsx.OneOf(r, []uint64{5000, 1_000_000})),
-		Class: types.LeaseClass(r.Intn(3)), NoReplace: escrowsim.OneIn(r, 5),
+		Class: simsx.OneOf(r, takenOffers), NoReplace: escrowsim.OneIn(r, 5),
 	}
 	spec.MinReplicas = uint32(r.Intn(int(spec.Replicas) + 1))
 	if escrowsim.OneIn(r, 4) {

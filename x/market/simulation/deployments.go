@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"cosmossdk.io/math"
+
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
 
 	escrowsim "github.com/souk-network/souk/x/escrow/simulation"
@@ -32,7 +34,7 @@ func (m Module) createDeployment() simsx.SimMsgFactoryX {
 			return nil, nil, nil
 		}
 		msg.Deposit = deposit
-		mayFail := []error{escrowtypes.ErrHalted, types.ErrNameTaken, escrowtypes.ErrInvalidAmount}
+		mayFail := []error{escrowtypes.ErrHalted, types.ErrNameTaken}
 		if escrowsim.OneIn(r, 20) {
 			msg.Bids[0].Replicas = 0
 			return escrowsim.Sign(owner), msg, escrowsim.Refused(types.ErrInvalidBid)
@@ -47,11 +49,14 @@ func (m Module) createDeployment() simsx.SimMsgFactoryX {
 			return nil, nil, nil
 		}
 		msg.Owner, msg.Granter = grantee.AddressBech32, granter.AddressBech32
+		if limit := grant.Limit.AmountOf(denom); limit.IsPositive() && !escrowsim.OneIn(r, 5) {
+			msg.Deposit.Amount = math.MinInt(deposit.Amount, limit)
+		}
 		if granter.LiquidBalance().AmountOf(denom).LT(deposit.Amount) {
 			reporter.Skip("granter has nothing")
 			return nil, nil, nil
 		}
-		return escrowsim.Sign(grantee), msg, escrowsim.May(append(mayFail, escrowtypes.ErrGrant)...)
+		return escrowsim.Sign(grantee), msg, escrowsim.May(append(mayFail, escrowtypes.ErrGrant, escrowtypes.ErrInvalidAmount)...)
 	})
 }
 
@@ -68,7 +73,7 @@ func (m Module) deposit(
 	for _, bid := range bids {
 		rate += min(bid.Cap, 50_000) * uint64(bid.Replicas)
 	}
-	seconds := uint64(params.Params.MinRunwaySeconds) + escrowsim.UpTo(r, 60*uint64(params.Params.MaxTickSeconds))
+	seconds := uint64(params.Params.MinRunwaySeconds) + escrowsim.UpTo(r, simsx.OneOf(r, []uint64{1, 4, 30})*uint64(params.Params.MaxTickSeconds))
 	settled, ok := params.Params.Denom(denom)
 	if !ok {
 		reporter.Skip("denom is not accepted")
@@ -118,7 +123,7 @@ func (m Module) updateDeployment() simsx.SimMsgFactoryX {
 
 // updateErrors are why an update that is well formed may be refused: what a resize needs is not there.
 var updateErrors = []error{
-	types.ErrLeaseState, types.ErrNoCapacity, types.ErrBondTooLow, types.ErrTooManyLeases, types.ErrInvalidBid, types.ErrDeploymentState,
+	types.ErrLeaseState, types.ErrResize, types.ErrTooManyBids, types.ErrBehind, types.ErrNoCapacity, types.ErrBondTooLow, types.ErrTooManyLeases, types.ErrInvalidBid, types.ErrDeploymentState,
 	escrowtypes.ErrInsufficientFunds, escrowtypes.ErrHalted, escrowtypes.ErrBehind, escrowtypes.ErrExhausted, escrowtypes.ErrLow,
 	escrowtypes.ErrTooManyStreams,
 }
@@ -172,7 +177,7 @@ func (m Module) closeDeployment() simsx.SimMsgFactoryX {
 			msg.Owner = stranger.AddressBech32
 			return escrowsim.Sign(stranger), msg, escrowsim.Refused(types.ErrUnauthorized)
 		}
-		return escrowsim.Sign(owner), msg, escrowsim.May(escrowtypes.ErrBehind)
+		return escrowsim.Sign(owner), msg, escrowsim.May(types.ErrBehind, escrowtypes.ErrBehind)
 	})
 }
 

@@ -22,15 +22,15 @@ func RandomParams(r *simsx.XRand) types.Params {
 	seconds := func() uint32 { return uint32(escrowsim.UpTo(r, simsx.OneOf(r, []uint64{20, 3600}))) }
 	params := types.DefaultParams()
 	params.AckWindowSeconds = seconds()
-	params.BidsPerBlock = simsx.OneOf(r, []uint32{2, 3, 20, 2048})
-	params.OffersPerBlock = simsx.OneOf(r, []uint32{1, 2, 20, 4096})
-	params.ClassesPerBlock = simsx.OneOf(r, []uint32{1, 2, 512})
+	params.BidsPerBlock = simsx.OneOf(r, []uint32{2, 20, 200, 2048})
+	params.OffersPerBlock = simsx.OneOf(r, []uint32{1, 20, 100, 4096})
+	params.ClassesPerBlock = simsx.OneOf(r, []uint32{1, 10, 512, 512})
 	params.ClearingGas = uint64(r.Intn(100_000))
 	params.MissedAcks = uint32(escrowsim.UpTo(r, 4))
 	params.BidLifetimeSeconds = uint32(escrowsim.UpTo(r, simsx.OneOf(r, []uint64{100, 10_000, 1_000_000})))
 	params.NoticeSeconds = seconds()
 	params.ReclaimNoticeSeconds = seconds()
 	params.SuspensionSeconds = seconds()
-	params.Halted = escrowsim.OneIn(r, 20)
+	params.Halted = escrowsim.OneIn(r, 40)
 	return params
 }

@@ -111,7 +111,7 @@ func (m Module) closeLease() simsx.SimMsgFactoryX {
 		msg := &types.MsgCloseLease{
 			Signer: owner.AddressBech32, Lease: simsx.OneOf(r, own).Id, Replace: escrowsim.OneIn(r, 2),
 		}
-		return escrowsim.Sign(owner), msg, escrowsim.May(types.ErrLeaseState, escrowtypes.ErrBehind)
+		return escrowsim.Sign(owner), msg, escrowsim.May(types.ErrLeaseState, types.ErrBehind, escrowtypes.ErrBehind)
 	})
 }
 

@@ -126,18 +126,17 @@ func (m Module) updateOffer() simsx.SimMsgFactoryX {
 	})
 }
 
-// withdrawOffer ends an offer.
+// withdrawOffer ends an offer; one whose time is up may have ended already.
 func (m Module) withdrawOffer() simsx.SimMsgFactoryX {
-	return simsx.SimMsgFactoryFn[*types.MsgWithdrawOffer](func(
+	return simsx.NewSimMsgFactoryWithDeliveryResultHandler(func(
 		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
-	) ([]simsx.SimAccount, *types.MsgWithdrawOffer) {
+	) ([]simsx.SimAccount, *types.MsgWithdrawOffer, simsx.SimDeliveryResultHandler) {
 		s := m.shop(ctx, testData, reporter, "provider with an offer", sells)
 		if reporter.IsSkipped() {
-			return nil, nil
+			return nil, nil, nil
 		}
-		return escrowsim.Sign(s.signer), &types.MsgWithdrawOffer{
-			Signer: s.signer.AddressBech32, Offer: simsx.OneOf(testData.Rand(), s.offers).Id,
-		}
+		msg := &types.MsgWithdrawOffer{Signer: s.signer.AddressBech32, Offer: simsx.OneOf(testData.Rand(), s.offers).Id}
+		return escrowsim.Sign(s.signer), msg, escrowsim.May(types.ErrOfferState)
 	})
 }
 
@@ -176,8 +175,8 @@ func (m Module) terms(
 	ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
 ) types.OfferTerms {
 	r := testData.Rand()
-	terms := types.OfferTerms{Class: types.LeaseClass(r.Intn(3))}
-	if escrowsim.OneIn(r, 6) {
+	terms := types.OfferTerms{Class: simsx.OneOf(r, classes)}
+	if escrowsim.OneIn(r, 12) {
 		terms.Allow = providersim.Accounts(testData, reporter, 8)
 	}
 	if escrowsim.OneIn(r, 6) {
@@ -186,7 +185,7 @@ func (m Module) terms(
 	if escrowsim.OneIn(r, 6) {
 		terms.MinDeposit = sdk.NewCoins(sdk.NewInt64Coin(simsx.OneOf(r, denoms), int64(escrowsim.UpTo(r, 100_000))))
 	}
-	if escrowsim.OneIn(r, 6) {
+	if escrowsim.OneIn(r, 10) {
 		terms.MinLeaseSeconds = escrowsim.UpTo(r, 1000)
 		if escrowsim.OneIn(r, 2) {
 			terms.MaxLeaseSeconds = terms.MinLeaseSeconds + escrowsim.UpTo(r, 100_000)
@@ -197,6 +196,12 @@ func (m Module) terms(
 	}
 	return terms
 }
+
+// classes are drawn as often as they stand here: most offers sell on demand, most bids take what there is.
+var (
+	classes     = []types.LeaseClass{0, types.LeaseClass_LEASE_CLASS_ON_DEMAND, types.LeaseClass_LEASE_CLASS_SPOT}
+	takenOffers = []types.LeaseClass{0, types.LeaseClass_LEASE_CLASS_SPOT, types.LeaseClass_LEASE_CLASS_SPOT}
+)
 
 // denoms are those that simulated chains settle in.
 var denoms = []string{escrowtypes.DefaultDenom, escrowsim.Stable}

@@ -42,7 +42,7 @@ func (m Module) WeightedOperationsX(weights simsx.WeightSource, reg simsx.Regist
 	reg.Add(weights.Get("souk_rotate_agent", 30), m.rotateAgent())
 	reg.Add(weights.Get("souk_declare_maintenance", 30), m.declareMaintenance())
 	reg.Add(weights.Get("souk_unjail", 40), m.unjail())
-	reg.Add(weights.Get("souk_deregister", 8), m.deregister())
+	reg.Add(weights.Get("souk_deregister", 6), m.deregister())
 	reg.Add(weights.Get("souk_attest", 60), m.attest())
 	reg.Add(weights.Get("souk_revoke_attestation", 15), m.revokeAttestation())
 	reg.Add(weights.Get("souk_withdraw", 100), m.withdraw())
@@ -51,5 +51,5 @@ func (m Module) WeightedOperationsX(weights simsx.WeightSource, reg simsx.Regist
 // ProposalMsgsX registers the messages of governance.
 func (m Module) ProposalMsgsX(weights simsx.WeightSource, reg simsx.Registry) {
 	reg.Add(weights.Get("souk_provider_update_params", 50), m.updateParams())
-	reg.Add(weights.Get("souk_jail", 60), m.jail())
+	reg.Add(weights.Get("souk_jail", 40), m.jail())
 }

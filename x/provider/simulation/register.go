@@ -43,7 +43,7 @@ func (m Module) register() simsx.SimMsgFactoryX {
 		}
 		if escrowsim.OneIn(r, 30) {
 			msg.TlsKeys = [][]byte{{1}}
-			return escrowsim.Sign(operator), msg, escrowsim.Refused(types.ErrInvalidTLSKeys)
+			return escrowsim.Sign(operator), msg, escrowsim.Refused(types.ErrInvalidTLSKeys, types.ErrAgentTaken)
 		}
 		return escrowsim.Sign(operator), msg, escrowsim.May(types.ErrAgentTaken)
 	})

@@ -43,8 +43,11 @@ func (m Module) unbond() simsx.SimMsgFactoryX {
 		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
 	) ([]simsx.SimAccount, *types.MsgUnbond, simsx.SimDeliveryResultHandler) {
 		r := testData.Rand()
-		operator, provider := Any(ctx, m.queries, testData, reporter, "provider with bond",
-			func(p types.Provider) bool { return There(p) && !p.Bond.Empty() })
+		will := bonded
+		if escrowsim.OneIn(r, 2) && len(Providers(ctx, m.queries, reporter, leaving)) > 0 {
+			will = leaving
+		}
+		operator, provider := Any(ctx, m.queries, testData, reporter, "provider with bond", will)
 		if reporter.IsSkipped() {
 			return nil, nil, nil
 		}
@@ -60,6 +63,10 @@ func (m Module) unbond() simsx.SimMsgFactoryX {
 		return escrowsim.Sign(operator), msg, escrowsim.May(types.ErrBondRequired, types.ErrTooManyUnbondings)
 	})
 }
+
+func bonded(p types.Provider) bool { return There(p) && !p.Bond.Empty() }
+
+func leaving(p types.Provider) bool { return bonded(p) && !Active(p) }
 
 // unjail returns to the market when the time is up and the bond suffices.
 func (m Module) unjail() simsx.SimMsgFactoryX {
@@ -91,7 +98,7 @@ func (m Module) withdraw() simsx.SimMsgFactoryX {
 			return err == nil && earned.Available.IsPositive()
 		}
 		_, provider := Any(ctx, m.queries, testData, reporter, "matured earnings",
-			func(p types.Provider) bool { return There(p) && (matured(p) || escrowsim.OneIn(r, 40)) })
+			func(p types.Provider) bool { return There(p) && (matured(p) || escrowsim.OneIn(r, 500)) })
 		if reporter.IsSkipped() {
 			return nil, nil, nil
 		}
