@@ -114,7 +114,7 @@ func TestAGenesisThatContradictsItselfIsRefused(t *testing.T) {
 		"no deposits":                      func(g *types.GenesisState) { g.Accounts[0].Deposits = nil },
 		"a negative deposit":               func(g *types.GenesisState) { g.Accounts[0].Deposits[0].Remainder = math.NewInt(-1) },
 		"a depositor that is no address":   func(g *types.GenesisState) { g.Accounts[0].Deposits[0].Depositor = "x" },
-		"a closed account with money":      func(g *types.GenesisState) { g.Accounts[1].Deposits[0].Remainder = math.OneInt() },
+		"a closed account with money":      func(g *types.GenesisState) { g.Accounts[1].Deposits[0].Remainder = math.NewInt(3600) },
 		"more streams than counted":        func(g *types.GenesisState) { g.Accounts[0].Streams++ },
 		"too many streams":                 func(g *types.GenesisState) { g.Accounts[0].Streams = 257 },
 		"a stream of nobody":               func(g *types.GenesisState) { g.OpenStreams[0].Account = 99 },
