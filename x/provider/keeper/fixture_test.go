@@ -30,10 +30,11 @@ type bench struct {
 
 const ibcDenom = "ibc/27394FB092D2ECCD56123C74F36E4C1F926001CEADA9CA97EA622B25F41E5EB2"
 
-// quickEscrow has epochs of 10 seconds and pays without delay.
+// quickEscrow has epochs of 10 seconds, pays without delay and pauses nothing.
 func quickEscrow() escrowtypes.Params {
 	params := escrowtypes.DefaultParams()
 	params.EpochSeconds, params.HoldbackEpochs, params.MaxTickSeconds = 10, 0, 3600
+	params.PauseRunwaySeconds = 0
 	params.Denoms = []escrowtypes.DenomParams{
 		{Denom: ibcDenom, MinDeposit: math.NewInt(1)}, {Denom: "usouk", MinDeposit: math.NewInt(1)},
 	}
