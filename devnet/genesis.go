@@ -22,7 +22,7 @@ type text string
 // like turns the text into a value of the kind of another one.
 func (t text) like(old any) (any, error) {
 	switch old.(type) {
-	case json.Number:
+	case json.Number, int: // of the file, or of an earlier setting
 		if _, err := strconv.ParseUint(string(t), 10, 64); err != nil {
 			return nil, fmt.Errorf("%q is not a whole number", t)
 		}

@@ -164,7 +164,7 @@ func TestMoneyOfAnotherReturnsToItsOwner(t *testing.T) {
 
 	d := x.up(t, x.file(t, service{name: "gift", terms: "deposit: 12"}), "--granter", sponsor.address)
 	answer(t, d)
-	require.Contains(t, x.do(t, "deposit", "gift", "9SOUK", "--granter", sponsor.address, "-y").stderr, "limit", "more than was granted")
+	require.Contains(t, x.do(t, "deposit", "gift", "9SOUK", "--granter", sponsor.address, "-y").stderr, "usouk left", "more than was granted")
 	x.must(t, "deposit", "gift", "3SOUK", "--granter", sponsor.address, "-y")
 	e := x.down(t, "gift")
 
