@@ -183,7 +183,11 @@ func (t *tenant) depositGrants(ctx context.Context) ([]depositGrant, error) {
 		return nil, client.Explain("list grants", err)
 	}
 	for _, g := range res.Grants {
-		limit, ok := g.Authorization.GetCachedValue().(*escrowtypes.DepositAuthorization)
+		var authorization authz.Authorization
+		if err := t.Encoding.Registry.UnpackAny(g.Authorization, &authorization); err != nil {
+			continue // of a kind that this program does not know
+		}
+		limit, ok := authorization.(*escrowtypes.DepositAuthorization)
 		if !ok {
 			continue
 		}
