@@ -111,7 +111,7 @@ func (u *upRun) whyNot(ctx context.Context, d *open) string {
 		if b.State != markettypes.BidState_BID_STATE_OPEN {
 			continue
 		}
-		if s := orders.Screen(b.Spec, d.Denom); s.Reason.Block != match.Clears {
+		if s := orders.ScreenFor(b.Spec, u.asTenant(d.Denom)); s.Reason.Block != match.Clears {
 			return ": " + s.Reason.String()
 		}
 	}

@@ -53,7 +53,7 @@ func (t *tenant) planFor(ctx context.Context, p *project) (*plan, error) {
 		out.denom = scope.Denom
 	}
 	for _, demand := range p.Demands {
-		g, err := planGroup(orders, demand, out.denom)
+		g, err := planGroup(orders, demand, t.asTenant(out.denom))
 		if err != nil {
 			return nil, err
 		}
@@ -65,13 +65,13 @@ func (t *tenant) planFor(ctx context.Context, p *project) (*plan, error) {
 	return out, t.setDeposit(ctx, out, p.DepositMicro)
 }
 
-func planGroup(orders *book.Book, demand manifest.Demand, denom string) (groupPlan, error) {
+func planGroup(orders *book.Book, demand manifest.Demand, tenant markettypes.Tenant) (groupPlan, error) {
 	bid := bidOf(demand)
 	if bid.Cap == 0 {
 		// Price is no obstacle yet: the cap follows from the cheapest candidate.
 		bid.Cap = maxRate
 	}
-	s := orders.Screen(bid, denom)
+	s := orders.ScreenFor(bid, tenant)
 	if s.Reason.Block != match.Clears {
 		return groupPlan{}, session.WithExit(session.ExitNoProvider, fault.Newf(
 			"nobody can serve "+demand.Group+" now; nothing was sent", remedy(s.Reason.Block), "%s", s.Reason))
@@ -279,4 +279,9 @@ func unitText(r markettypes.Resources) string {
 		text += fmt.Sprintf(", %g GPU", float64(r.GpuMillis)/1000)
 	}
 	return text
+}
+
+// asTenant is what the terms of offers look at; the deposit is made to suffice.
+func (t *tenant) asTenant(denom string) markettypes.Tenant {
+	return markettypes.Tenant{Owner: t.owner, Denom: denom}
 }

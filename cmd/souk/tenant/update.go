@@ -166,7 +166,7 @@ func kept(before markettypes.BidSpec, demand manifest.Demand) (markettypes.BidSp
 func (u *upRun) newBid(ctx context.Context, orders *book.Book, demand manifest.Demand, known bool) (markettypes.BidSpec, error) {
 	denom := u.deployment.Denom
 	if !known {
-		g, err := planGroup(orders, demand, denom)
+		g, err := planGroup(orders, demand, u.asTenant(denom))
 		return g.bid, err
 	}
 	bid := bidOf(demand)
