@@ -58,6 +58,9 @@ func (c *change) halted() bool {
 	return denom.Halted
 }
 
+// low tells that the account's services are paused.
+func (c *change) low() bool { return c.account.State == types.AccountState_ACCOUNT_STATE_LOW }
+
 // fullRate is what the account would pay if all that is paused resumed, in micro-denom an hour.
 func (c *change) fullRate() math.Int { return c.books.Outflow.Slope.Add(c.account.PausedRate) }
 

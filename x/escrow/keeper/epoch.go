@@ -85,7 +85,7 @@ func (k *Keeper) rollPots(ctx sdk.Context, budget uint32) (uint32, bool, error) 
 }
 
 // potsAfter returns the keys of the next pots of a sweep.
-func (k *Keeper) potsAfter(ctx sdk.Context, sweep types.Sweep, limit uint32) ([]potKey, error) {
+func (k *Keeper) potsAfter(ctx sdk.Context, sweep types.Sweep, limit uint32) (keys []potKey, err error) {
 	from := new(collections.Range[potKey])
 	if sweep.Payee != "" {
 		payee, err := k.address(sweep.Payee)
@@ -98,8 +98,7 @@ func (k *Keeper) potsAfter(ctx sdk.Context, sweep types.Sweep, limit uint32) ([]
 	if err != nil {
 		return nil, fmt.Errorf("walk pots: %w", err)
 	}
-	defer iterator.Close()
-	var keys []potKey
+	defer func() { err = errors.Join(err, iterator.Close()) }()
 	for ; iterator.Valid() && uint32(len(keys)) < limit; iterator.Next() {
 		key, err := iterator.Key() // and not the value, which may be broken
 		if err != nil {

@@ -43,7 +43,7 @@ func (k *Keeper) RateRoom(ctx context.Context, id, ackWindowSeconds uint64) (uin
 	if err != nil {
 		return 0, err
 	}
-	if p.checkOpen() != nil {
+	if p.halted() || p.low() {
 		return 0, nil
 	}
 	return p.room(), nil
@@ -71,7 +71,7 @@ func (p purse) checkOpen() error {
 	if p.halted() {
 		return types.ErrHalted.Wrap(p.account.Denom)
 	}
-	if p.account.State == types.AccountState_ACCOUNT_STATE_LOW {
+	if p.low() {
 		return types.ErrLow.Wrapf("account %d", p.account.Id)
 	}
 	return nil

@@ -30,7 +30,7 @@ func (k *Keeper) TryResume(ctx context.Context, id uint64) (bool, error) {
 // account then pays everything, and what is to be added, for twice the runway at which it would pause. It writes nothing of
 // the account yet.
 func (c *change) resume(ctx context.Context, added math.Int) (swaps []swap, resumed bool, err error) {
-	if c.account.State != types.AccountState_ACCOUNT_STATE_LOW || c.account.ExhaustedAt != 0 || c.halted() {
+	if !c.low() || c.account.ExhaustedAt != 0 || c.halted() {
 		return nil, false, nil
 	}
 	if err := c.checkFrontier(ctx); err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 
 	"cosmossdk.io/collections"
@@ -77,7 +78,7 @@ func (k *Keeper) findPot(ctx context.Context, id uint64) (key potKey, found bool
 	if err != nil {
 		return key, false, fmt.Errorf("walk pots: %w", err)
 	}
-	defer iterator.Close()
+	defer func() { err = errors.Join(err, iterator.Close()) }()
 	for ; iterator.Valid(); iterator.Next() {
 		if key, err = iterator.Key(); err != nil {
 			return key, false, fmt.Errorf("walk pots: %w", err)

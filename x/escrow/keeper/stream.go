@@ -69,7 +69,7 @@ func (c *change) openAndSave(ctx context.Context, s types.Stream) (types.Stream,
 
 // fitIn resumes a low account for a service stream that is about to open, or makes that a paused one.
 func (c *change) fitIn(ctx context.Context, s *types.Stream) ([]swap, error) {
-	if c.account.State != types.AccountState_ACCOUNT_STATE_LOW || s.Kind != types.StreamKind_STREAM_KIND_SERVICE {
+	if !c.low() || s.Kind != types.StreamKind_STREAM_KIND_SERVICE {
 		return nil, nil
 	}
 	swaps, resumed, err := c.resume(ctx, math.NewIntFromUint64(s.Rate))

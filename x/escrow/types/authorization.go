@@ -70,15 +70,15 @@ func (a DepositAuthorization) Spend(account uint64, amount sdk.Coin) (*DepositAu
 	if err := ValidateAmount(amount.Amount); err != nil {
 		return nil, err
 	}
-	if limit := a.SpendLimit.AmountOfNoDenomValidation(amount.Denom); limit.LT(amount.Amount) {
-		return nil, ErrGrant.Wrapf("%s%s left, not %s", limit, amount.Denom, amount)
+	if found, limit := a.SpendLimit.Find(amount.Denom); !found || limit.Amount.LT(amount.Amount) {
+		return nil, ErrGrant.Wrapf("%s left, not %s", a.SpendLimit, amount)
 	}
 	return &DepositAuthorization{SpendLimit: a.SpendLimit.Sub(amount), Accounts: a.Accounts}, nil
 }
 
 // Restore gives a refund back to the limit; ok is false when that would reach 2^96.
 func (a DepositAuthorization) Restore(refund sdk.Coin) (restored *DepositAuthorization, ok bool) {
-	limit := a.SpendLimit.AmountOfNoDenomValidation(refund.Denom)
+	limit := a.SpendLimit.AmountOf(refund.Denom)
 	if limit.BigInt().BitLen() > amountBits || refund.Amount.BigInt().BitLen() > amountBits ||
 		limit.Add(refund.Amount).BigInt().BitLen() > amountBits {
 		return nil, false
