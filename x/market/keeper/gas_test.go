@@ -62,6 +62,52 @@ func gasOf(t *testing.T, live int) (create, ack, closing uint64) {
 	return create, ack, closing
 }
 
+// gasOfTheRest returns the gas of the other messages about leases by name, beside leases that live already: a resignation in
+// a batch of 50, an update that shrinks a lease, one that resizes it, and the closing of one lease.
+func gasOfTheRest(t *testing.T, live int) map[string]uint64 {
+	t.Helper()
+	b := start(t)
+	b.sells("p", uint64(live)+400, hourly)
+	b.Fund(chain.Account("p"), chain.Coin(1e12))
+	require.NoError(t, b.Deliver(b.addBond("p", 1e12)))
+	b.crowd("p", live)
+	var ids, leases []uint64
+	for i := range 50 {
+		ids = append(ids, b.deploys(fmt.Sprintf("new-%d", i), "web", 1_000_000, want("web", 3, 5000)))
+	}
+	b.NextBlock(second)
+	for _, id := range ids {
+		leases = append(leases, b.lease(id).Id)
+	}
+	for _, err := range b.acks("p", leases...) {
+		require.Empty(t, err)
+	}
+	b.NextBlock(second)
+
+	gas := map[string]uint64{}
+	for _, text := range b.resigns("p", types.Reason_REASON_POLICY, leases...) {
+		require.Empty(t, text)
+	}
+	gas["resign"] = b.GasUsed / uint64(len(leases))
+	require.NoError(t, b.Deliver(b.update("new-7", ids[7], want("web", 1, 5000))))
+	gas["shrink"] = b.GasUsed
+	resized := want("web", 3, 50_000)
+	resized.Unit = units(2)
+	require.NoError(t, b.Deliver(b.update("new-8", ids[8], resized)))
+	gas["resize"] = b.GasUsed
+	require.NoError(t, b.Deliver(b.closeLease("new-9", leases[9], false)))
+	gas["close lease"] = b.GasUsed
+	t.Logf("beside %d leases: %v gas", live, gas)
+	return gas
+}
+
+func TestTheGasOfEveryMessageAboutLeasesDoesNotGrowWithTheMarket(t *testing.T) {
+	few, many := gasOfTheRest(t, 100), gasOfTheRest(t, 10_000)
+	for name, gas := range few {
+		require.InEpsilon(t, gas, many[name], 0.02, name)
+	}
+}
+
 func TestGasStaysWithinItsBudgetAndDoesNotGrowWithTheMarket(t *testing.T) {
 	create, ack, closing := gasOf(t, 100)
 	require.LessOrEqual(t, create+ack, uint64(90_000))

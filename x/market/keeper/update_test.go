@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -160,22 +161,19 @@ func TestAResizeThatCanNotBeFailsAsAWholeAndNamesTheLease(t *testing.T) {
 		spec.Unit = units(n)
 		return spec
 	}
-	for name, test := range map[string]struct {
+	for _, test := range []struct {
+		name string
 		spec types.BidSpec
+		wait time.Duration
 		want error
 	}{
-		"above the cap":        {sized(2, 1999), types.ErrResize},
-		"above the capacity":   {sized(5, 9000), types.ErrNoCapacity},
-		"beyond the money":     {sized(3, 9000), nil},
-		"larger than machines": {sized(9, 90_000), types.ErrNoCapacity},
+		{"above the cap", sized(2, 1999), 0, types.ErrResize},
+		{"above the capacity", sized(5, 9000), 0, types.ErrNoCapacity},
+		{"larger than machines", sized(9, 90_000), 0, types.ErrNoCapacity},
+		{"beyond the money", sized(4, 9000), 160 * second, escrowtypes.ErrInsufficientFunds},
 	} {
-		t.Run(name, func(t *testing.T) {
-			if test.want == nil {
-				test.want = escrowtypes.ErrInsufficientFunds
-				test.spec.Unit = units(4)
-				b.tick(80 * second)
-				b.tick(80 * second)
-			}
+		t.Run(test.name, func(t *testing.T) {
+			b.tick(test.wait)
 			message := b.update("alice", id, test.spec)
 			b.refuses(test.want, message)
 			require.ErrorContains(t, b.Deliver(message), fmt.Sprintf("lease %d", lease.Id))
