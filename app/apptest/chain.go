@@ -71,6 +71,8 @@ type Chain struct {
 	consensus validatorKey
 	// before is the application hash before the last block.
 	before []byte
+	// proposals counts those that Vote made.
+	proposals uint64
 }
 
 // New starts a chain. It has no block yet: the first Deliver makes block 1.
