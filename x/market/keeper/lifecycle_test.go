@@ -1,7 +1,9 @@
 package keeper_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -490,4 +492,45 @@ func TestADeclineToOneselfCostsHalfOfWhatIsMoved(t *testing.T) {
 	require.Equal(t, bond-int64(hourly), b.bond("p"))
 	require.Equal(t, int64(10_000+hourly/2)*3600, b.grains(id))
 	require.Equal(t, pool+int64(hourly/4), b.CommunityPool(), "of the public's half, half is burnt")
+}
+
+func TestADeploymentWithMoreLeasesThanOneItemForgetsIsForgottenInParts(t *testing.T) {
+	b := tuned(t)
+	b.sells("p", 40, hourly)
+	specs := make([]types.BidSpec, types.MaxBids)
+	for i := range specs {
+		specs[i] = want(fmt.Sprintf("group-%d", i), 1, 5000)
+	}
+	id := b.deploys("alice", "web", 1_000_000, specs...)
+	const rounds = 9
+	for range rounds {
+		b.NextBlock(second)
+		live := b.live(id)
+		require.Len(t, live, types.MaxBids)
+		for _, lease := range live {
+			require.NoError(t, b.Deliver(b.closeLease("alice", lease.Id, false)))
+		}
+		require.NoError(t, b.Deliver(b.update("alice", id, specs...)))
+	}
+	b.closes("alice", id)
+	b.tick(second)
+	g, err := b.Market.ExportGenesis(b.Ctx())
+	require.NoError(t, err)
+	require.Len(t, g.Leases, rounds*types.MaxBids)
+	until, err := b.Escrow.RetainUntil(b.Ctx())
+	require.NoError(t, err)
+	b.tick(time.Duration(until-b.Now()+1) * second)
+	for range 3 {
+		b.tick(second)
+	}
+	g, err = b.Market.ExportGenesis(b.Ctx())
+	require.NoError(t, err)
+	require.Empty(t, g.Leases)
+	require.Empty(t, g.Bids)
+	next, err := b.Market.NextLease(b.Ctx())
+	require.NoError(t, err)
+	for id := uint64(1); id < next; id++ {
+		_, err := b.query().Lease(b.Ctx(), &types.QueryLeaseRequest{Id: id})
+		require.Error(t, err)
+	}
 }
