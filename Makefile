@@ -76,6 +76,11 @@ test-compat: build ## Run clients of others against a node: CosmJS, gRPC reflect
 test-node: build/soukd ## Crash, upgrade, sync, restore and roll back real nodes, longer than make test does (KILLS=100, SEED=n)
 	@KILLS=$(or $(KILLS),40) $(TESTRUN) -p 1 -timeout 60m -fresh ./tests/... ./tests/node/... -- -vet=off
 
+.PHONY: test-sim
+test-sim: ## Simulate random histories of the whole chain (SEEDS=50 BLOCKS=100 OPS=60; SEED=n for one)
+	@SEEDS=$(or $(SEEDS),50) BLOCKS=$(or $(BLOCKS),100) go test -count 1 -vet=off -timeout 4h -v ./tests/sim/... \
+		-parallel $(or $(PARALLEL),2) $(if $(RUN),-run '$(RUN)')
+
 .PHONY: bench
 bench: build ## Measure, and hold the figures against bench/targets.json (BENCH=regexp, BENCHTIME=1s, REPORT=bench/RESULTS.md)
 	@go run ./tools/benchrun $(if $(BENCH),-bench '$(BENCH)') $(if $(BENCHTIME),-benchtime $(BENCHTIME)) \

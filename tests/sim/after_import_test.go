@@ -16,8 +16,11 @@ func TestAChainGoesOnFromWhatAnotherExported(t *testing.T) {
 		simulate(t, seed, counts, func(tb testing.TB, ti simsx.TestInstance[*chain], accounts []simtypes.Account) {
 			exported, err := ti.App.ExportAppStateAndValidators(true, nil, nil)
 			require.NoError(tb, err)
+			cfg := config(tb)
+			// What was unbonding when heights began anew has none that a message could name.
+			cfg.ParamsFile = paramsFile(tb, map[string]any{"op_weight_msg_cancel_unbonding_delegation": 0})
 			same := func(*rand.Rand, int) []simtypes.Account { return accounts }
-			simsx.RunWithSeedAndRandAcc(tb, config(tb), open(tb, counts), exportedState(exported.AppState, ti.App.time),
+			simsx.RunWithSeedAndRandAcc(tb, cfg, open(tb, counts), exportedState(exported.AppState, ti.App.time),
 				seed+1, fewLiars(seed+1), same)
 		})
 	})

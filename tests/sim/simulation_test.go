@@ -30,7 +30,7 @@ func config(tb testing.TB) simtypes.Config {
 	return simtypes.Config{
 		InitialBlockHeight: 1, NumBlocks: int(setting(tb, "BLOCKS", 30)), BlockSize: int(setting(tb, "OPS", 60)),
 		ChainID: simsx.SimAppChainID, GenesisTime: genesisTime.Unix(), DBBackend: "memdb", Commit: true, Lean: true,
-		ParamsFile: paramsFile(tb),
+		ParamsFile: paramsFile(tb, nil),
 	}
 }
 

@@ -104,10 +104,12 @@ const people, validators = 120, 100
 
 func crowd(r *rand.Rand, _ int) []simtypes.Account { return simtypes.RandomAccounts(r, people) }
 
-// paramsFile writes what is not left to chance and returns the file's name.
-func paramsFile(tb testing.TB) string {
+// paramsFile writes what is not left to chance, and more if given, and returns the file's name.
+func paramsFile(tb testing.TB, more map[string]any) string {
 	tb.Helper()
-	bz, err := json.Marshal(map[string]any{simtestutil.InitiallyBondedValidators: validators})
+	settings := map[string]any{simtestutil.InitiallyBondedValidators: validators}
+	maps.Copy(settings, more)
+	bz, err := json.Marshal(settings)
 	require.NoError(tb, err)
 	file := filepath.Join(tb.TempDir(), "params.json")
 	require.NoError(tb, os.WriteFile(file, bz, 0o600))

@@ -65,6 +65,9 @@ func OneIn(r *simsx.XRand, n int) bool { return r.Intn(n) == 0 }
 // UpTo returns a number from 1 to most; 1 if most is 0.
 func UpTo(r *simsx.XRand, most uint64) uint64 { return 1 + uint64(r.Int63n(int64(max(most, 1)))) }
 
+// A factory returns as soon as it has skipped: the simulator goes on at once, and further numbers that it drew would make the
+// history depend on which of the two is faster.
+
 // FirstFrom returns the first account, counted from a random one on, for which the function finds something, and what it
 // found. It skips the operation if there is none.
 func FirstFrom[T any](

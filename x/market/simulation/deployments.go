@@ -76,7 +76,6 @@ func (m Module) deposit(
 	seconds := uint64(params.Params.MinRunwaySeconds) + escrowsim.UpTo(r, simsx.OneOf(r, []uint64{1, 4, 30})*uint64(params.Params.MaxTickSeconds))
 	settled, ok := params.Params.Denom(denom)
 	if !ok {
-		reporter.Skip("denom is not accepted")
 		return 0
 	}
 	return settled.MinDeposit.Uint64() + rate*seconds/3600
@@ -110,7 +109,7 @@ func (m Module) updateDeployment() simsx.SimMsgFactoryX {
 		}
 		if escrowsim.OneIn(r, 20) {
 			msg.Version = deployment.Version + 1
-			return escrowsim.Sign(signer), msg, escrowsim.Refused(types.ErrVersion)
+			return escrowsim.Sign(signer), msg, escrowsim.Refused(types.ErrVersion, types.ErrBehind, escrowtypes.ErrBehind)
 		}
 		manager := manages(deployment)
 		if manager != "" && testData.HasAccount(manager) && escrowsim.OneIn(r, 3) {
@@ -175,7 +174,7 @@ func (m Module) closeDeployment() simsx.SimMsgFactoryX {
 				return nil, nil, nil
 			}
 			msg.Owner = stranger.AddressBech32
-			return escrowsim.Sign(stranger), msg, escrowsim.Refused(types.ErrUnauthorized)
+			return escrowsim.Sign(stranger), msg, escrowsim.Refused(types.ErrUnauthorized, types.ErrBehind)
 		}
 		return escrowsim.Sign(owner), msg, escrowsim.May(types.ErrBehind, escrowtypes.ErrBehind)
 	})

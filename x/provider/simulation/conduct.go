@@ -17,11 +17,12 @@ func (m Module) declareMaintenance() simsx.SimMsgFactoryX {
 	) ([]simsx.SimAccount, *types.MsgDeclareMaintenance, simsx.SimDeliveryResultHandler) {
 		r := testData.Rand()
 		_, provider := Any(ctx, m.queries, testData, reporter, "provider", There)
+		if reporter.IsSkipped() {
+			return nil, nil, nil
+		}
 		params, err := m.queries.Params(ctx, &types.QueryParamsRequest{})
 		if err != nil {
 			reporter.Fail(err, "read parameters")
-		}
-		if reporter.IsSkipped() {
 			return nil, nil, nil
 		}
 		now := Now(ctx, m.escrow, reporter)

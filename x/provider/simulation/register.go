@@ -25,11 +25,14 @@ func (m Module) register() simsx.SimMsgFactoryX {
 				known, err := m.queries.Provider(ctx, &types.QueryProviderRequest{Operator: account.AddressBech32})
 				return struct{}{}, errors.Is(err, types.ErrNotFound) || err == nil && !There(known.Provider)
 			})
-		agent := m.free(ctx, testData, reporter)
-		payout := testData.AnyAccount(reporter)
 		if reporter.IsSkipped() {
 			return nil, nil, nil
 		}
+		agent := m.free(ctx, testData, reporter)
+		if reporter.IsSkipped() {
+			return nil, nil, nil
+		}
+		payout := testData.AnyAccount(reporter)
 		var bond sdk.Coins
 		for _, denom := range []string{escrowtypes.DefaultDenom, escrowsim.Stable} {
 			if coin, ok := escrowsim.Spend(operator, denom, bondOf(r)); ok && !escrowsim.OneIn(r, 6) {
@@ -56,10 +59,10 @@ func (m Module) update() simsx.SimMsgFactoryX {
 	) ([]simsx.SimAccount, *types.MsgUpdate, simsx.SimDeliveryResultHandler) {
 		r := testData.Rand()
 		operator, _ := Any(ctx, m.queries, testData, reporter, "provider", There)
-		payout := testData.AnyAccount(reporter)
 		if reporter.IsSkipped() {
 			return nil, nil, nil
 		}
+		payout := testData.AnyAccount(reporter)
 		msg := &types.MsgUpdate{
 			Operator: operator.AddressBech32, Payout: payout.AddressBech32, GatewayUri: gateway(r), TlsKeys: keys(r),
 			Info: types.Info{Name: r.StringN(10)}, Auditors: auditors(testData, reporter),
@@ -91,6 +94,9 @@ func (m Module) rotateAgent() simsx.SimMsgFactoryX {
 		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
 	) ([]simsx.SimAccount, *types.MsgRotateAgent, simsx.SimDeliveryResultHandler) {
 		operator, provider := Any(ctx, m.queries, testData, reporter, "provider", There)
+		if reporter.IsSkipped() {
+			return nil, nil, nil
+		}
 		agent := m.free(ctx, testData, reporter).AddressBech32
 		if reporter.IsSkipped() {
 			return nil, nil, nil
