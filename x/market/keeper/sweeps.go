@@ -32,17 +32,21 @@ func (d sweepDeadlines) NextDeadline(ctx context.Context) (uint64, bool, error) 
 
 // ProcessNext deals with one lease of the first sweep.
 func (d sweepDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
-	sweep, lease, err := d.step(ctx)
-	if err != nil || lease.Id == 0 {
+	sweep, id, err := d.step(ctx)
+	if err != nil || id == 0 {
 		return 0, err
 	}
-	return lease.Id, d.k.sweepLease(ctx, lease, sweep.Cause, sweep.Second)
+	lease, err := d.k.getLease(ctx, id)
+	if err != nil {
+		return 0, err
+	}
+	return id, d.k.sweepLease(ctx, lease, sweep.Cause, sweep.Second)
 }
 
 // Quarantine passes over one lease of the first sweep. It goes on as it is.
 func (d sweepDeadlines) Quarantine(ctx context.Context) (uint64, error) {
-	_, lease, err := d.step(ctx)
-	return lease.Id, err
+	_, id, err := d.step(ctx)
+	return id, err
 }
 
 // Retry deals with a lease that was quarantined, unless it has ended meanwhile.
@@ -101,51 +105,51 @@ func (d sweepDeadlines) first(ctx context.Context) (key pairKey, ok bool, err er
 	return key, true, nil
 }
 
-// step moves the first sweep on by one lease, which it returns; its id is 0 if there is none. The sweep is over with its
-// last lease.
-func (d sweepDeadlines) step(ctx context.Context) (types.ProviderSweep, types.Lease, error) {
-	none := types.Lease{}
+// step moves the first sweep on by one lease, whose id it returns; 0 if there is none. The sweep is over with its last
+// lease.
+func (d sweepDeadlines) step(ctx context.Context) (sweep types.ProviderSweep, lease uint64, err error) {
 	key, ok, err := d.first(ctx)
 	if err != nil {
-		return types.ProviderSweep{}, none, err
+		return types.ProviderSweep{}, 0, err
 	}
 	if !ok {
-		return types.ProviderSweep{}, none, types.ErrBroken.Wrap("no sweep is due")
+		return types.ProviderSweep{}, 0, types.ErrBroken.Wrap("no sweep is due")
 	}
-	sweep, err := d.k.getSweep(ctx, key)
-	if err != nil {
-		return types.ProviderSweep{}, none, err
+	if sweep, err = d.k.getSweep(ctx, key); err != nil {
+		return types.ProviderSweep{}, 0, err
 	}
-	lease, err := d.k.nextSwept(ctx, sweep)
-	if err != nil || lease.Id == 0 {
-		return sweep, none, errors.Join(err, d.k.dropSweep(ctx, sweep))
+	if lease, err = d.k.nextSwept(ctx, sweep); err != nil {
+		return types.ProviderSweep{}, 0, err
 	}
-	sweep.Cursor = lease.Id
+	if lease == 0 {
+		return sweep, 0, d.k.dropSweep(ctx, sweep)
+	}
+	sweep.Cursor = lease
 	next, err := d.k.nextSwept(ctx, sweep)
 	if err != nil {
-		return types.ProviderSweep{}, none, err
+		return types.ProviderSweep{}, 0, err
 	}
-	if next.Id == 0 {
+	if next == 0 {
 		return sweep, lease, d.k.dropSweep(ctx, sweep)
 	}
 	return sweep, lease, d.k.setSweep(ctx, sweep)
 }
 
-// nextSwept returns the next live lease of a sweep, of any state; its id is 0 when none is left.
-func (k *Keeper) nextSwept(ctx context.Context, sweep types.ProviderSweep) (types.Lease, error) {
+// nextSwept returns the id of the next live lease of a sweep, of any state; 0 when none is left. One that cannot be read
+// counts: who deals with it fails, and the sweep can pass over it.
+func (k *Keeper) nextSwept(ctx context.Context, sweep types.ProviderSweep) (uint64, error) {
 	provider, err := k.operator(sweep.Provider)
 	if err != nil {
-		return types.Lease{}, err
+		return 0, err
 	}
 	id, found, err := k.nextLiveLease(ctx, provider, sweep.Cursor)
 	if err != nil || !found {
-		return types.Lease{}, err
+		return 0, err
 	}
-	lease, err := k.getLease(ctx, id)
-	if err != nil || lease.CreatedAt > sweep.Second { // ids rise with time
-		return types.Lease{}, err
+	if lease, err := k.getLease(ctx, id); err == nil && lease.CreatedAt > sweep.Second { // ids rise with time
+		return 0, nil
 	}
-	return lease, nil
+	return id, nil
 }
 
 // nextLiveLease returns the first live lease of a provider after some id.
