@@ -61,7 +61,7 @@ func open(tb testing.TB, counts *tally) func(log.Logger, dbm.DB, bool, servertyp
 				}
 			})
 		})
-		c.App = app.New(logger, db, appOpts, options...)
+		c.App = app.New(strict{logger, tb}, db, appOpts, options...)
 		c.manager = c.simulation()
 		return c
 	}

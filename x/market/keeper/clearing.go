@@ -240,12 +240,16 @@ func (k *Keeper) takeReturned(ctx context.Context, limit int) ([]uint64, error) 
 	return ids, nil
 }
 
-// openOf returns those of some bids that are open. One that cannot be read is left out.
+// openOf returns those of some bids that are open. One that was closed and forgotten before its turn came is not; one that
+// cannot be read is left out.
 func (k *Keeper) openOf(ctx context.Context, ids []uint64) []types.Bid {
 	bids := make([]types.Bid, 0, len(ids))
 	for _, id := range ids {
 		err := guard(func() error {
 			bid, err := k.getBid(ctx, id)
+			if errors.Is(err, types.ErrBidNotFound) {
+				return nil
+			}
 			if err == nil && bid.State == types.BidState_BID_STATE_OPEN {
 				bids = append(bids, bid)
 			}
