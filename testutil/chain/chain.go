@@ -212,7 +212,19 @@ func (c *Chain) Deliver(messages ...sdk.Msg) error {
 }
 
 // Send delivers one message and returns the answer of its handler.
-func Send[Response any](c *Chain, message sdk.Msg) (response *Response, err error) {
+func Send[Response any](c *Chain, message sdk.Msg) (*Response, error) {
+	c.t.Helper()
+	answer, err := c.Answer(message)
+	if err != nil {
+		return nil, err
+	}
+	response, ok := answer.(*Response)
+	require.True(c.t, ok, "answer is a %T", answer)
+	return response, nil
+}
+
+// Answer is Send for a message whose type is not known beforehand.
+func (c *Chain) Answer(message sdk.Msg) (answer any, err error) {
 	c.t.Helper()
 	err = c.Try(func(ctx sdk.Context) error {
 		result, err := c.handle(ctx, message)
@@ -220,12 +232,10 @@ func Send[Response any](c *Chain, message sdk.Msg) (response *Response, err erro
 			return err
 		}
 		require.Len(c.t, result.MsgResponses, 1)
-		answer, ok := result.MsgResponses[0].GetCachedValue().(*Response)
-		require.True(c.t, ok, "answer is a %T", result.MsgResponses[0].GetCachedValue())
-		response = answer
+		answer = result.MsgResponses[0].GetCachedValue()
 		return nil
 	})
-	return response, err
+	return answer, err
 }
 
 func (c *Chain) handle(ctx sdk.Context, message sdk.Msg) (*sdk.Result, error) {

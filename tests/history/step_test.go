@@ -1,0 +1,108 @@
+package history
+
+import (
+	"time"
+
+	"pgregory.net/rapid"
+)
+
+// step is one thing that happens in a history. Its numbers are free; what they mean depends on the kind and on what there is
+// at that time.
+type step struct {
+	Kind    string
+	A, B, C int
+	N       uint64
+}
+
+// kinds are those of steps, the frequent ones more than once.
+var kinds = func() (kinds []string) {
+	for _, k := range []struct {
+		kind  string
+		times int
+	}{
+		{"block", 26},
+		// tenants
+		{"create", 10},
+		{"update deployment", 5},
+		{"close lease", 3},
+		{"close deployment", 3},
+		{"deposit", 4},
+		{"gift", 1},
+		{"grant", 2},
+		{"revoke grant", 1},
+		{"deposit for another", 2},
+		{"exec deposit", 1},
+		// providers
+		{"ack", 16},
+		{"decline", 2},
+		{"resign", 2},
+		{"reclaim", 2},
+		{"pool", 2},
+		{"post offer", 2},
+		{"update offer", 2},
+		{"withdraw offer", 1},
+		{"register", 2},
+		{"update", 1},
+		{"bond", 1},
+		{"unbond", 3},
+		{"rotate", 1},
+		{"maintenance", 1},
+		{"unjail", 2},
+		{"deregister", 1},
+		{"withdraw", 3},
+		// others
+		{"attest", 1},
+		{"revoke attestation", 1},
+		{"jail", 2},
+		{"escrow params", 1},
+		{"market params", 1},
+		{"provider params", 1},
+		{"retry", 1},
+	} {
+		for range k.times {
+			kinds = append(kinds, k.kind)
+		}
+	}
+	return kinds
+}()
+
+func drawStep(t *rapid.T) step {
+	return step{
+		Kind: rapid.SampledFrom(kinds).Draw(t, "kind"),
+		A:    rapid.IntRange(0, 11).Draw(t, "a"),
+		B:    rapid.IntRange(0, 11).Draw(t, "b"),
+		C:    rapid.IntRange(0, 11).Draw(t, "c"),
+		N:    rapid.Uint64Range(0, 1<<16).Draw(t, "n"),
+	}
+}
+
+// drawHistory draws a history. It begins with deployments that are served, so that something flows early.
+func drawHistory(t *rapid.T) []step {
+	n := rapid.Uint64Range(0, 1<<16).Draw(t, "first")
+	history := []step{
+		{Kind: "create", A: 0, B: 10, C: int(n % 3), N: n},
+		{Kind: "create", A: 4, B: int(n/3) % 12, C: int(n/5) % 3, N: n + 1},
+		{Kind: "block", A: 3},
+		{Kind: "ack", A: 0, B: 10, C: 5},
+		{Kind: "ack", A: 1, B: 10, C: 5},
+	}
+	return append(history, rapid.SliceOfN(rapid.Custom(drawStep), 16, 48).Draw(t, "then")...)
+}
+
+// elapsed is the time that a block of the step takes: nothing, a nanosecond, seconds, hours.
+func (s step) elapsed() time.Duration {
+	return []time.Duration{
+		0, 1, 999_999_999, time.Second, time.Second, 2 * time.Second, 5 * time.Second, 11 * time.Second, 30 * time.Second,
+		100 * time.Second, 1000 * time.Second, 3 * time.Hour,
+	}[s.A]
+}
+
+// small is a number of the step below a limit.
+func (s step) small(limit uint64) uint64 { return s.N % limit }
+
+func pick[T any](list []T, n int) (picked T) {
+	if len(list) > 0 {
+		picked = list[n%len(list)]
+	}
+	return picked
+}
