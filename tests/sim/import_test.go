@@ -113,8 +113,8 @@ func sameStores(tb testing.TB, before, after *chain, ctx sdk.Context) {
 	tb.Helper()
 	past := before.NewContext(true)
 	for _, name := range sorted(before.StoreKeys()) {
-		a := entries(past.KVStore(before.StoreKeys()[name]), rebuilt[name])
-		b := entries(ctx.KVStore(after.StoreKeys()[name]), rebuilt[name])
+		a := entries(tb, past.KVStore(before.StoreKeys()[name]), rebuilt[name])
+		b := entries(tb, ctx.KVStore(after.StoreKeys()[name]), rebuilt[name])
 		for _, key := range sorted(a) {
 			other, found := b[key]
 			if name == markettypes.StoreKey && len(a[key]) == 0 && strings.HasPrefix(key, idle) {
@@ -133,9 +133,10 @@ func sameStores(tb testing.TB, before, after *chain, ctx sdk.Context) {
 }
 
 // entries returns what a store holds, without keys of the prefixes.
-func entries(store storetypes.KVStore, without [][]byte) map[string][]byte {
+func entries(tb testing.TB, store storetypes.KVStore, without [][]byte) map[string][]byte {
+	tb.Helper()
 	iterator := store.Iterator(nil, nil)
-	defer iterator.Close()
+	defer func() { require.NoError(tb, iterator.Close()) }()
 	all := map[string][]byte{}
 	for ; iterator.Valid(); iterator.Next() {
 		key := iterator.Key()

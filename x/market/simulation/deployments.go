@@ -12,7 +12,6 @@ import (
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
 	providersim "github.com/souk-network/souk/x/provider/simulation"
-	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 // createDeployment opens a deployment whose money lasts for some blocks or for many, now and then paid by a granter.
@@ -247,8 +246,7 @@ func (m Module) custodians(
 	ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
 ) []string {
 	r := testData.Rand()
-	providers := providersim.Providers(ctx, m.providers, reporter,
-		func(p providertypes.Provider) bool { return providersim.Active(p) })
+	providers := providersim.Providers(ctx, m.providers, reporter, providersim.Active)
 	r.Shuffle(len(providers), func(i, j int) { providers[i], providers[j] = providers[j], providers[i] })
 	var drawn []string
 	for _, p := range providers[:min(len(providers), r.Intn(3))] {
