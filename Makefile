@@ -67,6 +67,10 @@ test: build ## Run all tests that fit in ten minutes
 test-e2e: build ## Run the end-to-end tests with real processes and containers (Linux, root)
 	@$(TESTRUN) -p 1 -timeout 30m -fresh ./tests/... ./tests/e2e/... -- -vet=off
 
+.PHONY: cover
+cover: ## Measure what the tests of modules and clearing reach
+	@scripts/cover
+
 .PHONY: test-compat
 test-compat: build ## Run clients of others against a node: CosmJS, gRPC reflection (needs node 20.19 and npm)
 	@scripts/proto-tools
