@@ -3,6 +3,8 @@ package history
 import (
 	"github.com/stretchr/testify/require"
 
+	"cosmossdk.io/math"
+
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 )
 
@@ -97,6 +99,14 @@ func (p *player) compareSlow() {
 		require.NoError(p.t, err)
 		same, err := p.slow.Escrow.Account(p.slow.Ctx(), a.id)
 		require.NoError(p.t, err)
-		require.Equal(p.t, stored.String(), same.String(), "account %d of the slow chain", a.id)
+		require.Equal(p.t, settled(stored), settled(same), "account %d of the slow chain", a.id)
 	}
+}
+
+// settled is an account without what depends on when it was settled last.
+func settled(a escrowtypes.Account) string {
+	for i, d := range a.Deposits {
+		a.Deposits[i].Remainder, a.Deposits[i].Spent = d.Remainder.Add(d.Spent), math.ZeroInt()
+	}
+	return a.String()
 }
