@@ -3,6 +3,8 @@ package chain_test
 import (
 	"fmt"
 	"math"
+	"os"
+	"strconv"
 	"testing"
 	"time"
 
@@ -19,7 +21,8 @@ import (
 )
 
 const (
-	few, many = 100, 10_000 // live leases
+	few, many, most = 100, 10_000, 100_000 // live leases
+	mostVariable    = "SOUK_LEASES"        // another number for the largest market
 
 	rounds       = 5
 	batch        = 50 // transactions of a block, leases of an acknowledgement
@@ -41,53 +44,71 @@ const (
 	nothing     = "EmptyBlock"
 )
 
-// BenchmarkMessage measures each message beside a bank send, on a chain with few live leases and on one with many. The two
-// take turns, message by message, so that a busy machine disturbs both alike.
+// BenchmarkMessage measures each message beside a bank send, on chains with few live leases, with many and with most. They
+// take turns, message by message, so that a busy machine disturbs all alike.
 func BenchmarkMessage(b *testing.B) {
-	small, large := newTrading(b, few), newTrading(b, many)
+	var markets []*trading
+	for _, leases := range sizes(b) {
+		markets = append(markets, newTrading(b, leases))
+	}
 	for range rounds {
 		for _, step := range round() {
-			step.run(small)
-			step.run(large)
+			for _, m := range markets {
+				step.run(m)
+			}
 		}
 	}
-	require.NoError(b, small.App.EscrowKeeper.AssertInvariants(small.Context()))
-	require.NoError(b, large.App.EscrowKeeper.AssertInvariants(large.Context()))
+	for _, m := range markets {
+		require.NoError(b, m.App.EscrowKeeper.AssertInvariants(m.Context()))
+	}
 
 	for _, name := range []string{send, create, ackOne, ackBatch, depositMore, closeAll, setPool, postOffer, withdraw} {
-		reportMessage(b, name, small.seen, large.seen)
+		reportMessage(b, name, markets)
 	}
-	b.Run(fmt.Sprintf("%s/%d_leases", nothing, many), func(b *testing.B) { large.seen[nothing].report(b) })
-	reportGrowth(b, nothing, small.seen[nothing], large.seen[nothing])
+	largest := markets[len(markets)-1]
+	b.Run(fmt.Sprintf("%s/%d_leases", nothing, largest.leases), func(b *testing.B) { largest.seen[nothing].report(b) })
+	reportGrowth(b, nothing, markets)
 	b.Run("LeaseBudget", func(b *testing.B) {
-		whole := large.seen[create].median(handler) + large.seen[ackBatch].median(handler)/batch
+		whole := largest.seen[create].median(handler) + largest.seen[ackBatch].median(handler)/batch
 		b.ReportMetric(0, "ns/op")
-		b.ReportMetric(whole-large.clearingGas(), "handler-gas")
-		b.ReportMetric(large.clearingGas(), "clearing-gas")
+		b.ReportMetric(whole-largest.clearingGas(), "handler-gas")
+		b.ReportMetric(largest.clearingGas(), "clearing-gas")
+		b.ReportMetric(largest.seen[closeAll].median(handler), "close-gas")
 	})
 }
 
+// sizes are the numbers of live leases that are compared.
+func sizes(b *testing.B) []int {
+	b.Helper()
+	text := os.Getenv(mostVariable)
+	if text == "" {
+		return []int{few, many, most}
+	}
+	largest, err := strconv.Atoi(text)
+	require.NoError(b, err, mostVariable)
+	require.Greater(b, largest, few, mostVariable)
+	return []int{few, largest}
+}
+
 // reportMessage tells the figures of one message: at each size, and how they grow.
-func reportMessage(b *testing.B, name string, small, large map[string]samples) {
-	for _, at := range []struct {
-		leases int
-		seen   map[string]samples
-	}{{few, small}, {many, large}} {
-		b.Run(fmt.Sprintf("%s/%d_leases", name, at.leases), func(b *testing.B) {
-			s := at.seen[name]
+func reportMessage(b *testing.B, name string, markets []*trading) {
+	for _, m := range markets {
+		b.Run(fmt.Sprintf("%s/%d_leases", name, m.leases), func(b *testing.B) {
+			s := m.seen[name]
 			s.report(b)
 			b.ReportMetric(s.median(gas), "gas")
 			b.ReportMetric(s.median(handler), "handler-gas")
 			b.ReportMetric(s.median(cpu), "cpu-ns/op")
-			b.ReportMetric(s.median(cpu)/at.seen[send].median(cpu), "times-a-send")
+			b.ReportMetric(s.median(cpu)/m.seen[send].median(cpu), "times-a-send")
 		})
 	}
-	reportGrowth(b, name, small[name], large[name])
+	reportGrowth(b, name, markets)
 }
 
-// reportGrowth compares many live leases with few: gas in percent, whichever way it went; processor time as the median of
-// the ratios of blocks that were made one after the other.
-func reportGrowth(b *testing.B, name string, small, large samples) {
+// reportGrowth compares the largest market with the smallest: gas in percent, whichever way it went; processor time as the
+// median of the ratios of blocks that were made one after the other.
+func reportGrowth(b *testing.B, name string, markets []*trading) {
+	small, large := markets[0].seen[name], markets[len(markets)-1].seen[name]
 	b.Run(name+"/growth", func(b *testing.B) {
 		ratios := make([]float64, len(small))
 		for i := range small {
@@ -105,6 +126,7 @@ func reportGrowth(b *testing.B, name string, small, large samples) {
 // round are the last shop's, and are gone at its end.
 type trading struct {
 	*market
+	leases  int
 	seen    map[string]samples
 	current []lease
 	offers  []uint64
@@ -118,10 +140,12 @@ func newTrading(b *testing.B, leases int) *trading {
 	units[busyShops] = 10 * batch
 	m := newMarket(b, size{
 		tenants: batch, units: units,
-		escrow: func(p *escrowtypes.Params) { p.EpochSeconds, p.HoldbackEpochs = epochSeconds, 1 },
+		escrow: func(p *escrowtypes.Params) {
+			p.EpochSeconds, p.HoldbackEpochs, p.MaxTickSeconds = epochSeconds, 1, epochSeconds
+		},
 	})
 	m.fill(leases)
-	return &trading{market: m, seen: map[string]samples{}}
+	return &trading{market: m, leases: leases, seen: map[string]samples{}}
 }
 
 // step is one block, or some that only lead to the next.
