@@ -29,7 +29,7 @@ func BenchmarkExpiry(b *testing.B) {
 	m := newMarket(b, size{
 		tenants: createsPerBlock, units: []uint64{2 * expiring},
 		escrow: func(p *escrowtypes.Params) {
-			p.MaxTickSeconds = 3600
+			p.MaxTickSeconds, p.PauseRunwaySeconds = 3600, 0 // services are paid in full until the end
 			p.Denoms[0].MinDeposit = math.NewInt(1000)
 		},
 	})
