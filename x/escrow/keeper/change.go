@@ -39,7 +39,7 @@ func (k *Keeper) change(ctx context.Context, account types.Account) (*change, er
 	}, nil
 }
 
-// live is change for an account that can be drawn on now.
+// liveChange is change for an account that can be drawn on now.
 func (k *Keeper) liveChange(ctx context.Context, id uint64) (*change, error) {
 	account, err := k.Account(ctx, id)
 	if err != nil {

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"cosmossdk.io/collections"
@@ -55,12 +54,5 @@ func (k *Keeper) source(name string) (types.DeadlineSource, bool) {
 	return nil, false
 }
 
-// brief returns an error's text, cut to what quarantine keeps. A panic of the Go runtime is named without its addresses,
-// which differ between nodes.
-func brief(err error) string {
-	text := err.Error()
-	if errors.Is(err, types.ErrPanic) {
-		text = types.ErrPanic.Error()
-	}
-	return text[:min(len(text), types.MaxErrorBytes)]
-}
+// brief returns what quarantine keeps of an error.
+func brief(err error) string { return types.ErrorText(err, types.MaxErrorBytes) }

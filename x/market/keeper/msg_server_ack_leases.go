@@ -4,16 +4,11 @@ import (
 	"context"
 	"fmt"
 
-	"cosmossdk.io/errors"
-
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
-
-// maxErrorBytes is the most of an error's text that a result tells.
-const maxErrorBytes = 256
 
 // AckLeases accepts and declines pending leases. Each has a result of its own: a batch never fails as one.
 func (m msgServer) AckLeases(ctx context.Context, msg *types.MsgAckLeases) (*types.MsgAckLeasesResponse, error) {
@@ -74,7 +69,7 @@ func (m msgServer) answer(
 		}
 		return do(ctx, lease)
 	})
-	return types.AckResult{Lease: id, Error: resultText(err)}
+	return types.AckResult{Lease: id, Error: types.ErrorText(err)}
 }
 
 // waitingLease returns a lease that waits for the provider and is not late.
@@ -97,14 +92,4 @@ func (k *Keeper) waitingLease(ctx context.Context, operator sdk.AccAddress, id, 
 		return types.Lease{}, types.ErrLeaseState.Wrapf("lease %d has ended with its provider's service", id)
 	}
 	return lease, nil
-}
-
-// resultText is what a result tells of an error. Results are part of the block's hash, so that only registered errors
-// may speak.
-func resultText(err error) string {
-	if err == nil {
-		return ""
-	}
-	_, _, text := errors.ABCIInfo(err, false)
-	return text[:min(len(text), maxErrorBytes)]
 }

@@ -50,7 +50,7 @@ func (m msgServer) notify(
 			}
 			return do(ctx, lease, now)
 		})
-		results[i] = types.AckResult{Lease: id, Error: resultText(err)}
+		results[i] = types.AckResult{Lease: id, Error: types.ErrorText(err)}
 	}
 	return results, nil
 }

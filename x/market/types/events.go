@@ -62,5 +62,5 @@ func NewEventBidExpired(b Bid) *EventBidExpired {
 
 // NewEventBidSkipped tells why the leases of a matched bid could not be made.
 func NewEventBidSkipped(b Bid, err error) *EventBidSkipped {
-	return &EventBidSkipped{Bid: b.Id, Deployment: b.Deployment, Error: err.Error()}
+	return &EventBidSkipped{Bid: b.Id, Deployment: b.Deployment, Error: ErrorText(err)}
 }
