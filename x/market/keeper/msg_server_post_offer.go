@@ -7,6 +7,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 // PostOffer offers a pool at a price.
@@ -18,9 +19,12 @@ func (m msgServer) PostOffer(ctx context.Context, msg *types.MsgPostOffer) (*typ
 	if err := m.checkDenoms(ctx, msg.Asks); err != nil {
 		return nil, err
 	}
-	// 2. The signer acts for the provider, which has the pool and not too many offers.
+	// 2. The signer acts for the provider, which stays, has the pool and not too many offers.
 	operator, err := m.authorize(ctx, msg.Signer, msg.Provider)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.checkStays(ctx, operator); err != nil {
 		return nil, err
 	}
 	if _, err := m.getPool(ctx, operator, msg.Pool); err != nil {
@@ -47,6 +51,18 @@ func (m msgServer) PostOffer(ctx context.Context, msg *types.MsgPostOffer) (*typ
 		return nil, err
 	}
 	return &types.MsgPostOfferResponse{Offer: id}, emit(ctx, types.NewEventOfferPosted(offer))
+}
+
+// checkStays refuses a provider that leaves or is gone: nobody could be served, and its bond would be asked for all the same.
+func (k *Keeper) checkStays(ctx context.Context, operator sdk.AccAddress) error {
+	provider, err := k.provider.GetProvider(ctx, operator)
+	if err != nil {
+		return fmt.Errorf("read provider %s: %w", operator, err)
+	}
+	if provider.Lifecycle != providertypes.Lifecycle_LIFECYCLE_ACTIVE {
+		return providertypes.ErrLifecycle.Wrapf("%s offers nothing any more", provider.Operator)
+	}
+	return nil
 }
 
 func (k *Keeper) checkDenoms(ctx context.Context, asks []types.Ask) error {
