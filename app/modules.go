@@ -90,7 +90,7 @@ func (app *App) setModules() error {
 	app.basics.RegisterLegacyAminoCodec(app.encoding.Amino)
 	app.basics.RegisterInterfaces(app.encoding.InterfaceRegistry)
 
-	app.configurator = module.NewConfigurator(app.encoding.Codec, app.MsgServiceRouter(), app.GRPCQueryRouter())
+	app.configurator = module.NewConfigurator(app.encoding.Codec, codedServer{app.MsgServiceRouter()}, app.GRPCQueryRouter())
 	if err := app.modules.RegisterServices(app.configurator); err != nil {
 		return fmt.Errorf("register module services: %w", err)
 	}
