@@ -15,7 +15,7 @@ func (p *player) compare() {
 			p.compareAccount(a)
 		}
 	}
-	if p.played%8 == 0 {
+	if p.played%12 == 0 {
 		p.compareAll()
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"testing"
 
@@ -17,6 +18,7 @@ const enough = 10_000
 func TestMain(m *testing.M) {
 	scope.Set()
 	flag.Parse()
+	debug.SetGCPercent(400) // histories make much garbage and keep little
 	if err := seed(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)

@@ -21,7 +21,7 @@ func (w *world) spec(s step, i int) markettypes.BidSpec {
 		spec.Cap = hourly - 1 // too little
 	case 1, 2:
 		spec.LeaseSeconds = 1 + n%120
-	case 3, 4:
+	case 3, 4, 10:
 		spec.Class = markettypes.LeaseClass_LEASE_CLASS_SPOT
 	case 5:
 		spec.MaxPerProvider = 1
@@ -124,12 +124,15 @@ func (w *world) closeMessage(s step) sdk.Msg {
 // leaseMessage is about leases of a provider: all that wait, or some.
 func (w *world) leaseMessage(s step) sdk.Msg {
 	waits := s.Kind == "ack" || s.Kind == "decline"
-	operators := map[string]bool{}
 	candidates := w.live(func(l *lease) bool {
 		waiting := l.State == markettypes.LeaseState_LEASE_STATE_PENDING
-		operators[l.Provider] = operators[l.Provider] || waiting == waits
 		return waiting == waits || s.C == 10
 	})
+	if spot := slices.DeleteFunc(slices.Clone(candidates), func(l *lease) bool {
+		return l.Class != markettypes.LeaseClass_LEASE_CLASS_SPOT
+	}); s.Kind == "reclaim" && len(spot) > 0 {
+		candidates = spot
+	}
 	if len(candidates) == 0 {
 		return nil
 	}

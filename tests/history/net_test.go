@@ -27,7 +27,7 @@ const (
 
 	// wealth is what everybody has of each denom at first, in micro-denom.
 	wealth = int64(1_000_000_000)
-	// deposited is the bond with which the first providers begin, in each denom.
+	// bonded is the bond with which the first providers begin, in each denom.
 	bonded = int64(2_000_000)
 	// hourly is the rate of one plain unit at the lowest ask: one micro-denom a second.
 	hourly = uint64(3600)
@@ -133,8 +133,13 @@ func (n *net) setPool(i int, id uint32, total markettypes.Resources) *markettype
 }
 
 func (n *net) postOffer(i int, pool uint32, rate uint64) *markettypes.MsgPostOffer {
+	class := markettypes.LeaseClass_LEASE_CLASS_ON_DEMAND
+	if i == founders-1 {
+		class = markettypes.LeaseClass_LEASE_CLASS_SPOT
+	}
 	return &markettypes.MsgPostOffer{
 		Signer: n.names[fmt.Sprintf("agent-%d", i)], Provider: n.names[fmt.Sprintf("provider-%d", i)], Pool: pool, Asks: asks(rate),
+		Terms:  markettypes.OfferTerms{Class: class},
 		Labels: []markettypes.Label{{Key: "region", Value: fmt.Sprint(i)}, {Key: "zone", Value: fmt.Sprint(i % 2)}},
 	}
 }

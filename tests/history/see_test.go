@@ -13,6 +13,9 @@ import (
 // seeLeases takes the leases of a clearing into the world, which knows that each was possible.
 func (p *player) seeLeases() {
 	w := p.w
+	if w.wild {
+		p.seeStates()
+	}
 	opened := map[*pool]bool{}
 	if p.slow != nil && !p.lagged {
 		p.compareSlow()

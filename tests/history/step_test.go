@@ -1,6 +1,7 @@
 package history
 
 import (
+	"slices"
 	"time"
 
 	"pgregory.net/rapid"
@@ -20,7 +21,7 @@ var kinds = func() (kinds []string) {
 		kind  string
 		times int
 	}{
-		{"block", 26},
+		{"block", 22},
 		// tenants
 		{"create", 10},
 		{"update deployment", 5},
@@ -58,6 +59,7 @@ var kinds = func() (kinds []string) {
 		{"market params", 1},
 		{"provider params", 1},
 		{"retry", 1},
+		{"ack", 20},
 	} {
 		for range k.times {
 			kinds = append(kinds, k.kind)
@@ -92,8 +94,8 @@ func drawHistory(t *rapid.T) []step {
 // elapsed is the time that a block of the step takes: nothing, a nanosecond, seconds, hours.
 func (s step) elapsed() time.Duration {
 	return []time.Duration{
-		0, 1, 999_999_999, time.Second, time.Second, 2 * time.Second, 5 * time.Second, 11 * time.Second, 30 * time.Second,
-		100 * time.Second, 1000 * time.Second, 3 * time.Hour,
+		time.Second, 1, 999_999_999, 0, time.Second, 2 * time.Second, 5 * time.Second, 11 * time.Second, 60 * time.Second,
+		1000 * time.Second, 3 * time.Hour, 2 * time.Second,
 	}[s.A]
 }
 
@@ -105,4 +107,14 @@ func pick[T any](list []T, n int) (picked T) {
 		picked = list[n%len(list)]
 	}
 	return picked
+}
+
+// everyKind are the kinds of messages that chains accept.
+func everyKind() (list []string) {
+	for _, kind := range kinds {
+		if kind != "block" && kind != "retry" && !slices.Contains(list, kind) {
+			list = append(list, kind)
+		}
+	}
+	return list
 }

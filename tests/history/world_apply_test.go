@@ -58,8 +58,15 @@ func (w *world) deposit(m *escrowtypes.MsgDeposit) {
 		return
 	}
 	w.pockets[purse{m.Granter, a.denom}] -= micro
-	w.limits[grant{m.Granter, m.Signer}][a.denom] -= micro
+	w.spend(grant{m.Granter, m.Signer}, a.denom, micro)
 	w.fund(a, m.Granter, m.Signer, micro)
+}
+
+// spend takes a deposit off what one may deposit for another.
+func (w *world) spend(by grant, denom string, micro int64) {
+	if limit, stands := w.limits[by]; stands {
+		limit[denom] -= micro
+	}
 }
 
 // applyGrant does what the messages of authz do: all grants of a history are of deposits and never expire.
@@ -75,7 +82,7 @@ func (w *world) applyGrant(message sdk.Msg) {
 		delete(w.limits, grant{m.Granter, m.Grantee})
 	case *authz.MsgExec:
 		deposit := m.Msgs[0].GetCachedValue().(*escrowtypes.MsgDeposit)
-		w.limits[grant{deposit.Signer, m.Grantee}][deposit.Amount.Denom] -= deposit.Amount.Amount.Int64()
+		w.spend(grant{deposit.Signer, m.Grantee}, deposit.Amount.Denom, deposit.Amount.Amount.Int64())
 		w.deposit(deposit)
 	}
 }
@@ -89,7 +96,7 @@ func (w *world) create(m *markettypes.MsgCreateDeployment, r *markettypes.MsgCre
 		a.add(m.Owner, "", micro)
 	} else {
 		w.pockets[purse{m.Granter, a.denom}] -= micro
-		w.limits[grant{m.Granter, m.Owner}][a.denom] -= micro
+		w.spend(grant{m.Granter, m.Owner}, a.denom, micro)
 		a.add(m.Granter, m.Owner, micro)
 	}
 	for i, id := range r.Bids {

@@ -126,7 +126,7 @@ func newWorld(n *net) *world {
 	return w
 }
 
-// nobody is who has no account in a net.
+// supplier is the provider of an operator; nil when there is none.
 func (w *world) supplier(operator string) *supplier {
 	i := slices.IndexFunc(w.providers, func(s *supplier) bool { return s.operator == operator })
 	if i < 0 {

@@ -7,6 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
+	"slices"
 	"testing"
 	"time"
 
@@ -126,7 +127,7 @@ func (c *Chain) NextBlock(elapsed time.Duration) {
 	c.t.Helper()
 	ended := c.EndBlock()
 	c.Advance(elapsed)
-	c.Events = append(ended, c.BeginBlock()...)
+	c.Events = slices.Concat(ended, c.BeginBlock())
 }
 
 // EndBlock runs what modules do at the end of the present block, and returns its events. NextBlock does that; a test that
