@@ -59,8 +59,8 @@ func (k *Keeper) OpenAccount(
 }
 
 // Deposit moves coins of the signer into an account: a stranger's deposit is a gift to the owner. With a granter it moves
-// the granter's coins, under the grant that the signer has; what is left of them returns to the granter. A low account
-// that has enough again resumes. It returns the account as it is then.
+// the granter's coins, under the grant that the signer has, who must be the owner; what is left of them returns to the
+// granter. A low account that has enough again resumes. It returns the account as it is then.
 func (k *Keeper) Deposit(
 	ctx context.Context, id uint64, signer sdk.AccAddress, amount sdk.Coin, granter sdk.AccAddress,
 ) (types.Account, error) {
@@ -76,6 +76,9 @@ func (k *Keeper) Deposit(
 		return types.Account{}, err
 	}
 	if err := k.checkDeposit(ctx, amount, false); err != nil {
+		return types.Account{}, err
+	}
+	if err := k.checkDepositor(account, signer, granter); err != nil {
 		return types.Account{}, err
 	}
 	from, err := k.collect(ctx, id, signer, amount, granter)
@@ -109,6 +112,21 @@ func (k *Keeper) checkDeposit(ctx context.Context, deposit sdk.Coin, first bool)
 	}
 	if first && deposit.Amount.LT(denom.MinDeposit) {
 		return types.ErrInvalidAmount.Wrapf("deposit %s: want at least %s%s", deposit, denom.MinDeposit, denom.Denom)
+	}
+	return nil
+}
+
+// checkDepositor refuses others' money from anybody but the owner: strangers could take all places for entries.
+func (k *Keeper) checkDepositor(account types.Account, signer, granter sdk.AccAddress) error {
+	if granter == nil {
+		return nil
+	}
+	signerText, err := k.text(signer)
+	if err != nil {
+		return err
+	}
+	if signerText != account.Owner {
+		return types.ErrGrant.Wrapf("only its owner may deposit a granter's money into account %d", account.Id)
 	}
 	return nil
 }
@@ -232,7 +250,7 @@ func (k *Keeper) refund(ctx context.Context, id uint64, source ledger.Source, co
 	if source.Grantee == "" {
 		return nil
 	}
-	return k.restoreGrant(ctx, source, to, coin)
+	return k.restoreGrant(ctx, id, source, to, coin)
 }
 
 // Account returns an account as of its last touch, or ErrAccountNotFound.

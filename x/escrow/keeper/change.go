@@ -64,6 +64,12 @@ func (c *change) low() bool { return c.account.State == types.AccountState_ACCOU
 // fullRate is what the account would pay if all that is paused resumed, in micro-denom an hour.
 func (c *change) fullRate() math.Int { return c.books.Outflow.Slope.Add(c.account.PausedRate) }
 
+// numbers tells that an account has numbers for so many streams more, without those that are kept for pauses and for what
+// is held.
+func (c *change) numbers(streams int) bool {
+	return uint64(c.account.StreamsOpened)+uint64(streams) <= uint64(types.MaxStreamsOpened-types.ReservedStreams)
+}
+
 // open numbers a stream of the account, writes it, and lets it pay from now on.
 func (c *change) open(ctx context.Context, s types.Stream) (types.Stream, error) {
 	c.account.Streams++

@@ -61,6 +61,7 @@ func checkEnd(account types.Account, now uint64) error {
 // refundAll pays out what the books of an account have left, closes it, and keeps it until no claim can refer to it. The
 // dust stays in it until then.
 func (c *change) refundAll(ctx context.Context) (sdk.Coin, error) {
+	types.Weigh(ctx, uint32(len(c.account.Deposits)))
 	books, refunds := c.books.Settle(c.now).PayBack()
 	refunded := sdk.NewCoin(c.account.Denom, math.ZeroInt())
 	for _, r := range refunds {

@@ -41,10 +41,10 @@ func (k *Keeper) spendGrant(
 	return k.authz.SaveGrant(ctx, grantee, granter, left, expires)
 }
 
-// restoreGrant gives a refund back to the limit of its grant, if that still stands. Whatever is wrong with a grant never
+// restoreGrant gives a refund back to the limit of the grant under which it was spent, if that still stands. Whatever is wrong with a grant never
 // keeps a refund from its owner.
 func (k *Keeper) restoreGrant(
-	ctx context.Context, source ledger.Source, granter sdk.AccAddress, refund sdk.Coin,
+	ctx context.Context, account uint64, source ledger.Source, granter sdk.AccAddress, refund sdk.Coin,
 ) error {
 	grantee, err := k.address(source.Grantee)
 	if err != nil {
@@ -54,15 +54,18 @@ func (k *Keeper) restoreGrant(
 	if grant == nil {
 		return nil
 	}
-	restored, ok := grant.Restore(refund)
-	if !ok {
+	grant, restored, err := grant.Restore(account, refund)
+	if err == nil && !restored.IsPositive() {
 		return nil
 	}
 	cache, write := sdk.UnwrapSDKContext(ctx).CacheContext()
-	if err := k.authz.SaveGrant(cache, grantee, granter, restored, expires); err != nil {
+	if err == nil {
+		err = k.authz.SaveGrant(cache, grantee, granter, grant, expires)
+	}
+	if err != nil {
 		k.logger(ctx).Error("grant not restored", "granter", source.Depositor, "grantee", source.Grantee, "err", err)
 		return nil
 	}
 	write()
-	return emit(ctx, types.NewEventGrantRestored(source.Depositor, source.Grantee, refund))
+	return emit(ctx, types.NewEventGrantRestored(source.Depositor, source.Grantee, restored))
 }

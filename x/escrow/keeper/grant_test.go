@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -113,9 +114,11 @@ func TestARefundWhoseGrantIsGoneStillReachesTheGranter(t *testing.T) {
 		"revoked":              {0, revoke, -1},
 		"expired":              {10 * second, func(b *bench) { b.NextBlock(11 * second) }, -1},
 		"expires right now":    {10 * second, func(b *bench) { b.NextBlock(10 * second) }, 100},
-		"revoked and renewed":  {0, func(b *bench) { revoke(b); b.grants(50, 0) }, 350},
+		"revoked and renewed":  {0, func(b *bench) { revoke(b); b.grants(50, 0) }, 50},
+		"renewed":              {0, func(b *bench) { b.grants(50, 0) }, 50},
+		"renewed and used":     {0, func(b *bench) { b.grants(50, 0); require.NoError(b.t, b.Deliver(b.grantedDeposit(1, 20))) }, 50},
 		"now of another kind":  {0, func(b *bench) { revoke(b); b.grantsGeneric() }, -2},
-		"for other accounts":   {0, func(b *bench) { revoke(b); b.grants(50, 0, 77) }, 350},
+		"for other accounts":   {0, func(b *bench) { revoke(b); b.grants(50, 0, 77) }, 50},
 		"as large as can be":   {0, func(b *bench) { revoke(b); b.grantsMost() }, -3},
 		"not touched meantime": {0, func(*bench) {}, 400},
 	} {
@@ -180,6 +183,16 @@ func TestADepositWithoutAGrantThatAllowsItIsRefused(t *testing.T) {
 			msg.Signer = b.Text(stranger)
 			return msg
 		}, types.ErrGrant},
+		"a grant to somebody who is not the owner": {func(b *bench) {
+			b.Fund(stranger, chain.Coin(1))
+			grant, err := authz.NewMsgGrant(uncle, stranger, types.NewDepositAuthorization(sdk.NewCoins(chain.Coin(100))), nil)
+			require.NoError(b.t, err)
+			require.NoError(b.t, b.Deliver(grant))
+		}, func(b *bench, id uint64) *types.MsgDeposit {
+			msg := b.grantedDeposit(id, 10)
+			msg.Signer = b.Text(stranger)
+			return msg
+		}, types.ErrGrant},
 		"a grant of oneself": {func(b *bench) { b.grants(100, 0) }, func(b *bench, id uint64) *types.MsgDeposit {
 			msg := b.grantedDeposit(id, 10)
 			msg.Signer = msg.Granter
@@ -203,32 +216,100 @@ func TestADepositWithoutAGrantThatAllowsItIsRefused(t *testing.T) {
 	}
 }
 
-func TestADepositThroughAuthzIsTheGrantersOwn(t *testing.T) {
+func TestAGrantOfDepositsIsNoCashThroughAuthz(t *testing.T) {
 	b := start(t, quick())
 	b.Fund(uncle, chain.Coin(1_000))
 	id := b.open("alice", 500)
-	alice := chain.Account("alice")
 	exec := func(change func(*types.MsgDeposit)) error {
 		deposit := &types.MsgDeposit{Signer: b.Text(uncle), Account: id, Amount: chain.Coin(150)}
 		change(deposit)
-		msg := authz.NewMsgExec(alice, []sdk.Msg{deposit})
+		msg := authz.NewMsgExec(chain.Account("alice"), []sdk.Msg{deposit})
 		return b.Deliver(&msg)
 	}
 	require.ErrorIs(t, exec(func(*types.MsgDeposit) {}), authz.ErrNoAuthorizationFound)
 	b.grants(400, 0, id)
-	require.ErrorIs(t, exec(func(m *types.MsgDeposit) { m.Account = 2 }), types.ErrGrant)
-	require.ErrorIs(t, exec(func(m *types.MsgDeposit) { m.Amount = chain.Coin(401) }), types.ErrGrant)
-	require.ErrorIs(t, exec(func(m *types.MsgDeposit) { m.Amount = coin("no denom!", math.OneInt()) }), types.ErrGrant)
-	require.ErrorIs(t, exec(func(m *types.MsgDeposit) { m.Amount = sdk.Coin{Denom: "usouk"} }), types.ErrInvalidAmount)
-	require.ErrorIs(t, exec(func(m *types.MsgDeposit) { m.Granter = b.Text(stranger) }), types.ErrGrant)
-	require.Equal(t, int64(400), b.mayDeposit())
-	require.NoError(t, exec(func(*types.MsgDeposit) {}))
-	require.NoError(t, exec(func(*types.MsgDeposit) {}), "twice in one block")
-	require.Equal(t, []int64{700, 100}, []int64{b.Balance(uncle), b.mayDeposit()})
-	require.Len(t, b.stored(id).Deposits, 1, "a gift to the owner")
+	before := b.state()
+	for _, change := range []func(*types.MsgDeposit){
+		func(*types.MsgDeposit) {},
+		func(m *types.MsgDeposit) { m.Account = 2 },
+		func(m *types.MsgDeposit) { m.Amount = sdk.Coin{Denom: "usouk"} },
+		func(m *types.MsgDeposit) { m.Granter = b.Text(uncle) },
+	} {
+		err := exec(change)
+		require.ErrorIs(t, err, types.ErrGrant)
+		require.ErrorContains(t, err, "name the granter in MsgDeposit")
+	}
+	require.Equal(t, before, b.state())
+	require.Equal(t, []int64{1_000, 400}, []int64{b.Balance(uncle), b.mayDeposit()})
 	b.ends(id)
-	require.Equal(t, []int64{700, 100}, []int64{b.Balance(uncle), b.mayDeposit()})
-	require.Equal(t, int64(800+1), b.Balance(alice))
+	require.Equal(t, int64(500+1), b.Balance(chain.Account("alice")), "nothing but her own")
+
+	// Who may deposit in another's name without limits makes the other's gifts.
+	id = b.open("bob", 500)
+	b.grantsGeneric()
+	require.NoError(t, exec(func(m *types.MsgDeposit) { m.Account = id }))
+	require.Len(t, b.stored(id).Deposits, 1, "a gift to the owner")
+	require.Equal(t, int64(850), b.Balance(uncle))
+	b.AssertInvariants()
+}
+
+// many returns a coin of each of so many denoms, sorted.
+func many(n int) sdk.Coins {
+	coins := make(sdk.Coins, n)
+	for i := range coins {
+		coins[i] = sdk.NewInt64Coin(fmt.Sprintf("denom%06d", i), 1)
+	}
+	return coins
+}
+
+func TestAStoredGrantThatNobodyCouldGrantIsNotUsedAndKeepsNoRefund(t *testing.T) {
+	for name, bad := range map[string]*types.DepositAuthorization{
+		"too many denoms": {SpendLimit: append(many(5_000), chain.Coin(500)), Spent: sdk.NewCoins(chain.Coin(300))},
+		"too many spent":  {SpendLimit: sdk.NewCoins(chain.Coin(500)), Spent: append(many(5_000), chain.Coin(300))},
+		"an overflow":     {SpendLimit: sdk.Coins{coin("usouk", power(96).SubRaw(1))}, Spent: sdk.NewCoins(chain.Coin(300))},
+		"no order":        {SpendLimit: sdk.Coins{chain.Coin(500), coin("a1", math.OneInt())}, Spent: sdk.NewCoins(chain.Coin(300))},
+		"no amount":       {SpendLimit: sdk.NewCoins(chain.Coin(500)), Spent: sdk.Coins{coin("usouk", math.ZeroInt())}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := start(t, quick())
+			b.Fund(uncle, chain.Coin(1_000))
+			id := b.open("alice", 500)
+			b.grants(400, 0)
+			require.NoError(t, b.Deliver(b.grantedDeposit(id, 300)))
+			alice := chain.Account("alice")
+			require.NoError(t, b.Try(func(ctx sdk.Context) error { return b.Authz.SaveGrant(ctx, alice, uncle, bad, nil) }))
+			if name != "an overflow" { // which nothing but a refund would reach
+				require.ErrorIs(t, b.Deliver(b.grantedDeposit(id, 10)), types.ErrGrant)
+			}
+			b.ends(id)
+			require.Equal(t, int64(1_000), b.Balance(uncle))
+			stored, _ := b.Authz.GetAuthorization(b.Ctx(), alice, uncle, types.DepositURL())
+			require.Equal(t, bad.SpendLimit.String(), stored.(*types.DepositAuthorization).SpendLimit.String(), "as it was")
+			b.AssertInvariants()
+		})
+	}
+}
+
+func TestEveryEntryThatIsRefundedInABlockHookCountsAgainstItsCap(t *testing.T) {
+	params := quick()
+	params.MaxDeadlinesPerBlock = 4
+	b := start(t, params)
+	id, other := b.open("alice", 100), b.open("dave", 100)
+	for _, name := range []string{"one", "two", "three"} {
+		b.Fund(chain.Account(name), chain.Coin(10))
+		require.NoError(t, b.Try(func(ctx sdk.Context) error {
+			limit := types.NewDepositAuthorization(sdk.NewCoins(chain.Coin(10)))
+			require.NoError(t, b.Authz.SaveGrant(ctx, chain.Account("alice"), chain.Account(name), limit, nil))
+			_, err := b.Escrow.Deposit(ctx, id, chain.Account("alice"), chain.Coin(10), chain.Account(name))
+			return err
+		}))
+	}
+	b.pay(id, "bob", 130*unit/10, service) // 130 last for 10 s
+	b.pay(other, "bob", 10*unit, service)  // and so do 100
+	b.NextBlock(11 * second)
+	require.Equal(t, []types.AccountState{closedState, funded}, []types.AccountState{b.stored(id).State, b.stored(other).State})
+	b.NextBlock(0)
+	require.Equal(t, closedState, b.stored(other).State)
 	b.AssertInvariants()
 }
 
@@ -243,6 +324,9 @@ func TestAGrantIsForDepositsOnlyAndWithinItsRanges(t *testing.T) {
 		"nothing left":            {types.NewDepositAuthorization(nil), nil},
 		"a limit of nothing":      {types.NewDepositAuthorization(sdk.Coins{chain.Coin(0)}), types.ErrGrant},
 		"a limit of 2^96":         {types.NewDepositAuthorization(sdk.Coins{coin("usouk", power(96))}), types.ErrGrant},
+		"16 denoms":               {types.NewDepositAuthorization(many(16)), nil},
+		"too many denoms":         {types.NewDepositAuthorization(many(17)), types.ErrGrant},
+		"something spent already": {&types.DepositAuthorization{Spent: many(1)}, types.ErrGrant},
 		"account 0":               {types.NewDepositAuthorization(nil, 0), types.ErrGrant},
 		"an account out of range": {types.NewDepositAuthorization(nil, types.MaxAccounts), types.ErrGrant},
 		"an account twice":        {types.NewDepositAuthorization(nil, 7, 8, 7), types.ErrGrant},
@@ -263,11 +347,13 @@ func TestAnAccountHas16EntriesAndAlwaysAPlaceForItsOwner(t *testing.T) {
 		id, err = b.Escrow.OpenAccount(ctx, chain.Account("alice"), chain.Coin(100), uncle)
 		return err
 	}))
-	friend := func(n int) sdk.AccAddress { return chain.Account(string(rune('a' + n))) }
 	deposit := func(n int) error {
+		friend, alice := chain.Account(string(rune('a'+n))), chain.Account("alice")
+		b.Fund(friend, chain.Coin(1))
 		return b.Try(func(ctx sdk.Context) error {
-			require.NoError(t, b.Authz.SaveGrant(ctx, friend(n), uncle, types.NewDepositAuthorization(sdk.NewCoins(chain.Coin(10))), nil))
-			_, err := b.Escrow.Deposit(ctx, id, friend(n), chain.Coin(1), uncle)
+			limit := types.NewDepositAuthorization(sdk.NewCoins(chain.Coin(10)))
+			require.NoError(t, b.Authz.SaveGrant(ctx, alice, friend, limit, nil))
+			_, err := b.Escrow.Deposit(ctx, id, alice, chain.Coin(1), friend)
 			return err
 		})
 	}

@@ -43,7 +43,7 @@ func (k *Keeper) RateRoom(ctx context.Context, id, ackWindowSeconds uint64) (uin
 	if err != nil {
 		return 0, err
 	}
-	if p.halted() || p.low() {
+	if p.checkOpen() != nil {
 		return 0, nil
 	}
 	return p.room(), nil
@@ -66,13 +66,16 @@ func (k *Keeper) purse(ctx context.Context, id, ackWindowSeconds uint64) (purse,
 	return purse{change: c, seconds: ackWindowSeconds + uint64(c.params.MinRunwaySeconds)}, nil
 }
 
-// checkOpen refuses to hold anything in an account that is low or whose denom is halted.
+// checkOpen refuses to hold anything in an account that is low, whose denom is halted, or that could not number a stream.
 func (p purse) checkOpen() error {
 	if p.halted() {
 		return types.ErrHalted.Wrap(p.account.Denom)
 	}
 	if p.low() {
 		return types.ErrLow.Wrapf("account %d", p.account.Id)
+	}
+	if !p.numbers(1) {
+		return tooMany(p.account)
 	}
 	return nil
 }

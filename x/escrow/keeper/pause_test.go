@@ -274,13 +274,76 @@ func TestAnAccountWithoutNumbersLeftStaysLow(t *testing.T) {
 	b.open("alice", 300)
 	b.pay(1, "bob", 10*unit, service)
 	b.NextBlock(20 * second)
+	again := b.opened(1, types.MaxStreamsOpened-types.ReservedStreams)
+	require.Equal(t, low, again.deposits(1, "alice", 10_000).State)
+	again.AssertInvariants()
+}
+
+// opened returns the same chain, with an account that has opened so many streams.
+func (b *bench) opened(account uint64, streams uint32) *bench {
+	b.t.Helper()
 	genesis := b.genesis()
-	genesis.Accounts[0].StreamsOpened = types.MaxStreamsOpened
+	genesis.Accounts[account-1].StreamsOpened = streams
 	state := b.Export()
 	state[types.ModuleName] = b.Codec.MustMarshalJSON(genesis)
-	again := &bench{Chain: chain.New(t, chain.WithState(state)), t: t}
+	again := &bench{Chain: chain.New(b.t, chain.WithState(state)), t: b.t}
 	again.NextBlock(0)
-	require.Equal(t, low, again.deposits(1, "alice", 10_000).State)
+	return again
+}
+
+func TestWhatIsHeldFindsANumberWhenNumbersAreShort(t *testing.T) {
+	b := start(t, careful())
+	b.open("alice", 100_000)
+	b.pay(1, "bob", 10*unit, service)
+	held, err := b.Escrow.Hold(b.Ctx(), 1, unit, 20)
+	require.NoError(t, err)
+	const short = types.MaxStreamsOpened - types.ReservedStreams
+	bob := chain.Account("bob")
+
+	enough := b.opened(1, short-1)
+	room, err := enough.Escrow.RateRoom(enough.Ctx(), 1, 20)
+	require.NoError(t, err)
+	require.Positive(t, room)
+	_, err = enough.Escrow.OpenStream(enough.Ctx(), 1, 1, bob, unit, service)
+	require.NoError(t, err)
+
+	again := b.opened(1, short)
+	room, err = again.Escrow.RateRoom(again.Ctx(), 1, 20)
+	require.NoError(t, err)
+	require.Zero(t, room)
+	for name, refused := range map[string]func(ctx sdk.Context) error{
+		"hold": func(ctx sdk.Context) error { _, err := again.Escrow.Hold(ctx, 1, 1, 20); return err },
+		"open": func(ctx sdk.Context) error { _, err := again.Escrow.OpenStream(ctx, 1, 1, bob, 1, service); return err },
+		"replace": func(ctx sdk.Context) error {
+			_, err := again.Escrow.ReplaceStream(ctx, types.StreamID(1, 1), unit)
+			return err
+		},
+	} {
+		t.Run(name, func(*testing.T) { again.fails(types.ErrTooManyStreams, refused) })
+	}
+	opened, err := again.Escrow.OpenHeldStream(again.Ctx(), 1, 2, bob, unit, service, held)
+	require.NoError(t, err)
+	require.Equal(t, types.StreamID(1, short+1), opened.Id)
+	for again.stored(1).State == funded {
+		again.NextBlock(1_000 * second)
+	}
+	require.Equal(t, low, again.stored(1).State, "pauses have numbers too")
+	require.Equal(t, low, again.deposits(1, "alice", 1_000_000).State)
+	again.AssertInvariants()
+}
+
+func TestAPendingStreamOpensPausedWhenItsNumberIsTheLastToResumeWith(t *testing.T) {
+	b := start(t, careful())
+	b.open("alice", 1_000)
+	b.pay(1, "bob", 10*unit, service)
+	held, err := b.Escrow.Hold(b.Ctx(), 1, 10*unit, 20)
+	require.NoError(t, err)
+	b.Run(60*second, 20*second) // low at 61: 100 free, 300 held
+	require.Equal(t, low, b.stored(1).State)
+	again := b.opened(1, types.MaxStreamsOpened-types.ReservedStreams-1)
+	opened, err := again.Escrow.OpenHeldStream(again.Ctx(), 1, 2, chain.Account("bob"), 10*unit, service, held)
+	require.NoError(t, err)
+	require.Equal(t, []any{hold, 10 * unit}, []any{opened.Kind, opened.FullRate})
 	again.AssertInvariants()
 }
 

@@ -30,7 +30,7 @@ func (k *Keeper) ReplaceStream(ctx context.Context, id, newRate uint64) (types.S
 	if newRate > rate && c.halted() {
 		return types.Stream{}, types.ErrHalted.Wrap(c.account.Denom)
 	}
-	if c.account.StreamsOpened >= types.MaxStreamsOpened {
+	if !c.numbers(1) {
 		return types.Stream{}, tooMany(c.account)
 	}
 	if _, err := c.close(ctx, old, c.now); err != nil {

@@ -44,8 +44,12 @@ func (c *change) resume(ctx context.Context, added math.Int) (swaps []swap, resu
 		return nil, false, err
 	}
 	streams = onlyPaused(streams)
-	if uint32(len(streams)) > types.MaxStreamsOpened-c.account.StreamsOpened {
-		return nil, false, nil // there are no numbers left: it stays low
+	wanted := len(streams)
+	if added.IsPositive() {
+		wanted++
+	}
+	if !c.numbers(wanted) {
+		return nil, false, nil // its numbers are short: it stays low
 	}
 	types.Weigh(ctx, 1+2*uint32(len(streams)))
 	for _, s := range streams {

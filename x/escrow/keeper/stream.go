@@ -43,6 +43,9 @@ func (k *Keeper) OpenHeldStream(
 	if c.books, err = unhold(c.account, c.books, held); err != nil {
 		return types.Stream{}, err
 	}
+	if held.IsZero() && !c.numbers(1) { // who holds money was promised a number
+		return types.Stream{}, tooMany(c.account)
+	}
 	return c.openAndSave(ctx, types.Stream{Ref: ref, Payee: payeeText, Rate: rate, Kind: kind})
 }
 

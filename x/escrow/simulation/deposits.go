@@ -59,7 +59,7 @@ func (m Module) deposit() simsx.SimMsgFactoryX {
 		}
 		switch r.Intn(4) {
 		case 0:
-			return m.depositFor(ctx, testData, reporter, account)
+			return m.depositFor(ctx, testData, reporter, owner, account)
 		case 1:
 			owner = testData.AnyAccount(reporter)
 		}
@@ -77,15 +77,19 @@ func (m Module) deposit() simsx.SimMsgFactoryX {
 	})
 }
 
-// depositFor pays from what a granter allowed: within the limit, or a little more.
+// depositFor pays from what a granter allowed: within the limit, or a little more. Who is not the owner is refused.
 func (m Module) depositFor(
-	ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter, account types.Account,
+	ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter, owner simsx.SimAccount,
+	account types.Account,
 ) ([]simsx.SimAccount, *types.MsgDeposit, simsx.SimDeliveryResultHandler) {
 	r := testData.Rand()
 	grants := GrantsOf(ctx, m.grants)
 	if len(grants) == 0 {
 		reporter.Skip("nobody lets anybody deposit")
 		return nil, nil, nil
+	}
+	if owned := grantedTo(grants, owner.Address); len(owned) > 0 && !OneIn(r, 5) {
+		grants = owned
 	}
 	grant := simsx.OneOf(r, grants)
 	grantee := testData.GetAccountbyAccAddr(reporter, grant.Grantee)
@@ -105,10 +109,21 @@ func (m Module) depositFor(
 	msg := &types.MsgDeposit{
 		Signer: grantee.AddressBech32, Account: account.Id, Amount: coin, Granter: granter.AddressBech32,
 	}
-	if coin.Amount.GT(grant.Limit.AmountOf(coin.Denom)) {
+	if grantee.AddressBech32 != account.Owner || coin.Amount.GT(grant.Limit.AmountOf(coin.Denom)) {
 		return Sign(grantee), msg, Refused(append([]error{types.ErrGrant}, depositErrors...)...)
 	}
 	return Sign(grantee), msg, May(append([]error{types.ErrGrant}, depositErrors...)...)
+}
+
+// grantedTo picks the grants of one grantee.
+func grantedTo(grants []Grant, grantee sdk.AccAddress) []Grant {
+	var picked []Grant
+	for _, grant := range grants {
+		if grant.Grantee.Equals(grantee) {
+			picked = append(picked, grant)
+		}
+	}
+	return picked
 }
 
 // grant allows deposits of a random sum, into all accounts or into some.
@@ -144,7 +159,7 @@ func (m Module) grant() simsx.SimMsgFactoryX {
 	})
 }
 
-// execute deposits in the granter's name through MsgExec.
+// execute tries to deposit in the granter's name through MsgExec, which no grant of deposits allows.
 func (m Module) execute() simsx.SimMsgFactoryX {
 	return simsx.NewSimMsgFactoryWithDeliveryResultHandler(func(
 		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
@@ -170,10 +185,7 @@ func (m Module) execute() simsx.SimMsgFactoryX {
 		msg := authz.NewMsgExec(grantee.Address, []sdk.Msg{
 			&types.MsgDeposit{Signer: granter.AddressBech32, Account: account.Id, Amount: coin},
 		})
-		return Sign(grantee), &msg, May(append([]error{
-			types.ErrGrant, authz.ErrNoAuthorizationFound, sdkerrors.ErrUnauthorized,
-			sdkerrors.ErrInsufficientFunds,
-		}, depositErrors...)...)
+		return Sign(grantee), &msg, Refused(types.ErrGrant, authz.ErrNoAuthorizationFound, sdkerrors.ErrUnauthorized)
 	})
 }
 

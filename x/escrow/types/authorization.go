@@ -2,14 +2,21 @@ package types
 
 import (
 	"context"
+	"errors"
 	"slices"
+
+	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/x/authz"
 )
 
-// MaxGrantAccounts is the most accounts that a grant may name.
-const MaxGrantAccounts = 16
+const (
+	// MaxGrantAccounts is the most accounts that a grant may name.
+	MaxGrantAccounts = 16
+	// MaxGrantDenoms is the most denoms that the limit of a grant may have.
+	MaxGrantDenoms = 16
+)
 
 var _ authz.Authorization = &DepositAuthorization{}
 
@@ -24,15 +31,22 @@ func NewDepositAuthorization(limit sdk.Coins, accounts ...uint64) *DepositAuthor
 // MsgTypeURL returns the message that is authorized.
 func (DepositAuthorization) MsgTypeURL() string { return DepositURL() }
 
-// ValidateBasic checks ranges. A limit may be empty: a spent grant stays, so that refunds find it.
+// ValidateBasic checks ranges, and that nothing is spent yet: authz calls it for what is granted, not for what it stores. A
+// limit may be empty: a spent grant stays, so that refunds find it.
 func (a DepositAuthorization) ValidateBasic() error {
-	if err := a.SpendLimit.Validate(); err != nil {
-		return ErrGrant.Wrap(err.Error())
+	if len(a.Spent) > 0 {
+		return ErrGrant.Wrap("a new grant has nothing spent")
 	}
-	for _, coin := range a.SpendLimit {
-		if err := ValidateAmount(coin.Amount); err != nil {
-			return ErrGrant.Wrapf("limit in %s: %s", coin.Denom, err)
-		}
+	return a.validate()
+}
+
+// validate checks ranges. Whoever uses a grant that is stored calls it again: a genesis of authz may hold any.
+func (a DepositAuthorization) validate() error {
+	if err := validateGranted("limit", a.SpendLimit); err != nil {
+		return err
+	}
+	if err := validateGranted("spent", a.Spent); err != nil {
+		return err
 	}
 	if len(a.Accounts) > MaxGrantAccounts {
 		return ErrGrant.Wrapf("%d accounts: want at most %d", len(a.Accounts), MaxGrantAccounts)
@@ -45,26 +59,34 @@ func (a DepositAuthorization) ValidateBasic() error {
 	return nil
 }
 
-// Accept lets MsgExec deliver a deposit that the granter signs in name: it is the granter's own deposit then, to whom
-// nothing returns that the message itself would not return.
-func (a DepositAuthorization) Accept(_ context.Context, msg sdk.Msg) (authz.AcceptResponse, error) {
-	deposit, ok := msg.(*MsgDeposit)
-	if !ok {
-		return authz.AcceptResponse{}, ErrGrant.Wrapf("for deposits only, not for %s", sdk.MsgTypeURL(msg))
+// validateGranted refuses too many denoms before it looks at them.
+func validateGranted(what string, coins sdk.Coins) error {
+	if len(coins) > MaxGrantDenoms {
+		return ErrGrant.Wrapf("%s in %d denoms: want at most %d", what, len(coins), MaxGrantDenoms)
 	}
-	if deposit.Granter != "" {
-		return authz.AcceptResponse{}, ErrGrant.Wrap("a deposit under one grant cannot use another")
+	for _, coin := range coins {
+		if err := ValidateAmount(coin.Amount); err != nil {
+			return ErrGrant.Wrapf("%s in %s: %s", what, coin.Denom, err)
+		}
 	}
-	left, err := a.Spend(deposit.Account, deposit.Amount)
-	if err != nil {
-		return authz.AcceptResponse{}, err
+	if err := coins.Validate(); err != nil {
+		return ErrGrant.Wrapf("%s: %s", what, err)
 	}
-	return authz.AcceptResponse{Accept: true, Updated: left}, nil
+	return nil
+}
+
+// Accept lets MsgExec deliver nothing: the deposit would be the granter's gift to the owner of the account, who could close
+// it and keep the money. Escrow itself spends a grant that MsgDeposit names.
+func (DepositAuthorization) Accept(context.Context, sdk.Msg) (authz.AcceptResponse, error) {
+	return authz.AcceptResponse{}, ErrGrant.Wrap("not through MsgExec: name the granter in MsgDeposit")
 }
 
 // Spend takes a deposit off the limit. It refuses accounts that are not named and amounts beyond the limit.
 func (a DepositAuthorization) Spend(account uint64, amount sdk.Coin) (*DepositAuthorization, error) {
-	if len(a.Accounts) > 0 && !slices.Contains(a.Accounts, account) {
+	if err := a.validate(); err != nil {
+		return nil, err
+	}
+	if !a.covers(account) {
 		return nil, ErrGrant.Wrapf("not for account %d", account)
 	}
 	if err := ValidateAmount(amount.Amount); err != nil {
@@ -73,15 +95,35 @@ func (a DepositAuthorization) Spend(account uint64, amount sdk.Coin) (*DepositAu
 	if found, limit := a.SpendLimit.Find(amount.Denom); !found || limit.Amount.LT(amount.Amount) {
 		return nil, ErrGrant.Wrapf("%s left, not %s", a.SpendLimit, amount)
 	}
-	return &DepositAuthorization{SpendLimit: a.SpendLimit.Sub(amount), Accounts: a.Accounts}, nil
+	left := &DepositAuthorization{
+		SpendLimit: a.SpendLimit.Sub(amount), Accounts: a.Accounts, Spent: a.Spent.Add(amount),
+	}
+	return left, left.validate()
 }
 
-// Restore gives a refund back to the limit; ok is false when that would reach 2^96.
-func (a DepositAuthorization) Restore(refund sdk.Coin) (restored *DepositAuthorization, ok bool) {
-	limit := a.SpendLimit.AmountOf(refund.Denom)
-	if limit.BigInt().BitLen() > amountBits || refund.Amount.BigInt().BitLen() > amountBits ||
-		limit.Add(refund.Amount).BigInt().BitLen() > amountBits {
-		return nil, false
+// Restore gives of a refund what was spent under this very grant back to the limit; restored is zero when that is nothing:
+// the account is not named, or the grant was renewed meanwhile.
+func (a DepositAuthorization) Restore(
+	account uint64, refund sdk.Coin,
+) (grant *DepositAuthorization, restored sdk.Coin, err error) {
+	restored = sdk.NewCoin(refund.Denom, math.ZeroInt())
+	if err := errors.Join(a.validate(), ValidateAmount(refund.Amount)); err != nil {
+		return nil, restored, err
 	}
-	return &DepositAuthorization{SpendLimit: a.SpendLimit.Add(refund), Accounts: a.Accounts}, true
+	if !a.covers(account) {
+		return nil, restored, nil
+	}
+	restored.Amount = math.MinInt(refund.Amount, a.Spent.AmountOf(refund.Denom))
+	if !restored.IsPositive() {
+		return nil, restored, nil
+	}
+	grant = &DepositAuthorization{
+		SpendLimit: a.SpendLimit.Add(restored), Accounts: a.Accounts, Spent: a.Spent.Sub(restored),
+	}
+	return grant, restored, grant.validate()
+}
+
+// covers tells that an account may receive under the grant.
+func (a DepositAuthorization) covers(account uint64) bool {
+	return len(a.Accounts) == 0 || slices.Contains(a.Accounts, account)
 }

@@ -6,12 +6,16 @@ import (
 	"cosmossdk.io/math"
 )
 
-// Hooks tell the module above that money ran out. On exhaustion of an account at second T the streams are all closed
-// at T, then AfterStreamExhausted is called for each, then AfterAccountExhausted; that one must release what is held
-// and may not leave streams open. Then escrow refunds the remainder. An error or a panic undoes the whole item and
-// puts it into quarantine, with the streams stopped at T all the same.
+// Hooks tell the module above what becomes of accounts and their streams: that money ran out or is low, that it suffices
+// again, that an account is forgotten. On exhaustion of an account at second T the streams are all closed at T, then
+// AfterStreamExhausted is called for each, then AfterAccountExhausted; that one must release what is held and may not leave
+// streams open. Then escrow refunds the remainder. In a block hook an error or a panic undoes the whole item and puts it into
+// quarantine: with the streams stopped at T all the same if the account has run out, else as it was. In a message it fails
+// the message.
 type Hooks interface {
+	// AfterStreamExhausted tells that a stream closed at a second because its account has run out.
 	AfterStreamExhausted(ctx context.Context, stream Stream, at uint64) error
+	// AfterAccountExhausted tells that an account has run out at a second, after the same was told of all its streams.
 	AfterAccountExhausted(ctx context.Context, account Account, at uint64) error
 	// AfterStreamPaused tells that a low account closed a service stream at a second and opened a hold stream in its place.
 	AfterStreamPaused(ctx context.Context, service, hold Stream, at uint64) error

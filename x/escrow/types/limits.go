@@ -22,6 +22,9 @@ const (
 	streamBits = 20
 	// MaxStreamsOpened is the most streams an account may ever open.
 	MaxStreamsOpened = uint32(1)<<streamBits - 1
+	// ReservedStreams is how many of these numbers are kept for what was promised: that an account which has as many
+	// streams as it may be paused, and that held money becomes as many streams.
+	ReservedStreams = 2 * uint32(MaxStreams)
 	// MaxAccounts is the first account id that is too high for a stream id.
 	MaxAccounts = uint64(1) << (64 - streamBits)
 
