@@ -65,7 +65,8 @@ type Agent struct {
 	journaled int64 // height in the journal
 	offerFrom time.Time
 
-	excessSince map[uint64]uint64 // service second since which a lease's workload takes more than is paid for; of the loop
+	excess   map[uint64]uint64 // seconds for which a lease's workload took more than was paid for; of the loop
+	excessAt uint64            // service second at which it was looked at
 }
 
 // group is a verified manifest group, kept so that it is not decrypted at every look.

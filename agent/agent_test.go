@@ -216,6 +216,14 @@ func TestAWorkloadMayTakeMoreThanItsLeasePaysForOnlyForAWhile(t *testing.T) {
 	require.False(t, at(100, 2), "it was just made smaller")
 	require.False(t, at(100+excessGraceSeconds-1, 2))
 	require.True(t, at(100+excessGraceSeconds, 2))
-	require.False(t, at(100+excessGraceSeconds, 1), "what is paid for runs")
+	require.False(t, at(200, 1), "what is paid for runs")
 	require.False(t, at(300, 2), "it was made smaller again")
+
+	removed := false
+	for now := uint64(1000); now < 1020 && !removed; now += 3 {
+		require.False(t, at(now, 1), "paid for a moment")
+		at(now+1, 2)
+		removed = at(now+3, 2)
+	}
+	require.True(t, removed, "paying now and then does not keep it")
 }

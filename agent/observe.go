@@ -15,8 +15,9 @@ import (
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
-// excessGraceSeconds after a lease was made smaller, what is still as large as before is removed.
-const excessGraceSeconds = 60
+// excessGraceSeconds after a lease was made smaller, what is still as large as before is removed. It is less than the time
+// that others wait for its room: an ack window less ackMarginSeconds.
+const excessGraceSeconds = 5
 
 // ackMarginSeconds before the end of the window, waiting for room ends.
 const ackMarginSeconds = 5
@@ -56,25 +57,31 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 }
 
 // observeExcess marks workloads that go on taking more than their lease pays for since it was made smaller: its owner has
-// had time to send what is to run instead.
+// had time to send what is to run instead. The seconds add up, and go again as slowly while the lease pays for all: nobody
+// gains by making it larger now and then.
 func (a *Agent) observeExcess(in *reconcile.Input) {
 	lease := map[uint64]reconcile.Lease{}
 	for _, l := range in.Leases {
 		lease[l.ID] = l
 	}
-	since := map[uint64]uint64{}
+	passed := in.Now - min(in.Now, a.excessAt)
+	excess := map[uint64]uint64{}
 	for _, r := range in.Reservations {
-		if l, live := lease[r.Lease]; live && r.Exceeds(l) {
-			since[r.Lease] = in.Now
-			if before, known := a.excessSince[r.Lease]; known {
-				since[r.Lease] = before
+		l, live := lease[r.Lease]
+		before, known := a.excess[r.Lease]
+		switch {
+		case live && r.Exceeds(l):
+			if known {
+				before += passed
 			}
+			excess[r.Lease] = before
+		case live && before > passed:
+			excess[r.Lease] = before - passed
 		}
 	}
-	a.excessSince = since
+	a.excess, a.excessAt = excess, in.Now
 	for i, w := range in.Workloads {
-		first, exceeds := since[w.Lease]
-		in.Workloads[i].Overdue = exceeds && in.Now >= first+excessGraceSeconds
+		in.Workloads[i].Overdue = excess[w.Lease] >= excessGraceSeconds
 	}
 }
 

@@ -12,7 +12,7 @@ func (w world) answers() []Action {
 	promised, lingering := newRoom(w.Nodes), w.lingering()
 	for _, l := range w.byPromise() {
 		if l.State != Pending {
-			promised.force(w.taken(l)) // promised already, whether it fits or not
+			promised.force(l.Unit, l.Replicas) // promised already, whether it fits or not
 			plan = append(plan, w.keepReserved(l)...)
 			continue
 		}
@@ -24,29 +24,33 @@ func (w world) answers() []Action {
 // keepReserved writes down what a promised lease takes, when the journal was lost or the lease was resized.
 func (w world) keepReserved(l Lease) []Action {
 	r, known := w.reserved[l.ID]
-	unit, replicas := w.taken(l)
 	switch {
 	case !known:
 		return []Action{{Reserve, l.ID, "it was acknowledged before the journal was lost"}}
-	case (r.Unit != l.Unit || r.Replicas != l.Replicas) && unit == l.Unit && replicas == l.Replicas:
+	case (r.Unit != l.Unit || r.Replicas != l.Replicas) && !w.exceeds(r, l):
 		return []Action{{Reserve, l.ID, "it was resized"}}
 	}
 	return nil
 }
 
-// taken is the room that a promised lease takes: that of its reservation as long as what runs is larger than what is paid
-// for.
-func (w world) taken(l Lease) (Vector, uint32) {
-	r, known := w.reserved[l.ID]
+// exceeds tells that what runs of a lease is as large as its reservation still says, and more than is paid for.
+func (w world) exceeds(r Reservation, l Lease) bool {
 	x, exists := w.workload[l.ID]
-	if known && r.Exceeds(l) && exists && x.Revision != w.manifest[l.ID].Run {
-		return r.Unit, r.Replicas
-	}
-	return l.Unit, l.Replicas
+	return r.Exceeds(l) && exists && x.Revision != w.manifest[l.ID].Run
 }
 
 // Exceeds tells that more is reserved than the lease pays for.
 func (r Reservation) Exceeds(l Lease) bool { return r.Replicas > l.Replicas || !fits(r.Unit, l.Unit) }
+
+// excess is what is reserved beyond what the lease pays for, in one piece.
+func (r Reservation) excess(l Lease) Reservation {
+	out := Reservation{Lease: r.Lease, Replicas: 1}
+	for d := range r.Unit {
+		taken, paid := r.Unit[d]*uint64(r.Replicas), l.Unit[d]*uint64(l.Replicas)
+		out.Unit[d] = taken - min(taken, paid)
+	}
+	return out
+}
 
 // answer decides about one pending lease and takes its room if it is accepted.
 func (w world) answer(l Lease, promised room, lingering []Reservation) []Action {
@@ -95,14 +99,18 @@ func (w world) byPromise() []Lease {
 	return leases
 }
 
-// lingering lists what has ended on the chain and still takes room here.
+// lingering lists what takes room here and will make it free: what has ended on the chain, and what live leases take more
+// than they pay for since they were made smaller.
 func (w world) lingering() []Reservation {
 	var out []Reservation
 	for id, r := range w.reserved {
-		_, live := w.lease[id]
+		l, live := w.lease[id]
 		_, exists := w.workload[id]
-		if !live && exists {
+		switch {
+		case !live && exists:
 			out = append(out, r)
+		case live && w.exceeds(r, l):
+			out = append(out, r.excess(l))
 		}
 	}
 	slices.SortFunc(out, func(a, b Reservation) int { return cmp.Compare(a.Lease, b.Lease) })
