@@ -6,6 +6,8 @@ import (
 
 	"cosmossdk.io/math"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
@@ -74,11 +76,19 @@ func (c *change) resume(ctx context.Context, added math.Int) (swaps []swap, resu
 // resumeSeconds is the runway with which a low account resumes.
 func resumeSeconds(params types.Params) uint64 { return max(1, 2*uint64(params.PauseRunwaySeconds)) }
 
-// checkFrontier refuses to decide whether to resume while deadlines before now are pending: one of them may release money,
-// or end a stream at an earlier second, and the decision must not depend on when that is processed.
+// checkFrontier refuses to decide whether to resume while deadlines up to now are pending: one of them may release money, or
+// end a stream at an earlier second, and the decision must not depend on when that is processed. Where the frontier is now,
+// some of this very second may be left.
 func (c *change) checkFrontier(ctx context.Context) error {
-	if !processing(ctx) && c.clock.Frontier < c.now {
-		return types.ErrBehind.Wrapf("account %d is low, and not all before second %d is processed", c.account.Id, c.now)
+	if processing(ctx) {
+		return nil
+	}
+	next, found, err := c.earliest(sdk.UnwrapSDKContext(ctx))
+	if err != nil {
+		return err
+	}
+	if c.clock.Frontier < c.now || found && next.second <= c.now {
+		return types.ErrBehind.Wrapf("account %d is low, and not all that is due by second %d is processed", c.account.Id, c.now)
 	}
 	return nil
 }

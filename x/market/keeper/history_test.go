@@ -343,7 +343,7 @@ func (h *history) changeOffer(rt *rapid.T) {
 	}
 	if err := h.Deliver(message); err != nil {
 		require.Truef(h.t, types.ErrBondTooLow.Is(err) || types.ErrOfferState.Is(err) ||
-			types.ErrTooManyOffers.Is(err) || types.ErrSuspended.Is(err), "%v", err)
+			types.ErrTooManyOffers.Is(err) || types.ErrSuspended.Is(err) || providertypes.ErrLifecycle.Is(err), "%v", err)
 	}
 }
 
