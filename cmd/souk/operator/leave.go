@@ -37,9 +37,13 @@ func (op *operator) in(ctx context.Context, second uint64) string {
 	return "in " + output.Runway(second-now)
 }
 
-// acting runs a command of the operator: it connects, checks that the key is a provider's, asks, and acts.
+// acting runs a command of the operator: it connects, checks that the key is a provider's, asks, and acts. The question
+// names the arguments, if it has a place for them.
 func acting(question string, yes *bool, act func(ctx context.Context, op *operator, args []string) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, args []string) error {
+		if strings.Contains(question, "%s") {
+			question = fmt.Sprintf(question, strings.Join(args, " "))
+		}
 		op, err := openOperator(cmd)
 		if err != nil {
 			return err
@@ -67,7 +71,7 @@ func unbondCommand() *cobra.Command {
 		Short:   "Take back bond that leases and offers do not need; it can be slashed until it returns",
 		Example: "  souk provider unbond 500SOUK",
 		Args:    cobra.ExactArgs(1),
-		RunE: acting("Take bond back?", &yes, func(ctx context.Context, op *operator, args []string) error {
+		RunE: acting("Take back a bond of %s?", &yes, func(ctx context.Context, op *operator, args []string) error {
 			amount, err := output.ParseCoin(args[0])
 			if err != nil {
 				return session.Usage(err)
@@ -93,7 +97,7 @@ func rotateCommand() *cobra.Command {
 		Use:   "rotate-agent ADDRESS",
 		Short: "Let another key act as the agent from two epochs on; the present one cancels a change",
 		Args:  cobra.ExactArgs(1),
-		RunE: acting("Change the agent's key?", &yes, func(ctx context.Context, op *operator, args []string) error {
+		RunE: acting("Let %s act as the agent?", &yes, func(ctx context.Context, op *operator, args []string) error {
 			receipt, err := op.send(ctx, "rotate the agent", &providertypes.MsgRotateAgent{Operator: op.address, Agent: args[0]})
 			if err != nil {
 				return err
@@ -144,7 +148,7 @@ there is a limit to how much of it there may be; the network's parameters say bo
 			if err != nil {
 				return err
 			}
-			if err := op.Confirm(cmd.Context(), yes, "Announce this?"); err != nil {
+			if err := op.Confirm(cmd.Context(), yes, op.maintenanceQuestion(cmd.Context(), window)); err != nil {
 				return err
 			}
 			receipt, err := op.send(cmd.Context(), "declare maintenance", &providertypes.MsgDeclareMaintenance{
@@ -166,6 +170,23 @@ there is a limit to how much of it there may be; the network's parameters say bo
 	flags.BoolVar(&cancel, "cancel", false, "cancel the next one that has not begun")
 	flags.StringVar(&provider, "provider", "", "provider by its operator, when the agent's key signs")
 	return yesFlag(cmd, &yes)
+}
+
+func (op *operator) maintenanceQuestion(ctx context.Context, window providertypes.Maintenance) string {
+	if window.Until == window.From {
+		return "Cancel the maintenance that begins " + op.in(ctx, window.From) + "?"
+	}
+	return fmt.Sprintf("Announce a maintenance that begins %s and lasts %s?", op.in(ctx, window.From), output.Runway(window.Until-window.From))
+}
+
+func attestQuestion(provider string, labels []string, valid time.Duration, revoke bool) string {
+	if revoke {
+		return "Take back what you attested of " + provider + "?"
+	}
+	if len(labels) == 0 {
+		return fmt.Sprintf("Vouch for %s for %s?", provider, valid)
+	}
+	return fmt.Sprintf("Vouch for %s of %s for %s?", strings.Join(labels, ", "), provider, valid)
 }
 
 // noticeMargin is what passes between reading the clock and the transaction that announces a maintenance.
@@ -261,7 +282,7 @@ func attestCommand() *cobra.Command {
 			if _, err := op.mustFind(cmd.Context(), args[0]); err != nil {
 				return err
 			}
-			if err := op.Confirm(cmd.Context(), yes, "Sign this attestation?"); err != nil {
+			if err := op.Confirm(cmd.Context(), yes, attestQuestion(args[0], labels, valid, revoke)); err != nil {
 				return err
 			}
 			return op.attest(cmd.Context(), args[0], attested, valid, revoke)

@@ -116,7 +116,7 @@ func offerPostCommand() *cobra.Command {
 	}
 	flags := cmd.Flags()
 	flags.Uint32Var(&pool, "pool", 0, "pool to sell; souk-agent declares pools")
-	flags.Uint64Var(&id, "offer", 0, "offer to change, instead of posting another")
+	flags.Uint64Var(&id, "offer", 0, "offer to change, instead of posting another: it becomes what the flags say, all of it")
 	flags.StringVar(&prices.cpu, "cpu", "", "price per vCPU and hour, such as 0.01SOUK")
 	flags.StringVar(&prices.memory, "memory", "", "price per GiB of memory and hour")
 	flags.StringVar(&prices.ephemeral, "disk", "", "price per GiB of scratch disk and hour")

@@ -22,7 +22,7 @@ var scopes = map[string]markettypes.Scope{
 	"watch":  markettypes.Scope_SCOPE_WATCH,
 }
 
-const scopeHelp = "what it may do: read, exec, manage, watch"
+const scopeHelp = "what it may do: read, exec, manage, watch; the chain honours manage, providers none yet"
 
 func accessCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -76,7 +76,7 @@ func accessAddCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "add NAME ADDRESS",
 		Short:   "Let a key act for a deployment, or change what it may do",
-		Example: "  souk access add shop souk1... --scope read --scope exec",
+		Example: "  souk access add shop souk1... --scope manage",
 		Args:    cobra.ExactArgs(2), ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := accessKey(args[1], names)
@@ -87,7 +87,7 @@ func accessAddCommand() *cobra.Command {
 				key.Address, key)
 		},
 	}
-	cmd.Flags().StringSliceVar(&names, "scope", []string{"read"}, scopeHelp)
+	cmd.Flags().StringSliceVar(&names, "scope", []string{"manage"}, scopeHelp)
 	cmd.Flags().BoolVarP(&yes, "yes", "y", false, "do not ask before signing")
 	return cmd
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/types/query"
 	"github.com/cosmos/cosmos-sdk/x/authz"
 
 	"github.com/souk-network/souk/client"
@@ -50,7 +51,11 @@ func (t *tenant) deposit(ctx context.Context, name string, amount sdk.Coin, gran
 	if err != nil {
 		return err
 	}
-	if err := t.Confirm(ctx, yes, fmt.Sprintf("Deposit %s into %s?", output.Money(amount.Amount, amount.Denom), name)); err != nil {
+	question := fmt.Sprintf("Deposit %s into %s?", output.Money(amount.Amount, amount.Denom), name)
+	if granter != "" {
+		question = fmt.Sprintf("Deposit %s of %s into %s?", output.Money(amount.Amount, amount.Denom), granter, name)
+	}
+	if err := t.Confirm(ctx, yes, question); err != nil {
 		return err
 	}
 	receipt, err := t.Send(ctx, t.Client, t.owner, "deposit into "+name, &escrowtypes.MsgDeposit{
@@ -178,11 +183,19 @@ type depositGrant struct {
 
 func (t *tenant) depositGrants(ctx context.Context) ([]depositGrant, error) {
 	var out []depositGrant
-	res, err := t.Authz.GranterGrants(ctx, &authz.QueryGranterGrantsRequest{Granter: t.owner})
+	var grants []*authz.GrantAuthorization
+	err := pages(func(page *query.PageRequest) (*query.PageResponse, error) {
+		res, err := t.Authz.GranterGrants(ctx, &authz.QueryGranterGrantsRequest{Granter: t.owner, Pagination: page})
+		if err != nil {
+			return nil, client.Explain("list grants", err)
+		}
+		grants = append(grants, res.Grants...)
+		return res.Pagination, nil
+	})
 	if err != nil {
-		return nil, client.Explain("list grants", err)
+		return nil, err
 	}
-	for _, g := range res.Grants {
+	for _, g := range grants {
 		var authorization authz.Authorization
 		if err := t.Encoding.Registry.UnpackAny(g.Authorization, &authorization); err != nil {
 			continue // of a kind that this program does not know

@@ -41,9 +41,38 @@ func (j *journal) keep(m *manifestpb.Manifest) error {
 	return session.WriteDurably(j.manifestFile(), bz)
 }
 
-// manifest returns what was kept; nil if nothing was.
-func (j *journal) manifest() (*manifestpb.Manifest, error) {
-	bz, err := os.ReadFile(j.manifestFile())
+// keepNext writes the manifest of a change beside the one that is open: the change may be refused.
+func (j *journal) keepNext(m *manifestpb.Manifest) error {
+	bz, err := manifest.Marshal(m)
+	if err != nil {
+		return err
+	}
+	return session.WriteDurably(j.nextFile(), bz)
+}
+
+func (j *journal) nextFile() string { return filepath.Join(j.dir, "manifest.changed.pb") }
+
+// promote makes the manifest of a change that took effect the one that is open.
+func (j *journal) promote() error { return os.Rename(j.nextFile(), j.manifestFile()) }
+
+// manifests returns what was kept: that of the open deployment, and that of a change whose outcome was not seen.
+func (j *journal) manifests() ([]*manifestpb.Manifest, error) {
+	var all []*manifestpb.Manifest
+	for _, file := range []string{j.manifestFile(), j.nextFile()} {
+		m, err := readManifest(file)
+		if err != nil {
+			return nil, err
+		}
+		if m != nil {
+			all = append(all, m)
+		}
+	}
+	return all, nil
+}
+
+// readManifest returns what a file holds; nil if there is none.
+func readManifest(file string) (*manifestpb.Manifest, error) {
+	bz, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}

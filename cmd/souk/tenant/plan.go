@@ -52,8 +52,12 @@ func (t *tenant) planFor(ctx context.Context, p *project) (*plan, error) {
 	if out.denom == "" {
 		out.denom = scope.Denom
 	}
+	tenant := t.asTenant(out.denom)
+	if p.DepositMicro != 0 {
+		tenant.Received = math.NewIntFromUint64(p.DepositMicro)
+	}
 	for _, demand := range p.Demands {
-		g, err := planGroup(orders, demand, t.asTenant(out.denom))
+		g, err := planGroup(orders, demand, tenant)
 		if err != nil {
 			return nil, err
 		}
@@ -170,8 +174,30 @@ func (t *tenant) setDeposit(ctx context.Context, p *plan, asked uint64) error {
 		}
 		return nil
 	}
-	p.deposit = math.MaxInt(least, math.NewIntFromUint64(p.capRate).MulRaw(depositHours))
+	p.deposit = math.MaxInt(p.offersLeast(), math.MaxInt(least, math.NewIntFromUint64(p.capRate).MulRaw(depositHours)))
 	return nil
+}
+
+// offersLeast is the deposit that all offers of the plan ask for.
+func (p *plan) offersLeast() math.Int {
+	least := math.ZeroInt()
+	for _, g := range p.groups {
+		for _, c := range g.chosen() {
+			least = math.MaxInt(least, c.Entry.Offer.Terms.MinDeposit.AmountOf(p.denom))
+		}
+	}
+	return least
+}
+
+// chosen are the candidates that the group would be placed at.
+func (g groupPlan) chosen() []book.Candidate {
+	wanted := g.bid.Replicas
+	for i, c := range g.screening.Candidates {
+		if wanted -= min(wanted, c.Replicas); wanted == 0 {
+			return g.screening.Candidates[:i+1]
+		}
+	}
+	return g.screening.Candidates
 }
 
 // leastDeposit is what the chain wants an account to hold before it opens leases of a rate.
@@ -281,7 +307,7 @@ func unitText(r markettypes.Resources) string {
 	return text
 }
 
-// asTenant is what the terms of offers look at; the deposit is made to suffice.
+// asTenant is what the terms of offers look at. A deposit that is not said is made to suffice.
 func (t *tenant) asTenant(denom string) markettypes.Tenant {
 	return markettypes.Tenant{Owner: t.owner, Denom: denom}
 }

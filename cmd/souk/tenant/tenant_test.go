@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -13,6 +14,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -22,6 +24,7 @@ import (
 
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/book"
+	"github.com/souk-network/souk/manifest/manifestpb"
 	"github.com/souk-network/souk/match"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
@@ -111,9 +114,9 @@ func TestTheJournalRemembersIntentsOverACrash(t *testing.T) {
 	home := t.TempDir()
 	j, err := openJournal(home, "chain", "souk1owner", "web")
 	require.NoError(t, err)
-	m, err := j.manifest()
+	kept, err := j.manifests()
 	require.NoError(t, err)
-	require.Nil(t, m, "nothing was kept yet")
+	require.Empty(t, kept, "nothing was kept yet")
 	require.NoError(t, j.Begin(client.Intent{Hash: "AB", Sequence: 7}))
 	// A write that the crash interrupted.
 	require.NoError(t, os.WriteFile(filepath.Join(j.dir, "intents", "CD.json.next"), []byte("{"), 0o600))
@@ -130,6 +133,32 @@ func TestTheJournalRemembersIntentsOverACrash(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, pending)
 	require.NoError(t, again.forget())
+}
+
+func TestTheManifestOfARefusedChangeDoesNotReplaceTheOneThatIsOpen(t *testing.T) {
+	j, err := openJournal(t.TempDir(), "chain", "souk1owner", "web")
+	require.NoError(t, err)
+	salted := func(salt byte) *manifestpb.Manifest {
+		return &manifestpb.Manifest{Name: "web", Groups: []*manifestpb.Group{{
+			Name: "main", Salt: bytes.Repeat([]byte{salt}, 32),
+			Services: []*manifestpb.Service{{
+				Name: "web", Image: &manifestpb.Image{Reference: "web:1", Digest: "sha256:" + strings.Repeat("ab", 32), Pushed: true}, Replicas: 1,
+				Resources: &manifestpb.Resources{CpuMillis: 100, MemoryMib: 32, StorageEphemeralMib: 64, Pids: 16, EgressMbps: 1},
+				RestartPolicy: manifestpb.RestartPolicy_RESTART_POLICY_ALWAYS,
+			}},
+		}}}
+	}
+	require.NoError(t, j.keep(salted(1)))
+	require.NoError(t, j.keepNext(salted(2)))
+	kept, err := j.manifests()
+	require.NoError(t, err)
+	require.Len(t, kept, 2)
+	require.EqualValues(t, 1, kept[0].Groups[0].Salt[0], "the open one")
+	require.NoError(t, j.promote())
+	kept, err = j.manifests()
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+	require.EqualValues(t, 2, kept[0].Groups[0].Salt[0], "the change took effect")
 }
 
 func TestAnUnreachableGatewayIsWaitedForAndARefusalIsNot(t *testing.T) {

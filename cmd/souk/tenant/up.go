@@ -157,21 +157,24 @@ func (u *upRun) makeManifest(ctx context.Context) error {
 // previousManifest is the manifest of the open deployment, from this machine or else from its providers; of a deployment
 // that is not open, what this machine still has; nil if there is none.
 func (u *upRun) previousManifest(ctx context.Context) (*manifestpb.Manifest, error) {
-	kept, err := u.journal.manifest()
+	kept, err := u.journal.manifests()
 	if err != nil {
 		return nil, fmt.Errorf("read the journal of %s: %w", u.project.Name, err)
 	}
-	if u.deployment == nil {
-		return kept, nil
-	}
-	if kept != nil {
-		hash, err := manifest.Hash(kept)
+	for _, m := range kept {
+		if u.deployment == nil {
+			return m, nil
+		}
+		hash, err := manifest.Hash(m)
 		if err != nil {
 			return nil, err
 		}
 		if string(hash) == string(u.deployment.ManifestHash) {
-			return kept, nil
+			return m, nil
 		}
+	}
+	if u.deployment == nil {
+		return nil, nil
 	}
 	return u.fetchManifest(ctx) // another machine has made the deployment
 }
@@ -184,6 +187,9 @@ func (u *upRun) fetchManifest(ctx context.Context) (*manifestpb.Manifest, error)
 	}
 	fetched := &manifestpb.Manifest{Name: u.project.Name}
 	for _, bid := range u.deployment.bids {
+		if bid.State == markettypes.BidState_BID_STATE_CLOSED {
+			continue // the file does not have it any more
+		}
 		group, err := u.fetchGroup(ctx, bid.Id, leases)
 		if err != nil {
 			return nil, fault.New(fmt.Sprintf("can not tell whether %s differs from what is open", u.project.Name), err,

@@ -78,12 +78,15 @@ func (u *upRun) update(ctx context.Context) error {
 	if err := u.Confirm(ctx, u.options.yes, "Change the open deployment?"); err != nil {
 		return err
 	}
-	if err := u.journal.keep(u.manifest); err != nil {
+	if err := u.journal.keepNext(u.manifest); err != nil {
 		return fmt.Errorf("keep the manifest of %s: %w", u.project.Name, err)
 	}
 	receipt, err := u.sendUpdate(ctx, bids)
 	if err != nil {
 		return err
+	}
+	if err := u.journal.promote(); err != nil {
+		return fmt.Errorf("keep the manifest of %s: %w", u.project.Name, err)
 	}
 	u.Notef("changed  in block %d, transaction %s", receipt.Height, receipt.Hash)
 	u.deployment, err = u.mustFind(ctx, u.project.Name)
@@ -164,20 +167,15 @@ func kept(before markettypes.BidSpec, demand manifest.Demand) (markettypes.BidSp
 // newBid prices a group that is new or whose unit changes. A lease that is resized keeps its provider's prices, which the
 // cap must allow.
 func (u *upRun) newBid(ctx context.Context, orders *book.Book, demand manifest.Demand, known bool) (markettypes.BidSpec, error) {
-	denom := u.deployment.Denom
-	if !known {
-		g, err := planGroup(orders, demand, u.asTenant(denom))
-		return g.bid, err
-	}
 	bid := bidOf(demand)
-	if bid.Cap != 0 {
+	if known && bid.Cap != 0 {
 		return bid, nil
 	}
 	leases, err := u.leases(ctx, u.deployment.Id)
 	if err != nil {
 		return bid, err
 	}
-	dearest := uint64(1)
+	dearest := uint64(0)
 	for _, l := range leases {
 		if !live(l) || !u.isOf(l, demand.Group) {
 			continue
@@ -187,6 +185,10 @@ func (u *upRun) newBid(ctx context.Context, orders *book.Book, demand manifest.D
 			return bid, fault.New(fmt.Sprintf("price group %s at lease %d", demand.Group, l.Id), err, "give x-souk.cap")
 		}
 		dearest = max(dearest, rate)
+	}
+	if dearest == 0 { // nothing of it runs
+		g, err := planGroup(orders, demand, u.asTenant(u.deployment.Denom))
+		return g.bid, err
 	}
 	bid.Cap = dearest + (dearest+1)/2
 	return bid, nil
