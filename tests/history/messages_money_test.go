@@ -36,7 +36,9 @@ func (w *world) moneyMessage(s step) sdk.Msg {
 	case "gift":
 		deposit.Signer = w.names["stranger"]
 	case "deposit for another":
-		deposit.Signer, deposit.Granter = w.tenant(s.B), uncle
+		if deposit.Granter = uncle; s.B%4 == 3 { // who need not be the owner
+			deposit.Signer = w.tenant(s.B)
+		}
 	case "exec deposit":
 		deposit.Signer = uncle
 		return &authz.MsgExec{Grantee: w.tenant(s.B), Msgs: []*codectypes.Any{packed(deposit)}}

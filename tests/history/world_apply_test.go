@@ -20,7 +20,7 @@ func (w *world) apply(message sdk.Msg, response any) {
 		w.provider = m.Params
 	case *markettypes.MsgUpdateParams:
 		w.market = m.Params
-	case *authz.MsgGrant, *authz.MsgRevoke, *authz.MsgExec:
+	case *authz.MsgGrant, *authz.MsgRevoke:
 		w.applyGrant(message)
 	case *markettypes.MsgCreateDeployment:
 		w.create(m, response.(*markettypes.MsgCreateDeploymentResponse))
@@ -65,7 +65,8 @@ func (w *world) deposit(m *escrowtypes.MsgDeposit) {
 // spend takes a deposit off what one may deposit for another.
 func (w *world) spend(by grant, denom string, micro int64) {
 	if limit, stands := w.limits[by]; stands {
-		limit[denom] -= micro
+		limit.left[denom] -= micro
+		limit.spent[denom] += micro
 	}
 }
 
@@ -73,17 +74,13 @@ func (w *world) spend(by grant, denom string, micro int64) {
 func (w *world) applyGrant(message sdk.Msg) {
 	switch m := message.(type) {
 	case *authz.MsgGrant:
-		limit := map[string]int64{}
+		limit := allowance{left: map[string]int64{}, spent: map[string]int64{}}
 		for _, c := range m.Grant.Authorization.GetCachedValue().(*escrowtypes.DepositAuthorization).SpendLimit {
-			limit[c.Denom] = c.Amount.Int64()
+			limit.left[c.Denom] = c.Amount.Int64()
 		}
 		w.limits[grant{m.Granter, m.Grantee}] = limit
 	case *authz.MsgRevoke:
 		delete(w.limits, grant{m.Granter, m.Grantee})
-	case *authz.MsgExec:
-		deposit := m.Msgs[0].GetCachedValue().(*escrowtypes.MsgDeposit)
-		w.spend(grant{deposit.Signer, m.Grantee}, deposit.Amount.Denom, deposit.Amount.Amount.Int64())
-		w.deposit(deposit)
 	}
 }
 

@@ -169,7 +169,9 @@ func (w *world) refund(a *account) {
 		refund := (e.grains - spent) / grains
 		w.pockets[purse{e.depositor, a.denom}] += refund
 		if limit, stands := w.limits[grant{e.depositor, e.grantee}]; stands && e.grantee != "" {
-			limit[a.denom] += refund
+			restored := min(refund, limit.spent[a.denom])
+			limit.left[a.denom] += restored
+			limit.spent[a.denom] -= restored
 		}
 	}
 }

@@ -23,7 +23,7 @@ type world struct {
 	pockets   map[purse]int64 // micro-denom by owner
 	community map[string]int64
 	burnt     map[string]int64
-	limits    map[grant]map[string]int64 // of what one may deposit for another
+	limits    map[grant]allowance // of what one may deposit for another
 
 	accounts  []*account // by id, from 1
 	leases    []*lease   // by id, from 1
@@ -41,6 +41,8 @@ type world struct {
 type (
 	purse struct{ owner, denom string }
 	grant struct{ granter, grantee string }
+	// allowance is what may still be deposited under a grant, and what was, by denom
+	allowance struct{ left, spent map[string]int64 }
 
 	// account is a deployment with its money.
 	account struct {
@@ -107,7 +109,7 @@ type (
 func newWorld(n *net) *world {
 	w := &world{
 		names: n.names, now: 1, escrow: escrowParams(), market: markettypes.DefaultParams(), provider: providertypes.DefaultParams(),
-		pockets: map[purse]int64{}, community: map[string]int64{}, burnt: map[string]int64{}, limits: map[grant]map[string]int64{},
+		pockets: map[purse]int64{}, community: map[string]int64{}, burnt: map[string]int64{}, limits: map[grant]allowance{},
 		bids: map[uint64]*bid{}, clearedAt: 0,
 	}
 	for _, name := range people {
