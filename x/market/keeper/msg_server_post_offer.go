@@ -30,7 +30,7 @@ func (m msgServer) PostOffer(ctx context.Context, msg *types.MsgPostOffer) (*typ
 	if _, err := m.getPool(ctx, operator, msg.Pool); err != nil {
 		return nil, err
 	}
-	if err := m.checkOfferCount(ctx, operator); err != nil {
+	if err := m.checkOffers(ctx, operator, msg.Pool); err != nil {
 		return nil, err
 	}
 	if err := m.checkExpiry(ctx, msg.Terms); err != nil {
@@ -90,13 +90,22 @@ func (k *Keeper) checkExpiry(ctx context.Context, terms types.OfferTerms) error 
 	return nil
 }
 
-func (k *Keeper) checkOfferCount(ctx context.Context, operator sdk.AccAddress) error {
-	offers, err := k.offerIDs(ctx, operator)
+// checkOffers refuses one offer too many, and one on a pool of which another is suspended: it would sell what that may not.
+func (k *Keeper) checkOffers(ctx context.Context, operator sdk.AccAddress, pool uint32) error {
+	offers, err := k.offersOf(ctx, operator)
 	if err != nil {
 		return err
 	}
 	if len(offers) >= types.MaxOffers {
 		return types.ErrTooManyOffers.Wrapf("at most %d that are not withdrawn", types.MaxOffers)
+	}
+	for _, offer := range offers {
+		if offer.Pool != pool {
+			continue
+		}
+		if err := k.checkSuspension(ctx, offer); err != nil {
+			return fmt.Errorf("offer pool %d again: %w", pool, err)
+		}
 	}
 	return nil
 }

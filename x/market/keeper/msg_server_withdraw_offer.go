@@ -6,7 +6,8 @@ import (
 	"github.com/souk-network/souk/x/market/types"
 )
 
-// WithdrawOffer ends an offer. Its leases go on, also those that wait to be acknowledged.
+// WithdrawOffer ends an offer. Its leases go on, also those that wait to be acknowledged. One that is suspended stays until
+// its time is over: without it another could be posted in its place.
 func (m msgServer) WithdrawOffer(
 	ctx context.Context, msg *types.MsgWithdrawOffer,
 ) (*types.MsgWithdrawOfferResponse, error) {
@@ -17,6 +18,9 @@ func (m msgServer) WithdrawOffer(
 	// 2. The signer acts for the provider of an offer that is not withdrawn.
 	offer, operator, err := m.authorizeOffer(ctx, msg.Signer, msg.Offer)
 	if err != nil {
+		return nil, err
+	}
+	if err := m.checkSuspension(ctx, offer); err != nil {
 		return nil, err
 	}
 	// 3. The offer leaves the book.

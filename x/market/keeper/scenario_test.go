@@ -101,11 +101,39 @@ func TestAnOfferThatMissesThreeAcknowledgementsInADayIsSuspendedUntilItIsUpdated
 	require.Equal(t, b.Now()-1+uint64(quick().SuspensionSeconds), until, "from the second of the third miss")
 	b.tick(time.Duration(until-b.Now()-1) * second)
 	b.refuses(types.ErrSuspended, update)
+	b.refuses(types.ErrSuspended, b.postOffer("p", hourly))
+	b.refuses(types.ErrSuspended, &types.MsgWithdrawOffer{Signer: b.name("p"), Offer: offer})
 	b.tick(second)
 	require.NoError(t, b.Deliver(update))
 	require.Equal(t, types.OfferState_OFFER_STATE_ACTIVE, b.offer(offer).Offer.State)
 	require.Empty(t, b.offer(offer).Offer.MissedAcks)
 	require.Zero(t, b.offer(offer).Offer.SuspendedUntil)
+	b.check()
+}
+
+func TestAnOfferIsPostedBesideASuspendedOneOnAnotherPoolAtOnceAndOnTheSamePoolWhenItsTimeIsOver(t *testing.T) {
+	b := start(t)
+	offer := b.sells("p", 10, hourly)
+	for _, name := range []string{"one", "two", "three"} {
+		b.deploys("alice", name, 10_000, want("web", 1, 5000))
+		b.tick(second)
+		b.tick(window * second)
+	}
+	until := b.offer(offer).Offer.SuspendedUntil
+	require.NotZero(t, until)
+
+	again := b.postOffer("p", hourly)
+	b.refuses(types.ErrSuspended, again)
+	set := b.setPool("p", units(10))
+	set.Id = 1
+	require.NoError(t, b.Deliver(set))
+	elsewhere := b.postOffer("p", hourly)
+	elsewhere.Pool = 1
+	require.NoError(t, b.Deliver(elsewhere))
+
+	b.tick(time.Duration(until-b.Now()) * second)
+	require.NoError(t, b.Deliver(again))
+	require.NoError(t, b.Deliver(&types.MsgWithdrawOffer{Signer: b.name("p"), Offer: offer}))
 	b.check()
 }
 
