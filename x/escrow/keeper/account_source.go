@@ -7,6 +7,8 @@ import (
 
 	"cosmossdk.io/collections"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
@@ -36,30 +38,46 @@ func (q accountSource) ProcessNext(ctx context.Context) (uint64, error) {
 }
 
 // Quarantine stops the money of an account that has run out all the same; only its streams' hooks and its refund wait. One
-// that should be paused goes on in full until it runs out, because who provides was not told that it is paid less.
+// that should be paused goes on in full until it runs out, because who provides was not told that it is paid less. One
+// whose records are broken is left as it is: whatever is wrong with it, the queue goes on.
 func (q accountSource) Quarantine(ctx context.Context) (uint64, error) {
-	c, err := q.firstDue(ctx)
+	second, id, found, err := first(ctx, types.AccountSource, q.dueAccounts)
 	if err != nil {
 		return 0, err
+	}
+	if !found {
+		return 0, types.ErrAccountNotFound.Wrap("no account is due")
+	}
+	if q.isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error { return q.stopMoney(ctx) }) == nil {
+		return id, nil
+	}
+	return id, q.moveDue(ctx, id, second, 0)
+}
+
+// stopMoney does to the account that is due first what can be done without its hooks.
+func (q accountSource) stopMoney(ctx context.Context) error {
+	c, err := q.firstDue(ctx)
+	if err != nil {
+		return err
 	}
 	if c.account.LowAt != 0 {
 		due := c.account.DueAt()
 		c.account.LowAt = 0
 		if err := c.moveDue(ctx, c.account.Id, due, c.account.DueAt()); err != nil {
-			return 0, err
+			return err
 		}
-		return c.account.Id, c.writeAccount(ctx, c.account)
+		return c.writeAccount(ctx, c.account)
 	}
-	streams, err := c.stopAll(ctx)
+	streams, err := c.stopReadable(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
 	for _, s := range streams {
 		if err := q.openStreams.Set(ctx, s.Id, packStream(s)); err != nil {
-			return 0, fmt.Errorf("write stream %d: %w", s.Id, err)
+			return fmt.Errorf("write stream %d: %w", s.Id, err)
 		}
 	}
-	return c.account.Id, c.save(ctx)
+	return c.save(ctx)
 }
 
 // Retry ends an account that was stopped, or pauses one that should be. One that was closed in the meantime, or is no
@@ -80,16 +98,47 @@ func (q accountSource) Retry(ctx context.Context, id uint64) error {
 	case account.State == types.AccountState_ACCOUNT_STATE_CLOSED:
 		return nil
 	case account.ExhaustedAt != 0:
-		streams, err := q.openStreamsOf(ctx, id)
-		if err != nil {
-			return err
-		}
-		return c.finish(ctx, streams)
+		return c.finishLate(ctx)
 	case due(account, c.now):
-		return behind(account)
+		return q.retryAside(ctx, account, c.now)
 	default:
 		return c.becomeLow(ctx)
 	}
+}
+
+// retryAside processes an account that was set aside with broken records: it ends at its own second.
+func (q accountSource) retryAside(ctx context.Context, account types.Account, now uint64) error {
+	waits, err := q.dueAccounts.Has(ctx, collections.Join(account.DueAt(), account.Id))
+	if err != nil {
+		return fmt.Errorf("look for account %d among those that are due: %w", account.Id, err)
+	}
+	if waits {
+		return behind(account)
+	}
+	runsOut := account.ZeroAt <= now
+	if runsOut {
+		ctx, account.LowAt = at(sdk.UnwrapSDKContext(ctx), account.ZeroAt), 0
+	}
+	c, err := q.change(ctx, account)
+	if err != nil {
+		return err
+	}
+	if runsOut {
+		return c.exhaust(ctx)
+	}
+	return c.becomeLow(ctx)
+}
+
+// setAside tells that an account is in quarantine and left as it was at its second.
+func (k *Keeper) setAside(ctx context.Context, a types.Account) (bool, error) {
+	item, err := k.quarantine.Get(ctx, collections.Join(types.AccountSource, a.Id))
+	if errors.Is(err, collections.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read quarantine: %w", err)
+	}
+	return item.Second == a.DueAt(), nil
 }
 
 // firstDue begins a step of the account that is due first, at its second.
@@ -183,6 +232,51 @@ func (c *change) stopAll(ctx context.Context) ([]types.Stream, error) {
 		}
 	}
 	return streams, nil
+}
+
+// stopReadable is stopAll for an account of whose payees some have broken pots: the account pays nothing any more, and the
+// streams to them go on in their pots only, still open, until finishLate.
+func (c *change) stopReadable(ctx context.Context) ([]types.Stream, error) {
+	streams, err := c.openStreamsOf(ctx, c.account.Id)
+	if err != nil {
+		return nil, err
+	}
+	types.Weigh(ctx, 1+uint32(len(streams)))
+	c.account.ExhaustedAt = c.now
+	for i, s := range streams {
+		s.ClosedAt = c.now
+		c.books.Outflow = c.books.Outflow.Stop(s.Rate, c.now)
+		c.account.PausedRate = c.account.PausedRate.Sub(pausedRate(s))
+		if guard(func() error { return c.pots.stop(ctx, s) }) == nil {
+			streams[i] = s
+		}
+	}
+	return streams, nil
+}
+
+// finishLate stops in their pots what could not be stopped when the account ran out, and finishes it.
+func (c *change) finishLate(ctx context.Context) error {
+	streams, err := c.openStreamsOf(ctx, c.account.Id)
+	if err != nil {
+		return err
+	}
+	for i, s := range streams {
+		if s.ClosedAt == 0 {
+			if streams[i], err = c.stopPot(ctx, s); err != nil {
+				return err
+			}
+		}
+	}
+	if err := c.pots.write(ctx); err != nil {
+		return err
+	}
+	return c.finish(ctx, streams)
+}
+
+// stopPot stops a stream of an exhausted account in its pot, at the second at which the account ran out.
+func (c *change) stopPot(ctx context.Context, s types.Stream) (types.Stream, error) {
+	s.ClosedAt = c.account.ExhaustedAt
+	return s, c.pots.stop(ctx, s)
 }
 
 // finish files the stopped streams as closed, tells the hooks, and refunds what is left.

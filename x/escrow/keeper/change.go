@@ -52,10 +52,10 @@ func (k *Keeper) liveChange(ctx context.Context, id uint64) (*change, error) {
 	return c, checkLive(account, c.now)
 }
 
-// halted tells that governance has halted the account's denom.
+// halted tells that governance has halted the account's denom, or struck it out: nothing new may be owed in it.
 func (c *change) halted() bool {
-	denom, _ := c.params.Denom(c.account.Denom)
-	return denom.Halted
+	denom, listed := c.params.Denom(c.account.Denom)
+	return denom.Halted || !listed
 }
 
 // low tells that the account's services are paused.

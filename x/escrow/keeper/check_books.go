@@ -26,13 +26,14 @@ func (k *Keeper) CheckBooks(ctx context.Context) error {
 	queued := 0
 	err = k.accounts.Walk(ctx, nil, func(id uint64, a types.Account) (bool, error) {
 		a = unpackAccount(id, a)
-		if a.DueAt() != 0 {
-			queued++
-		}
 		if err := checkTally(a, tallies[id]); err != nil {
 			return true, err
 		}
-		return false, k.checkSeconds(ctx, a)
+		waits, err := k.checkSeconds(ctx, a)
+		if waits {
+			queued++
+		}
+		return false, err
 	})
 	if err != nil {
 		return err
@@ -76,6 +77,9 @@ func checkTally(a types.Account, t tally) error {
 	if t.rate.IsNil() {
 		t.rate, t.paused = math.ZeroInt(), math.ZeroInt()
 	}
+	if a.ExhaustedAt != 0 { // what could not be stopped flows in its pot only
+		t.rate, t.paused = math.ZeroInt(), math.ZeroInt()
+	}
 	if a.Streams != t.streams || !a.Outflow.Slope.Equal(t.rate) || !a.PausedRate.Equal(t.paused) {
 		return types.ErrBroken.Wrapf("account %d: %d streams at %s, %s paused; found %d at %s, %s paused", a.Id, a.Streams,
 			a.Outflow.Slope, a.PausedRate, t.streams, t.rate, t.paused)
@@ -84,26 +88,31 @@ func checkTally(a types.Account, t tally) error {
 }
 
 // checkSeconds checks when an account is due. Its low second may be any before the zero second: it depends on when the
-// account was last touched, and on the parameters at that time.
-func (k *Keeper) checkSeconds(ctx context.Context, a types.Account) error {
+// account was last touched, and on the parameters at that time. It tells whether the account waits in the queue: else it
+// is not due, or was set aside.
+func (k *Keeper) checkSeconds(ctx context.Context, a types.Account) (bool, error) {
 	zero, _ := booksOf(a).ZeroSecond()
 	if zero != a.ZeroAt {
-		return types.ErrBroken.Wrapf("account %d: zero second %d, computed %d", a.Id, a.ZeroAt, zero)
+		return false, types.ErrBroken.Wrapf("account %d: zero second %d, computed %d", a.Id, a.ZeroAt, zero)
 	}
 	if a.LowAt > a.ZeroAt || a.LowAt != 0 && a.State != types.AccountState_ACCOUNT_STATE_FUNDED {
-		return types.ErrBroken.Wrapf("account %d: low at %d, zero second %d, state %s", a.Id, a.LowAt, a.ZeroAt, a.State)
+		return false, types.ErrBroken.Wrapf("account %d: low at %d, zero second %d, state %s", a.Id, a.LowAt, a.ZeroAt, a.State)
 	}
 	if a.DueAt() == 0 {
-		return nil
+		return false, nil
 	}
 	found, err := k.dueAccounts.Has(ctx, collections.Join(a.DueAt(), a.Id))
 	if err != nil {
-		return fmt.Errorf("look for account %d among those that are due: %w", a.Id, err)
+		return false, fmt.Errorf("look for account %d among those that are due: %w", a.Id, err)
 	}
-	if !found {
-		return types.ErrBroken.Wrapf("account %d is due at %d and not in the queue", a.Id, a.DueAt())
+	if found {
+		return true, nil
 	}
-	return nil
+	aside, err := k.setAside(ctx, a)
+	if err == nil && !aside {
+		err = types.ErrBroken.Wrapf("account %d is due at %d and not in the queue", a.Id, a.DueAt())
+	}
+	return false, err
 }
 
 // checkRetained checks that nothing is to be forgotten that is still in use.

@@ -29,10 +29,14 @@ func (k *Keeper) EndAccount(ctx context.Context, id uint64) (sdk.Coin, error) {
 		return sdk.Coin{}, err
 	}
 	for _, s := range streams {
-		if s.ClosedAt == 0 { // else its account is exhausted and in quarantine
-			if s, err = c.stop(ctx, s, c.now); err != nil {
-				return sdk.Coin{}, err
-			}
+		switch { // an exhausted account is in quarantine
+		case account.ExhaustedAt == 0:
+			s, err = c.stop(ctx, s, c.now)
+		case s.ClosedAt == 0:
+			s, err = c.stopPot(ctx, s)
+		}
+		if err != nil {
+			return sdk.Coin{}, err
 		}
 		if err := k.fileClosed(ctx, s); err != nil {
 			return sdk.Coin{}, err

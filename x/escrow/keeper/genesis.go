@@ -26,6 +26,11 @@ func (k *Keeper) InitGenesis(ctx context.Context, genesis *types.GenesisState) e
 		{"params", func() error { return k.params.Set(ctx, genesis.Params) }},
 		{"clock", func() error { return k.clock.Set(ctx, clock) }},
 		{"next account", func() error { return k.nextAccount.Set(ctx, genesis.NextAccount) }},
+		{"quarantine", func() error {
+			return each(genesis.Quarantine, func(q types.Quarantined) error {
+				return k.quarantine.Set(ctx, collections.Join(q.Source, q.Id), q)
+			})
+		}},
 		{"accounts", func() error {
 			return each(genesis.Accounts, func(a types.Account) error { return k.importAccount(ctx, a) })
 		}},
@@ -44,11 +49,6 @@ func (k *Keeper) InitGenesis(ctx context.Context, genesis *types.GenesisState) e
 		}},
 		{"dust", func() error {
 			return each(genesis.Dust, func(d types.Dust) error { return k.dust.Set(ctx, d.Denom, d.Grains) })
-		}},
-		{"quarantine", func() error {
-			return each(genesis.Quarantine, func(q types.Quarantined) error {
-				return k.quarantine.Set(ctx, collections.Join(q.Source, q.Id), q)
-			})
 		}},
 		{"sweep", func() error {
 			if genesis.Sweep == nil {
@@ -84,8 +84,14 @@ func (k *Keeper) importAccount(ctx context.Context, account types.Account) error
 	if err := k.owners.Set(ctx, collections.Join(owner, account.Id)); err != nil {
 		return err
 	}
-	if err := k.moveDue(ctx, account.Id, 0, account.DueAt()); err != nil {
+	aside, err := k.setAside(ctx, account)
+	if err != nil {
 		return err
+	}
+	if !aside {
+		if err := k.moveDue(ctx, account.Id, 0, account.DueAt()); err != nil {
+			return err
+		}
 	}
 	return k.writeAccount(ctx, account)
 }

@@ -5,6 +5,8 @@ import (
 
 	"cosmossdk.io/math"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
+
 	"github.com/souk-network/souk/x/escrow/ledger"
 	"github.com/souk-network/souk/x/escrow/types"
 )
@@ -52,13 +54,25 @@ func (f *inflows) record(
 		if err != nil {
 			return err
 		}
-		if pot, err = f.keeper.currentPot(ctx, f.clock, payee, f.denom); err != nil {
+		if pot, err = f.load(ctx, payee, second); err != nil {
 			return err
 		}
+	}
+	pot = withInflow(pot, inflowOf(pot).Record(kind, second, f.clock.EpochEnd, change)) // a broken one may panic
+	if !found {
 		f.payees = append(f.payees, text)
 	}
-	f.pots[text] = withInflow(pot, inflowOf(pot).Record(kind, second, f.clock.EpochEnd, change))
+	f.pots[text] = pot
 	return nil
+}
+
+// load reads a pot for an event. Only what could not be recorded in its time, because the pot was broken, is recorded in
+// an epoch that has closed: there before the pot is rolled.
+func (f *inflows) load(ctx context.Context, payee sdk.AccAddress, second uint64) (types.Pot, error) {
+	if second < f.clock.EpochStart {
+		return f.keeper.pot(ctx, payee, f.denom)
+	}
+	return f.keeper.currentPot(ctx, f.clock, payee, f.denom)
 }
 
 // write stores the pots.

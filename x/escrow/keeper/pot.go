@@ -34,6 +34,7 @@ func (k *Keeper) currentPot(ctx context.Context, clock types.Clock, payee sdk.Ac
 
 // roll brings a pot into the running epoch and makes the epoch pot of the one before. Idle pots may lie further back,
 // because the sweep leaves them alone; a pot that could not be rolled for some epochs gets one epoch pot for all of them.
+// One that was in quarantine is so no more.
 func (k *Keeper) roll(ctx context.Context, clock types.Clock, payee sdk.AccAddress, pot types.Pot) (types.Pot, error) {
 	if pot.Epoch == clock.Epoch {
 		return pot, nil
@@ -41,7 +42,7 @@ func (k *Keeper) roll(ctx context.Context, clock types.Clock, payee sdk.AccAddre
 	inflow := inflowOf(pot)
 	if inflow.Idle() {
 		pot.Epoch = clock.Epoch
-		return pot, nil
+		return pot, k.releasePot(ctx, payee, pot.Denom)
 	}
 	if pot.Epoch+1 < clock.Epoch {
 		inflow = inflow.Late()
@@ -57,7 +58,7 @@ func (k *Keeper) roll(ctx context.Context, clock types.Clock, payee sdk.AccAddre
 		}
 	}
 	pot.Epoch = clock.Epoch
-	return withInflow(pot, rolled), nil
+	return withInflow(pot, rolled), k.releasePot(ctx, payee, pot.Denom)
 }
 
 // addEpochPot keeps what was earned in the epoch before the running one, credited as far as the policy decides now.

@@ -28,7 +28,7 @@ func (k *Keeper) rollOrQuarantine(ctx sdk.Context, clock types.Clock, key potKey
 }
 
 // rollPot rolls one pot into the running epoch. One in which nothing accrues is left as it is, or dropped when it is
-// empty too. One that was in quarantine is so no more.
+// empty too.
 func (k *Keeper) rollPot(ctx context.Context, clock types.Clock, key potKey) error {
 	pot, err := k.pot(ctx, key.K1(), key.K2())
 	if err != nil {
@@ -41,16 +41,18 @@ func (k *Keeper) rollPot(ctx context.Context, clock types.Clock, key potKey) err
 	case idle, pot.Epoch == clock.Epoch:
 		return nil
 	}
-	if pot.Epoch+1 < clock.Epoch { // it failed before
-		item := collections.Join(types.PotSource, PotID(key.K1(), key.K2()))
-		if err := k.quarantine.Remove(ctx, item); err != nil {
-			return fmt.Errorf("release pot of %s in %s from quarantine: %w", pot.Payee, pot.Denom, err)
-		}
-	}
 	if pot, err = k.roll(ctx, clock, key.K1(), pot); err != nil {
 		return err
 	}
 	return k.writePot(ctx, key.K1(), pot)
+}
+
+// releasePot takes a pot out of quarantine, if it is there.
+func (k *Keeper) releasePot(ctx context.Context, payee sdk.AccAddress, denom string) error {
+	if err := k.quarantine.Remove(ctx, collections.Join(types.PotSource, PotID(payee, denom))); err != nil {
+		return fmt.Errorf("release a pot in %s from quarantine: %w", denom, err)
+	}
+	return nil
 }
 
 // PotID names a pot in quarantine: the first 8 bytes, big endian, of the SHA-256 of the denom, a zero byte and the payee.

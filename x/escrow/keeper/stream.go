@@ -22,7 +22,8 @@ func (k *Keeper) OpenStream(
 	return k.OpenHeldStream(ctx, id, ref, payee, rate, kind, math.ZeroInt())
 }
 
-// OpenHeldStream is OpenStream that first releases what was held for the stream, with one write of the account.
+// OpenHeldStream is OpenStream that first releases what was held for the stream, with one write of the account. What is
+// held was promised before: so its stream opens also in a halted denom.
 func (k *Keeper) OpenHeldStream(
 	ctx context.Context, id, ref uint64, payee sdk.AccAddress, rate uint64, kind types.StreamKind, held math.Int,
 ) (types.Stream, error) {
@@ -37,7 +38,7 @@ func (k *Keeper) OpenHeldStream(
 	if err != nil {
 		return types.Stream{}, err
 	}
-	if c.halted() {
+	if c.halted() && (held.IsNil() || !held.IsPositive()) {
 		return types.Stream{}, types.ErrHalted.Wrap(c.account.Denom)
 	}
 	if c.books, err = unhold(c.account, c.books, held); err != nil {
@@ -105,7 +106,7 @@ func (k *Keeper) CloseStream(ctx context.Context, id, at uint64) error {
 	if err != nil {
 		return err
 	}
-	if stream.ClosedAt != 0 {
+	if account.ExhaustedAt != 0 {
 		return c.fileStopped(ctx, stream)
 	}
 	if at > c.now {
@@ -146,6 +147,15 @@ func (k *Keeper) checkClosed(ctx context.Context, id uint64) error {
 
 // fileStopped files a stream whose money stopped when its exhausted account went into quarantine.
 func (c *change) fileStopped(ctx context.Context, stream types.Stream) error {
+	if stream.ClosedAt == 0 {
+		var err error
+		if stream, err = c.stopPot(ctx, stream); err != nil {
+			return err
+		}
+		if err := c.pots.write(ctx); err != nil {
+			return err
+		}
+	}
 	c.account.Streams--
 	if err := c.writeAccount(ctx, c.account); err != nil {
 		return err

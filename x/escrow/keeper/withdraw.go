@@ -29,6 +29,7 @@ func (k *Keeper) WithdrawEarnings(
 	if err != nil {
 		return sdk.Coin{}, sdk.Coin{}, err
 	}
+	// One that is not listed any more pays out all the same.
 	if denomParams, _ := params.Denom(denom); denomParams.Halted {
 		return sdk.Coin{}, sdk.Coin{}, types.ErrHalted.Wrap(denom)
 	}

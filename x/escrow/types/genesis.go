@@ -106,5 +106,11 @@ func (v *genesisValidator) validateQuarantine() error {
 		}
 		seen[k] = true
 	}
+	for _, a := range v.genesis.Accounts {
+		finished := a.ExhaustedAt == 0 || a.State == AccountState_ACCOUNT_STATE_CLOSED
+		if !finished && !seen[key{AccountSource, a.Id}] {
+			return fmt.Errorf("account %d ran out and nothing would finish it", a.Id)
+		}
+	}
 	return nil
 }

@@ -139,7 +139,7 @@ func (v *genesisValidator) validateStream(s Stream) error {
 }
 
 // countOpenStream adds a stream to its account and its pot. A stream that was stopped, because its account is exhausted
-// and in quarantine, counts but does not flow.
+// and in quarantine, counts but does not flow. One that could not be stopped in its pot still flows there.
 func (v *genesisValidator) countOpenStream(tally *accountTally, s Stream) error {
 	tally.streams++
 	if s.ClosedAt != 0 {
@@ -148,9 +148,11 @@ func (v *genesisValidator) countOpenStream(tally *accountTally, s Stream) error 
 		}
 		return nil
 	}
-	tally.rate = tally.rate.Add(math.NewIntFromUint64(s.Rate))
-	if s.FullRate != 0 {
-		tally.paused = tally.paused.Add(math.NewIntFromUint64(s.FullRate - s.Rate))
+	if tally.account.ExhaustedAt == 0 {
+		tally.rate = tally.rate.Add(math.NewIntFromUint64(s.Rate))
+		if s.FullRate != 0 {
+			tally.paused = tally.paused.Add(math.NewIntFromUint64(s.FullRate - s.Rate))
+		}
 	}
 	v.pot(potKey{s.Payee, tally.account.Denom}).add(s)
 	return nil
