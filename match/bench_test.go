@@ -52,8 +52,8 @@ func BenchmarkClearSynthetic(b *testing.B) {
 	}
 }
 
-// BenchmarkClearHostile is a full shard of bids, each of which takes all that a
-// thousand offers have and gives it back, since it wants one more.
+// BenchmarkClearHostile is a full shard of bids, each of which takes all that 999
+// offers have and gives it back, since it wants one more, which is too dear.
 func BenchmarkClearHostile(b *testing.B) {
 	const bids, offers = 512, 1000
 	var in match.Input
@@ -63,12 +63,43 @@ func BenchmarkClearHostile(b *testing.B) {
 		in.Book.Offers = append(in.Book.Offers, match.Offer{ID: uint64(i), Pool: i, Ask: ask(uint64(i) * 7919 % offers)})
 	}
 	for i := range uint64(bids) {
-		in.Bids = append(in.Bids, bidFor(i, 1<<30, offers+1, offers+1, func(b *match.Bid) { b.MaxPerProvider = 1 }))
+		in.Bids = append(in.Bids, bidFor(i, 1<<30, offers, offers, func(b *match.Bid) { b.MaxPerProvider = 1 }))
 	}
+	in.Book.Offers[0].Ask = ask(1 << 40)
 	for b.Loop() {
 		if len(match.Clear(in).Assignments) != 0 {
 			b.Fatal("a bid cleared")
 		}
+	}
+}
+
+// BenchmarkClearInVain is a full window of offers, each with room for one replica, and a full turn of bids that want a
+// thousand or none: more than the spread reaches, than all the pools hold, or than the batch may cost.
+func BenchmarkClearInVain(b *testing.B) {
+	for _, at := range []struct {
+		name      string
+		providers uint32
+		spread    uint32
+		bond      uint64
+		work      uint64
+	}{
+		{"beyond-the-spread", 64, 15, 1 << 40, 0},
+		{"beyond-the-bonds", 256, 15, 1 << 14, 0},
+		{"beyond-the-bonds-bounded", 256, 15, 1 << 14, 8 << 20},
+	} {
+		b.Run(at.name, func(b *testing.B) {
+			in := vain(at.providers, 4096, 2048, at.spread)
+			in.Work = at.work
+			for i := range in.Book.Providers {
+				in.Book.Providers[i].RateRoom = at.bond
+			}
+			var out match.Output
+			for b.Loop() {
+				out = match.Clear(in)
+			}
+			b.ReportMetric(float64(out.Work), "entries")
+			b.ReportMetric(float64(len(out.Left)), "left")
+		})
 	}
 }
 
@@ -81,6 +112,7 @@ func benchmark(b *testing.B, units []match.Vector, bids, offers int, spreadPermi
 	}
 	b.ReportMetric(percent(surplus(in, out), surplus(in, match.FirstCome(in))), "surplus-%-of-first-come")
 	b.ReportMetric(float64(len(out.Assignments)), "leases")
+	b.ReportMetric(float64(out.Work), "entries")
 }
 
 func percent(part, whole uint64) float64 { return 100 * float64(part) / float64(whole) }

@@ -8,6 +8,10 @@ type Input struct {
 	Book Book
 	// Accounts pay for the bids. With none, money bounds no bid.
 	Accounts []Account
+	// Work bounds what the batch may cost, in entries of the book looked at: no
+	// bid is begun once that many were. One that was begun is finished, so that
+	// a batch always serves at least one bid. 0 is no bound.
+	Work uint64
 }
 
 // Account pays for the leases of some bids.
@@ -97,8 +101,14 @@ type Output struct {
 	// taken, so that those of one bid stand together.
 	Assignments []Assignment
 	// Short are the bids (Bid.ID) by rank that took nothing although there was a
-	// further replica for them, which their account could not hold.
+	// further replica for them, which their account could not hold. Bids that
+	// could not have their minimum with all capacity at hand are not among them.
 	Short []uint64
+	// Left are the bids (Bid.ID) by rank whose turn did not come before Input.Work
+	// was spent. Nothing is decided of them.
+	Left []uint64
+	// Work is what the batch cost, in entries looked at.
+	Work uint64
 }
 
 // Assignment is a lease to be opened.

@@ -3,7 +3,8 @@ package match
 // Clear matches a batch. Bids are served by rank (see [Key] and Input.Seed);
 // each takes the cheapest offers that it may use, at their ask, until it has
 // what it wants or its account can hold no more; one that cannot have its
-// minimum takes nothing. A bid that [Explain] would call bad is passed over.
+// minimum takes nothing. A bid that [Explain] would call bad is passed over. When
+// Input.Work is spent the bids of lower rank are left.
 //
 // The result depends on what the input holds and not on the order of its
 // slices, as long as ids are unique. It does not modify the input and does not
@@ -35,7 +36,11 @@ func serveAll(turns []turn, demands []demand, in *Input) Output {
 	for _, a := range in.Accounts {
 		m.funds = append(m.funds, min(a.RateRoom, MaxRate))
 	}
-	for _, t := range turns {
+	for i, t := range turns {
+		if in.Work > 0 && m.work >= in.Work {
+			out.Left = leftOf(turns[i:])
+			break
+		}
 		taken, short := m.serve(&demands[t.bid])
 		if short {
 			out.Short = append(out.Short, t.id)
@@ -49,7 +54,16 @@ func serveAll(turns []turn, demands []demand, in *Input) Output {
 			})
 		}
 	}
+	out.Work = m.work
 	return out
+}
+
+func leftOf(turns []turn) []uint64 {
+	left := make([]uint64, len(turns))
+	for i, t := range turns {
+		left[i] = t.id
+	}
+	return left
 }
 
 // Candidates returns the offers of the book that could serve the bid, in the

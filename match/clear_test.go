@@ -386,3 +386,71 @@ func TestKnownMarketClearsAsItDid(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, string(want), string(got))
 }
+
+// vain is the market that the bench of the same name runs: all of its bids are stopped by the bound on what they could have.
+func TestBidsWhoseSpreadCannotReachTheirMinimumCostNoScan(t *testing.T) {
+	in := vain(64, 512, 128, 15)
+	out := match.Clear(in)
+	require.Empty(t, out.Assignments)
+	require.Less(t, out.Work, uint64(128*(64+512)), "less than one scan of the book a bid")
+
+	in = vain(64, 512, 128, 16) // 64 x 16 is enough for 1000, but 512 are free
+	out = match.Clear(in)
+	require.Empty(t, out.Assignments)
+	require.Less(t, out.Work, uint64(128*(64+512)))
+}
+
+func TestClearLeavesTheBidsOfLowerRankWhenItsWorkIsSpent(t *testing.T) {
+	in := vain(2000, 2000, 64, 0)
+	for i := range in.Bids {
+		in.Bids[i].Min, in.Bids[i].Wanted = 3, 3
+	}
+	whole := match.Clear(in)
+	require.Empty(t, whole.Left)
+	require.Len(t, whole.Assignments, 64*3)
+
+	in.Work = whole.Work / 2
+	half := match.Clear(in)
+	require.NotEmpty(t, half.Left)
+	require.Less(t, len(half.Left), 64)
+	require.Equal(t, whole.Assignments[:len(half.Assignments)], half.Assignments, "the others get what they would have got")
+	require.Equal(t, 64*3, len(half.Assignments)+3*len(half.Left))
+
+	in.Work = 1
+	one := match.Clear(in)
+	require.Len(t, one.Assignments, 3, "one bid is served however little may be spent")
+	require.Len(t, one.Left, 63)
+
+	rest := in
+	rest.Bids, rest.Work = nil, 0
+	for _, b := range in.Bids {
+		if slices.Contains(half.Left, b.ID) {
+			rest.Bids = append(rest.Bids, b)
+		}
+	}
+	require.Len(t, match.Clear(rest).Assignments, 3*len(half.Left), "what is left can be served later")
+}
+
+// vain is a market of offers with room for one replica each, at distinct asks in which no class is cheapest all over, and of
+// bids that want a thousand replicas or none.
+func vain(providers, offers uint32, bids uint64, perProvider uint32) match.Input {
+	var in match.Input
+	for range providers {
+		in.Book.Providers = append(in.Book.Providers, match.Provider{RateRoom: 1 << 40})
+	}
+	for i := range offers {
+		in.Book.Pools = append(in.Book.Pools, match.Pool{
+			Provider: i % providers, Free: match.Vector{1000, 1024}, LargestUnit: match.Vector{1000, 1024},
+		})
+		in.Book.Offers = append(in.Book.Offers, match.Offer{
+			ID: uint64(i), Pool: i, Ask: match.Vector{1000 + uint64(i), 1000 + uint64(offers) - uint64(i)},
+		})
+	}
+	for i := range bids {
+		in.Bids = append(in.Bids, match.Bid{
+			ID: i, Unit: match.Vector{1000, 1024}, Min: 1000, Wanted: 1000, CapPerHour: 1 << 30,
+			Classes: match.NewClassSet(0), MaxPerProvider: perProvider,
+		})
+	}
+	return in
+}

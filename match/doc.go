@@ -92,6 +92,17 @@ exact, only longer. Time is at most
 in the worst case and nearer bids x classes on real books. The caller bounds both
 factors; nothing in the package loops over anything else.
 
+A bid whose minimum is above one is first held against an upper bound of what it
+could have: provider by provider what the pools hold or the spread allows,
+whichever is less. Where that is too little it takes nothing, which costs less
+than one look at the offers, and it is not called short.
+
+Input.Work bounds the product too. It counts entries looked at, and what costs
+about as much, in an order that the contents of the input alone decide. Once it is
+spent no further bid is begun: those are in Output.Left, the lowest ranks, and the
+caller brings them again. A bid that was begun is finished, so that a batch of
+left bids always becomes smaller.
+
 # Determinism
 
 The output depends on the contents of the input, not on the order of its slices,

@@ -3,6 +3,7 @@ package match
 import (
 	"cmp"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -16,8 +17,10 @@ type market struct {
 	spread   spread   // of the bid in hand over providers
 	zones    spread   // the same over zones, as numbered by the index
 
-	quotes []quote // reused by every bid
-	taken  []take
+	work     uint64   // entries looked at, and what costs about as much
+	possible []uint32 // by provider, what the bid in hand could have there; reused by every bid
+	quotes   []quote  // reused by every bid
+	taken    []take
 }
 
 // pool is what is left of a [Pool]; room is the lesser of free and the largest
@@ -48,7 +51,12 @@ type demand struct {
 	limit uint64 // the highest rate of one replica
 }
 
-const shortScans = 8
+const (
+	shortScans = 8
+	// looksPerEntry is how many pools or providers can be looked at for the cost
+	// of an entry.
+	looksPerEntry = 8
+)
 
 func newMarket(book *Book) *market {
 	m := &market{
@@ -67,6 +75,7 @@ func newMarket(book *Book) *market {
 	}
 	m.index = newIndex(book, m.pools)
 	m.zones = newSpread(len(m.index.zones) + 1)
+	m.possible = make([]uint32, len(book.Providers))
 	return m
 }
 
@@ -108,6 +117,11 @@ func demandOf(b *Bid) (demand, error) {
 // fewer than the bid's minimum it takes nothing. It tells whether nothing is for
 // want of money. The result is valid until the next call.
 func (m *market) serve(d *demand) (taken []take, short bool) {
+	m.begin(d.bid)
+	m.taken = m.taken[:0]
+	if !m.reach(d) {
+		return nil, false
+	}
 	got := m.collect(d)
 	if got > 0 && got >= d.bid.Min {
 		return m.taken, false
@@ -139,11 +153,10 @@ func (m *market) short(d *demand) bool {
 	return found
 }
 
-// collect takes what the bid wants, as far as it can be had, and returns how
-// many replicas that is.
+// collect takes what the bid in hand wants, as far as it can be had, and returns
+// how many replicas that is.
 func (m *market) collect(d *demand) uint32 {
 	m.taken = m.taken[:0]
-	m.begin(d.bid)
 	left := d.bid.Wanted
 	// Most bids find what they want in a few places, each a short scan away; only
 	// what is left after those is worth sorting the whole market for. An offer
@@ -165,6 +178,47 @@ func (m *market) collect(d *demand) uint32 {
 		}
 	}
 	return d.bid.Wanted - left
+}
+
+// reach reports whether the bid in hand could have its minimum if nothing but
+// capacity and its spread over providers bounded it. What it lets pass may still
+// fail; what it stops would be collected in vain, at many times the cost.
+func (m *market) reach(d *demand) bool {
+	least := d.bid.Min
+	if least > 1 {
+		// Whole lists are charged, since where a look ends depends on their order.
+		m.work += uint64(len(m.possible)+len(m.pools)) / looksPerEntry
+	}
+	return least <= 1 || m.spreadReaches(least) && m.capacityReaches(d, least)
+}
+
+func (m *market) spreadReaches(least uint32) bool {
+	var sum uint64
+	for p := range m.possible {
+		m.possible[p] = 0
+		if sum < uint64(least) {
+			sum += uint64(m.spread.left(uint32(p)))
+		}
+	}
+	return sum >= uint64(least)
+}
+
+// capacityReaches needs possible to be 0 everywhere.
+func (m *market) capacityReaches(d *demand, least uint32) bool {
+	for i := range m.pools {
+		p := &m.pools[i]
+		if int64(p.provider) >= int64(len(m.possible)) || !d.fits(&p.room) {
+			continue
+		}
+		had := m.possible[p.provider]
+		more := min(m.spread.left(p.provider)-had, uint32(d.times(&p.free, uint64(least))))
+		if more >= least {
+			return true
+		}
+		m.possible[p.provider] = had + more
+		least -= more
+	}
+	return false
 }
 
 // before is the rule for which offer is taken first: the lower rate, then the
@@ -199,6 +253,7 @@ func (m *market) quoteAll(d *demand) []quote {
 		m.quotes = append(m.quotes, q)
 		return limit
 	})
+	m.work += uint64(len(m.quotes) * bits.Len(uint(len(m.quotes))))
 	slices.SortFunc(m.quotes, m.before)
 	return m.quotes
 }
@@ -208,6 +263,7 @@ func (m *market) quoteAll(d *demand) []quote {
 // rises. Of offers with the same ask it may show only the first when firstOnly
 // is set.
 func (m *market) scan(d *demand, limit uint64, firstOnly bool, visit func(quote) uint64) {
+	m.work += uint64(len(m.index.classes))
 	for i := range m.index.classes {
 		c := &m.index.classes[i]
 		if d.bid.Classes.Has(c.id) && d.fits(&c.largest) {
@@ -224,6 +280,7 @@ func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, vi
 			break
 		}
 		i++
+		m.work++
 		if !d.fits(&m.pools[e.pool].room) || m.spread.left(e.provider) == 0 {
 			continue
 		}

@@ -121,6 +121,9 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 	for _, p := range b.Placed {
 		placed.add(p.Provider, p.Zone, uint64(p.Replicas))
 	}
+	if !m.reaches(b, placed) {
+		return nil
+	}
 	var offers []int // in the order of first use
 	here := map[int]uint64{}
 	for range b.Wanted {
@@ -154,6 +157,47 @@ func (m *refMarket) serve(b match.Bid) []match.Assignment {
 		m.move(b, i, here[i], true)
 	}
 	return nil
+}
+
+// reaches reports whether all pools together could hold the minimum within the spread over providers, were there an offer
+// of each that would do.
+func (m *refMarket) reaches(b match.Bid, placed refPlaced) bool {
+	if b.Min <= 1 {
+		return true
+	}
+	var sum uint64
+	for provider := range m.book.Providers {
+		at := uint32(provider)
+		if slices.Contains(b.Excluded, at) || len(b.Allowed) > 0 && !slices.Contains(b.Allowed, at) {
+			continue
+		}
+		var here uint64
+		for i, pool := range m.book.Pools {
+			if pool.Provider == at {
+				here += m.units(b, i)
+			}
+		}
+		if b.MaxPerProvider > 0 {
+			here = min(here, uint64(b.MaxPerProvider)-min(uint64(b.MaxPerProvider), placed.at[at]))
+		}
+		sum += here
+	}
+	return sum >= uint64(b.Min)
+}
+
+// units is how many units of the bid are free in a pool, at most its minimum.
+func (m *refMarket) units(b match.Bid, pool int) uint64 {
+	n := uint64(b.Min)
+	for r := range match.Dims {
+		if b.Unit[r] == 0 {
+			continue
+		}
+		if b.Unit[r] > m.book.Pools[pool].LargestUnit[r] {
+			return 0
+		}
+		n = min(n, m.free[pool][r]/b.Unit[r])
+	}
+	return n
 }
 
 // pays reports whether the account of the bid can hold one more replica at an offer.
