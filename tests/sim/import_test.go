@@ -108,6 +108,19 @@ func same(tb testing.TB, store string, a, b kv.Pair) bool {
 // that always was.
 var idle = string(markettypes.AllocatedKey.Bytes())
 
+// forgotten tells that a key of the market's is in the queue of retained leases, of one that went with its deployment before
+// its turn came: the holdback that counted when the deployment closed was shorter. There is nothing to do for it, and no export
+// has it.
+func forgotten(key string, market map[string][]byte) bool {
+	queue := string(markettypes.RetainedKey.Bytes())
+	if !strings.HasPrefix(key, queue) {
+		return false
+	}
+	lease := key[len(queue)+8:] // behind the second
+	_, kept := market[string(markettypes.LeasesKey.Bytes())+lease]
+	return !kept
+}
+
 // sameStores compares all that is stored, key by key.
 func sameStores(tb testing.TB, before, after *chain, ctx sdk.Context) {
 	tb.Helper()
@@ -117,7 +130,7 @@ func sameStores(tb testing.TB, before, after *chain, ctx sdk.Context) {
 		b := entries(tb, ctx.KVStore(after.StoreKeys()[name]), rebuilt[name])
 		for _, key := range sorted(a) {
 			other, found := b[key]
-			if name == markettypes.StoreKey && len(a[key]) == 0 && strings.HasPrefix(key, idle) {
+			if name == markettypes.StoreKey && (len(a[key]) == 0 && strings.HasPrefix(key, idle) || forgotten(key, a)) {
 				continue
 			}
 			if !found || !same(tb, name, kv.Pair{Key: []byte(key), Value: a[key]}, kv.Pair{Key: []byte(key), Value: other}) {
