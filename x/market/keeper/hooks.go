@@ -23,7 +23,7 @@ type EscrowHooks struct{ k *Keeper }
 func (k *Keeper) EscrowHooks() EscrowHooks { return EscrowHooks{k} }
 
 // AfterStreamPaused marks the lease that escrow pays only for its capacity from a second on. One with notice keeps its
-// state.
+// state, and is marked as paused beside it.
 func (h EscrowHooks) AfterStreamPaused(ctx context.Context, service, hold escrowtypes.Stream, at uint64) error {
 	return h.moveStream(ctx, service, hold, types.LeaseState_LEASE_STATE_PAUSED, at)
 }
@@ -40,7 +40,7 @@ func (h EscrowHooks) moveStream(
 	if err != nil {
 		return err
 	}
-	lease.Stream = to.Id
+	lease = paidBy(lease, to)
 	if lease.State != types.LeaseState_LEASE_STATE_LEAVING {
 		lease.State = state
 	}

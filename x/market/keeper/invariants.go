@@ -256,7 +256,8 @@ func (k *Keeper) checkStream(ctx context.Context, l types.Lease) error {
 		paused != (stream.Kind == escrowtypes.StreamKind_STREAM_KIND_HOLD) {
 		return types.ErrBroken.Wrapf("stream %d is not that of lease %d", stream.Id, l.Id)
 	}
-	if l.State != types.LeaseState_LEASE_STATE_LEAVING && l.State != paidState(stream) {
+	leaving := l.State == types.LeaseState_LEASE_STATE_LEAVING
+	if l.Paused != paused || !leaving && l.State != paidState(stream) {
 		return types.ErrBroken.Wrapf("lease %d is %s, and its stream pays %d of %d", l.Id, l.State, stream.Rate, l.Rate)
 	}
 	return nil

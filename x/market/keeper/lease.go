@@ -133,7 +133,8 @@ func (k *Keeper) activate(ctx context.Context, provider sdk.AccAddress, lease ty
 	if err := k.ackDeadlines.Remove(ctx, collections.Join(lease.AckBy, lease.Id)); err != nil {
 		return fmt.Errorf("drop the deadline of lease %d: %w", lease.Id, err)
 	}
-	lease.State, lease.Stream = paidState(stream), stream.Id
+	lease = paidBy(lease, stream)
+	lease.State = paidState(stream)
 	lease.Held, lease.AckedAt = math.ZeroInt(), now
 	if lease.TermSeconds != 0 {
 		lease.EndsAt = now + lease.TermSeconds
@@ -145,6 +146,12 @@ func (k *Keeper) activate(ctx context.Context, provider sdk.AccAddress, lease ty
 		return err
 	}
 	return emit(ctx, types.NewEventLeaseActive(lease))
+}
+
+// paidBy returns a lease that a stream pays for, in full or for its capacity only.
+func paidBy(lease types.Lease, stream escrowtypes.Stream) types.Lease {
+	lease.Stream, lease.Paused = stream.Id, stream.FullRate != 0
+	return lease
 }
 
 // paidState is the state of a lease without notice that a stream pays for.

@@ -174,7 +174,8 @@ func (k *Keeper) endLease(ctx context.Context, lease types.Lease, end ending) er
 	if err := k.noteEnd(ctx, provider, lease, end); err != nil {
 		return err
 	}
-	lease.State, lease.Reason, lease.ClosedAt, lease.Held = end.state, end.reason, end.second, math.ZeroInt()
+	lease.State, lease.Reason, lease.ClosedAt = end.state, end.reason, end.second
+	lease.Held, lease.Paused = math.ZeroInt(), false
 	if err := k.setLeaseStatus(ctx, lease); err != nil {
 		return err
 	}

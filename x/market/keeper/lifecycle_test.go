@@ -266,6 +266,39 @@ func TestALeaseWithNoticeIsPausedAndResumedAndStaysLeaving(t *testing.T) {
 	b.ended(b.lease(id), closed, types.Reason_REASON_PROVIDER_LEFT, lease.LeavesAt)
 }
 
+func TestALeaseTellsWhetherItIsPausedInEveryState(t *testing.T) {
+	b := tuned(t)
+	b.sells("p", 10, hourly)
+	id := b.deploys("alice", "web", 1_000, want("web", 10, 5000))
+	tells := func(state types.LeaseState, paused bool) {
+		t.Helper()
+		lease := b.leases(id)[0]
+		require.Equal(t, state, lease.State)
+		require.Equal(t, paused, lease.Paused)
+		b.check()
+	}
+	b.tick(second)
+	tells(pending, false)
+	require.Equal(t, []string{""}, b.acks("p", b.lease(id).Id))
+	tells(active, false)
+	b.tick(45 * second)
+	tells(paused, true)
+	require.Equal(t, []string{""}, b.resigns("p", types.Reason_REASON_POLICY, b.lease(id).Id))
+	tells(leaving, true)
+	b.declares("alice", id, want("web", 9, 5000))
+	tells(leaving, true)
+	b.Funded("alice", chain.Coin(600))
+	require.NoError(t, b.Deliver(&escrowtypes.MsgDeposit{Signer: b.name("alice"), Account: id, Amount: chain.Coin(600)}))
+	tells(leaving, false)
+	b.tick(80 * second)
+	tells(leaving, true)
+	work, err := b.query().Work(b.Ctx(), &types.QueryWorkRequest{Provider: b.name("p")})
+	require.NoError(t, err)
+	require.True(t, work.Work[0].Lease.Paused, "its provider sees it")
+	b.tick(notice * second)
+	tells(closed, false)
+}
+
 func TestASpotLeaseIsReclaimedAtShortNotice(t *testing.T) {
 	b := tuned(t)
 	b.joins("p", 1_000_000_000)

@@ -54,8 +54,7 @@ func (k *Keeper) repay(ctx context.Context, lease types.Lease, rate uint64) (typ
 		if err != nil {
 			return types.Lease{}, fmt.Errorf("pay %d%s an hour: %w", rate, lease.Denom, err)
 		}
-		lease.Stream = stream.Id
-		return lease, nil
+		return paidBy(lease, stream), nil
 	}
 	if rate > lease.Rate {
 		return types.Lease{}, types.ErrLeaseState.Wrapf("lease %d is pending", lease.Id)

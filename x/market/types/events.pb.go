@@ -641,7 +641,7 @@ func (m *EventLeaseChanged) GetSecond() uint64 {
 type EventDeploymentUpdated struct {
 	// deployment that changed.
 	Deployment uint64 `protobuf:"varint,1,opt,name=deployment,proto3" json:"deployment,omitempty"`
-	// version of its manifest.
+	// version after the change.
 	Version uint64 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
 }
 

@@ -313,7 +313,8 @@ func leaseState(l Lease) error {
 	case LeaseState_LEASE_STATE_CLOSED, LeaseState_LEASE_STATE_FAILED:
 		fits = l.Held.IsZero() && l.ClosedAt != 0 && l.Reason != 0
 	}
-	if !fits {
+	leaving := l.State == LeaseState_LEASE_STATE_LEAVING
+	if !fits || !leaving && l.Paused != (l.State == LeaseState_LEASE_STATE_PAUSED) {
 		return invalid("lease %d: its fields do not fit state %d", l.Id, l.State)
 	}
 	return nil

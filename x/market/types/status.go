@@ -26,14 +26,14 @@ func (l Lease) Deadline() uint64 {
 func (l Lease) Status() LeaseStatus {
 	return LeaseStatus{
 		State: l.State, Reason: l.Reason, Stream: l.Stream, Held: l.Held, AckedAt: l.AckedAt, ClosedAt: l.ClosedAt,
-		EndsAt: l.EndsAt, LeavesAt: l.LeavesAt, LeaveReason: l.LeaveReason,
+		EndsAt: l.EndsAt, LeavesAt: l.LeavesAt, LeaveReason: l.LeaveReason, Paused: l.Paused,
 	}
 }
 
 // WithStatus puts together what is stored apart.
 func (l Lease) WithStatus(s LeaseStatus) Lease {
 	l.State, l.Reason, l.Stream, l.Held, l.AckedAt, l.ClosedAt = s.State, s.Reason, s.Stream, s.Held, s.AckedAt, s.ClosedAt
-	l.EndsAt, l.LeavesAt, l.LeaveReason = s.EndsAt, s.LeavesAt, s.LeaveReason
+	l.EndsAt, l.LeavesAt, l.LeaveReason, l.Paused = s.EndsAt, s.LeavesAt, s.LeaveReason, s.Paused
 	return l
 }
 
