@@ -32,7 +32,7 @@ func (b *bench) earned(payee string) int64 {
 }
 
 func TestABrokenPotDoesNotStopTheQueueAndItsAccountEndsAtItsSecond(t *testing.T) {
-	for name, wait := range map[string]time.Duration{"in the same epoch": 20, "some epochs later": 290} {
+	for name, wait := range map[string]time.Duration{"in the same epoch": 20 * second, "some epochs later": 290 * second} {
 		t.Run(name, func(t *testing.T) {
 			b := start(t, quick())
 			bad, good := b.open("alice", 203), b.open("dave", 300)
@@ -44,7 +44,7 @@ func TestABrokenPotDoesNotStopTheQueueAndItsAccountEndsAtItsSecond(t *testing.T)
 			require.NoError(t, err)
 			require.NoError(t, pots.Set(b.Ctx(), key, []byte{0xff, 0xff}))
 			b.Run(30*second, 5*second)
-			b.Run(wait*second, 10*second)
+			b.Run(wait, 10*second)
 
 			require.Equal(t, b.Now(), b.clock().Frontier, "time goes on")
 			require.Equal(t, closedState, b.stored(good).State)
@@ -95,6 +95,8 @@ func TestABrokenRecordDoesNotStopTheQueue(t *testing.T) {
 			require.NoError(t, records.Set(b.Ctx(), id, whole))
 			require.NoError(t, b.Escrow.CheckBooks(b.Ctx()))
 			require.NoError(t, b.genesis().Validate(b.Addresses))
+			again := chain.New(t, chain.WithState(b.Export()))
+			require.Equal(t, b.Export(), again.Export())
 			alice := b.Funded("alice", chain.Coin(5))
 			b.fails(types.ErrBehind, func(ctx sdk.Context) error {
 				_, err := b.Escrow.Deposit(ctx, bad, alice, chain.Coin(5), nil)
