@@ -40,10 +40,11 @@ func (l Lease) Revision() string { return hex.EncodeToString(l.Hash) }
 // FromChain reads a lease out of the chain's answer.
 func FromChain(w markettypes.Work) Lease {
 	u, state := w.Lease.Unit, w.Lease.State
+	paused := w.Lease.Paused || state == markettypes.LeaseState_LEASE_STATE_PAUSED
 	return Lease{
 		ID: w.Lease.Id, Deployment: w.Lease.Deployment, Owner: w.Owner, Group: w.Group,
-		Active:   state == markettypes.LeaseState_LEASE_STATE_ACTIVE || state == markettypes.LeaseState_LEASE_STATE_LEAVING,
-		Paused:   state == markettypes.LeaseState_LEASE_STATE_PAUSED,
+		Active:   !paused && (state == markettypes.LeaseState_LEASE_STATE_ACTIVE || state == markettypes.LeaseState_LEASE_STATE_LEAVING),
+		Paused:   paused,
 		Unit:     manifest.Unit{u.CpuMillis, u.MemoryMib, u.EphemeralMib, u.HddMib, u.SsdMib, u.NvmeMib, u.GpuMillis, u.EgressMbps},
 		Replicas: w.Lease.Replicas, AckBy: w.Lease.AckBy, Hash: w.ManifestHash,
 	}

@@ -167,3 +167,21 @@ func TestWhatRunsIsNamedByItsGroupAndItsReplicas(t *testing.T) {
 	l.Replicas--
 	require.NotEqual(t, first, run(l, envelope), "a replica is gone")
 }
+
+func TestALeaseIsServedWhileItIsPaidInFull(t *testing.T) {
+	for name, tt := range map[string]struct {
+		state          markettypes.LeaseState
+		paused         bool
+		active, atRest bool
+	}{
+		"pending":                     {markettypes.LeaseState_LEASE_STATE_PENDING, false, false, false},
+		"active":                      {markettypes.LeaseState_LEASE_STATE_ACTIVE, false, true, false},
+		"paused":                      {markettypes.LeaseState_LEASE_STATE_PAUSED, true, false, true},
+		"given notice":                {markettypes.LeaseState_LEASE_STATE_LEAVING, false, true, false},
+		"given notice, and low funds": {markettypes.LeaseState_LEASE_STATE_LEAVING, true, false, true},
+	} {
+		l := FromChain(markettypes.Work{Lease: markettypes.Lease{Id: 7, State: tt.state, Paused: tt.paused}})
+		require.Equal(t, tt.active, l.Active, name)
+		require.Equal(t, tt.atRest, l.Paused, name)
+	}
+}

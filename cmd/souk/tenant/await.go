@@ -75,13 +75,14 @@ func (u *upRun) awaitLeases(ctx context.Context) ([]markettypes.Lease, error) {
 func progressOf(d *open, leases []markettypes.Lease) (active []markettypes.Lease, text string) {
 	pending, paused := 0, 0
 	for _, l := range leases {
-		switch l.State {
-		case markettypes.LeaseState_LEASE_STATE_ACTIVE, markettypes.LeaseState_LEASE_STATE_LEAVING:
-			active = append(active, l)
-		case markettypes.LeaseState_LEASE_STATE_PAUSED:
-			paused++
-		case markettypes.LeaseState_LEASE_STATE_PENDING:
+		switch {
+		case !live(l):
+		case l.State == markettypes.LeaseState_LEASE_STATE_PENDING:
 			pending++
+		case l.Paused:
+			paused++
+		default:
+			active = append(active, l)
 		}
 	}
 	for _, b := range d.bids {

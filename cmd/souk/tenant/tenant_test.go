@@ -143,7 +143,7 @@ func TestTheManifestOfARefusedChangeDoesNotReplaceTheOneThatIsOpen(t *testing.T)
 			Name: "main", Salt: bytes.Repeat([]byte{salt}, 32),
 			Services: []*manifestpb.Service{{
 				Name: "web", Image: &manifestpb.Image{Reference: "web:1", Digest: "sha256:" + strings.Repeat("ab", 32), Pushed: true}, Replicas: 1,
-				Resources: &manifestpb.Resources{CpuMillis: 100, MemoryMib: 32, StorageEphemeralMib: 64, Pids: 16, EgressMbps: 1},
+				Resources:     &manifestpb.Resources{CpuMillis: 100, MemoryMib: 32, StorageEphemeralMib: 64, Pids: 16, EgressMbps: 1},
 				RestartPolicy: manifestpb.RestartPolicy_RESTART_POLICY_ALWAYS,
 			}},
 		}}}

@@ -61,6 +61,8 @@ func (u *upRun) update(ctx context.Context) error {
 		return err
 	}
 	changes = append(changes, custodianChange(u.deployment.Custodians, u.project.Custodians)...)
+	missing := u.missing(bids)
+	changes = append(changes, missing...)
 	sameManifest := string(u.deployment.ManifestHash) == string(u.hash)
 	if sameManifest && len(changes) == 0 {
 		u.unchanged = true
@@ -81,7 +83,7 @@ func (u *upRun) update(ctx context.Context) error {
 	if err := u.journal.keepNext(u.manifest); err != nil {
 		return fmt.Errorf("keep the manifest of %s: %w", u.project.Name, err)
 	}
-	receipt, err := u.sendUpdate(ctx, bids)
+	receipt, err := u.sendUpdate(ctx, bids, len(missing) > 0)
 	if err != nil {
 		return err
 	}
@@ -93,7 +95,22 @@ func (u *upRun) update(ctx context.Context) error {
 	return err
 }
 
-func (u *upRun) sendUpdate(ctx context.Context, bids []markettypes.BidSpec) (client.Receipt, error) {
+// missing says of which groups replicas ended for good, by their term, their tenant or for want of a provider, that the
+// file still asks for: a line each.
+func (u *upRun) missing(bids []markettypes.BidSpec) []string {
+	var lines []string
+	for _, b := range u.deployment.bids {
+		wanted := slices.ContainsFunc(bids, func(spec markettypes.BidSpec) bool { return spec.Name == b.Spec.Name })
+		over := b.State == markettypes.BidState_BID_STATE_EXPIRED || b.Released > 0
+		if wanted && over && b.Placed < b.Spec.Replicas {
+			lines = append(lines, fmt.Sprintf("~ group %s: %d of %d replicas are there; the others are bid for again",
+				b.Spec.Name, b.Placed, b.Spec.Replicas))
+		}
+	}
+	return lines
+}
+
+func (u *upRun) sendUpdate(ctx context.Context, bids []markettypes.BidSpec, again bool) (client.Receipt, error) {
 	queue, err := u.queue(u.journal)
 	if err != nil {
 		return client.Receipt{}, err
@@ -103,7 +120,7 @@ func (u *upRun) sendUpdate(ctx context.Context, bids []markettypes.BidSpec) (cli
 	defer cancel()
 	receipt, err := queue.Do(wait, client.Request{Msgs: msgs(&markettypes.MsgUpdateDeployment{
 		Signer: u.owner, Deployment: u.deployment.Id, Version: u.deployment.Version, ManifestHash: u.hash, Bids: bids,
-		AccessKeys: u.deployment.AccessKeys, Custodians: u.project.Custodians,
+		AccessKeys: u.deployment.AccessKeys, Custodians: u.project.Custodians, Again: again,
 	}), Note: "update " + u.project.Name, Alone: true})
 	if errors.Is(err, client.ErrOutcomeUnknown) {
 		return client.Receipt{}, session.NotConfirmed("", err, u.again)
