@@ -543,7 +543,9 @@ func TestADeploymentWithMoreLeasesThanOneItemForgetsIsForgottenInParts(t *testin
 		for _, lease := range live {
 			require.NoError(t, b.Deliver(b.closeLease("alice", lease.Id, false)))
 		}
-		require.NoError(t, b.Deliver(b.update("alice", id, specs...)))
+		again := b.update("alice", id, specs...)
+		again.Again = true
+		require.NoError(t, b.Deliver(again))
 	}
 	b.closes("alice", id)
 	b.tick(second)

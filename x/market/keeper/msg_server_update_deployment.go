@@ -44,7 +44,7 @@ func (m msgServer) UpdateDeployment(
 		return nil, err
 	}
 	// 4. Bids and leases change.
-	bids, err := m.changeBids(ctx, deployment, msg.Bids, params, now)
+	bids, err := m.changeBids(ctx, deployment, msg, params, now)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (m msgServer) updatable(
 // changeBids makes bids and leases of a deployment what is declared, and returns the ids of the declared bids. What becomes
 // less comes first, so that its money and capacity are there for what becomes more.
 func (m msgServer) changeBids(
-	ctx context.Context, deployment types.Deployment, specs []types.BidSpec, params types.Params, now uint64,
+	ctx context.Context, deployment types.Deployment, msg *types.MsgUpdateDeployment, params types.Params, now uint64,
 ) ([]uint64, error) {
 	leases, err := m.settledLeases(ctx, deployment.Id, now)
 	if err != nil {
@@ -92,7 +92,7 @@ func (m msgServer) changeBids(
 	if err != nil {
 		return nil, err
 	}
-	update, err := types.PlanUpdate(before, leases, specs)
+	update, err := types.PlanUpdate(before, leases, msg.Bids, msg.Again)
 	if err != nil {
 		return nil, err
 	}
@@ -138,14 +138,16 @@ func checkBidNames(before []types.Bid, update types.Update) error {
 	return nil
 }
 
-// changeBid writes a bid as it is declared, and puts it into the book if it wants something that it did not before. Each
-// that enters the book pays for its clearing.
+// changeBid writes a bid as it is declared, and puts it into the book if it is wanted anew and misses replicas. Each that
+// enters the book pays for its clearing. A bid that stays as it is wants no more than before.
 func (m msgServer) changeBid(
 	ctx context.Context, deployment types.Deployment, change types.BidUpdate, params types.Params, now uint64,
 ) (uint64, error) {
 	bid := change.Bid
-	resting := bid.State == types.BidState_BID_STATE_OPEN && bid.ExpiresAt > now
-	enters := bid.Missing() > 0 && (change.Changed || !resting)
+	if !change.Anew {
+		return bid.Id, nil
+	}
+	enters := bid.Missing() > 0
 	if enters {
 		sdk.UnwrapSDKContext(ctx).GasMeter().ConsumeGas(params.ClearingGas, "clearing")
 	}
@@ -157,17 +159,15 @@ func (m msgServer) changeBid(
 			return 0, err
 		}
 	}
-	if bid.State == types.BidState_BID_STATE_OPEN && (enters || bid.Missing() == 0) {
+	if bid.State == types.BidState_BID_STATE_OPEN {
 		if err := m.leaveBook(ctx, bid); err != nil {
 			return 0, err
 		}
 	}
-	switch {
-	case enters:
+	if enters {
 		return bid.Id, m.returnBid(ctx, bid, now)
-	case bid.Missing() == 0:
-		bid.State = types.BidState_BID_STATE_FILLED
 	}
+	bid.State = types.BidState_BID_STATE_FILLED
 	return bid.Id, m.setBid(ctx, bid)
 }
 

@@ -247,7 +247,43 @@ func TestADeploymentHasNoMoreThanSoManyNamesOverItsLife(t *testing.T) {
 	b.check()
 }
 
-func TestAnUpdateReopensABidThatExpiredOrReleasedReplicas(t *testing.T) {
+func TestAnUpdateRevivesNothingOfABidThatItLeavesAsItIs(t *testing.T) {
+	b := tuned(t, func(_ *escrowtypes.Params, params *types.Params) { params.ClearingGas = 5_000_000 })
+	b.sells("p", 10, hourly)
+	rests, term := want("rests", 2, hourly-1), want("term", 1, 5000)
+	rests.LifetimeSeconds, term.LeaseSeconds = 20, 30
+	specs := []types.BidSpec{want("web", 2, 5000), term, rests}
+	id := b.deploys("alice", "web", 100_000, specs...)
+	b.tick(second)
+	for _, lease := range b.leases(id) {
+		require.Equal(t, []string{""}, b.acks("p", lease.Id))
+	}
+	b.tick(40 * second) // the term is over, and the bid that rests has expired
+	require.NoError(t, b.Deliver(b.closeLease("alice", b.live(id)[0].Id, false)))
+	require.Empty(t, b.live(id))
+	before := b.bids(id)
+	update := b.update("alice", id, specs...)
+	update.AccessKeys = []types.AccessKey{{Address: b.name("friend"), Scopes: []types.Scope{types.Scope_SCOPE_READ}}}
+	require.NoError(t, b.Deliver(update))
+	require.Less(t, b.GasUsed, uint64(5_000_000), "no bid pays for a clearing")
+	require.Equal(t, before, b.bids(id))
+	b.tick(second)
+	require.Empty(t, b.live(id))
+
+	specs[1].Cap++
+	b.declares("alice", id, specs...)
+	b.tick(second)
+	require.Len(t, b.live(id), 1, "of the bid that changed")
+
+	update = b.update("alice", id, specs...)
+	update.Again = true
+	require.NoError(t, b.Deliver(update))
+	require.Equal(t, types.BidState_BID_STATE_OPEN, b.bids(id)[2].State)
+	b.tick(second)
+	require.Len(t, b.live(id), 2)
+}
+
+func TestAnUpdateAgainReopensABidThatExpiredOrReleasedReplicas(t *testing.T) {
 	b := tuned(t)
 	b.sells("p", 1, hourly)
 	spec := want("web", 2, 5000)
@@ -257,13 +293,17 @@ func TestAnUpdateReopensABidThatExpiredOrReleasedReplicas(t *testing.T) {
 	b.tick(601 * second)
 	require.Equal(t, types.BidState_BID_STATE_EXPIRED, b.bids(id)[0].State)
 	b.sells("q", 5, hourly)
-	b.declares("alice", id, spec)
+	again := b.update("alice", id, spec)
+	again.Again = true
+	require.NoError(t, b.Deliver(again))
+	b.check()
 	b.tick(second)
 	require.Len(t, b.live(id), 2)
 
 	require.NoError(t, b.Deliver(b.closeLease("alice", lease.Id, false)))
 	require.Equal(t, uint32(1), b.bids(id)[0].Released)
-	b.declares("alice", id, spec)
+	require.NoError(t, b.Deliver(again))
+	b.check()
 	require.Zero(t, b.bids(id)[0].Released)
 	b.tick(second)
 	require.Len(t, b.live(id), 2)

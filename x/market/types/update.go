@@ -24,6 +24,8 @@ type BidUpdate struct {
 	Bid Bid
 	// Changed tells that its spec is another than before.
 	Changed bool
+	// Anew tells that all its replicas are wanted, whatever became of them before.
+	Anew bool
 }
 
 // Reshaping is a live lease that goes on in another shape.
@@ -38,18 +40,19 @@ type Reshaping struct {
 	Rate uint64
 }
 
-// PlanUpdate compares what a deployment is, all of its bids and its live leases by id, with what its tenant declares.
+// PlanUpdate compares what a deployment is, all of its bids and its live leases by id, with what its tenant declares. Bids
+// that are new, changed or closed are wanted anew; with again all of them are.
 // ErrLeaseState: a unit changes while a lease waits for its provider. ErrResize: a lease would cost more than the bid
 // allows.
-func PlanUpdate(bids []Bid, leases []Lease, specs []BidSpec) (Update, error) {
+func PlanUpdate(bids []Bid, leases []Lease, specs []BidSpec, again bool) (Update, error) {
 	var update Update
 	for _, spec := range specs {
 		at := slices.IndexFunc(bids, func(b Bid) bool { return b.Spec.Name == spec.Name })
 		if at < 0 {
-			update.Bids = append(update.Bids, BidUpdate{Bid: Bid{Spec: spec}, Changed: true})
+			update.Bids = append(update.Bids, BidUpdate{Bid: Bid{Spec: spec}, Changed: true, Anew: true})
 			continue
 		}
-		changed, err := update.change(bids[at], spec, leasesOf(leases, bids[at].Id))
+		changed, err := update.change(bids[at], spec, leasesOf(leases, bids[at].Id), again)
 		if err != nil {
 			return Update{}, err
 		}
@@ -76,14 +79,17 @@ func (r Reshaping) dearer() int {
 }
 
 // change makes of a bid what is declared: fewer replicas end leases, and another unit resizes those that stay.
-func (u *Update) change(bid Bid, spec BidSpec, leases []Lease) (BidUpdate, error) {
+func (u *Update) change(bid Bid, spec BidSpec, leases []Lease, again bool) (BidUpdate, error) {
 	same, err := bid.Spec.Same(spec)
 	if err != nil {
 		return BidUpdate{}, err
 	}
 	excess := bid.Placed - min(bid.Placed, spec.Replicas)
 	bid.Placed -= excess
-	bid.Released = 0
+	anew := !same || again || bid.State == BidState_BID_STATE_CLOSED
+	if anew {
+		bid.Released = 0
+	}
 	for _, lease := range leavingOrder(leases) {
 		less := min(excess, lease.Replicas)
 		excess -= less
@@ -101,7 +107,7 @@ func (u *Update) change(bid Bid, spec BidSpec, leases []Lease) (BidUpdate, error
 		u.Reshaped = append(u.Reshaped, reshaped)
 	}
 	bid.Spec = spec
-	return BidUpdate{Bid: bid, Changed: !same}, nil
+	return BidUpdate{Bid: bid, Changed: !same, Anew: anew}, nil
 }
 
 // reshape prices a lease in its new shape.

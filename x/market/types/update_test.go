@@ -61,7 +61,7 @@ func TestAScaleDownEndsWhatWaitsThenTheNewestAndShrinksOne(t *testing.T) {
 		{6, []uint64{4, 2}, 5, 1},
 		{2, []uint64{4, 2, 5, 3}, 1, 2},
 	} {
-		update, err := types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", test.to, 1)})
+		update, err := types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", test.to, 1)}, false)
 		require.NoError(t, err)
 		require.Equal(t, test.closed, ids(update.Closed), "to %d", test.to)
 		require.Equal(t, min(test.to, 10), update.Bids[0].Bid.Placed)
@@ -78,20 +78,20 @@ func TestAScaleDownEndsWhatWaitsThenTheNewestAndShrinksOne(t *testing.T) {
 
 func TestAResizeIsPricedAtTheLeasesAskAndBoundedByTheCap(t *testing.T) {
 	bid, leases := placed(7, spec("web", 2, 1), lease(1, served, 2))
-	update, err := types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", 2, 10)})
+	update, err := types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", 2, 10)}, false)
 	require.NoError(t, err)
 	require.Equal(t, uint64(20_000), update.Reshaped[0].Rate)
-	_, err = types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", 2, 11)})
+	_, err = types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", 2, 11)}, false)
 	require.ErrorIs(t, err, types.ErrResize)
 	leases[0].State = waits
-	_, err = types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", 2, 2)})
+	_, err = types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", 2, 2)}, false)
 	require.ErrorIs(t, err, types.ErrLeaseState)
 }
 
 func TestWhatBecomesCheaperComesFirst(t *testing.T) {
 	a, ofA := placed(1, spec("a", 1, 1), lease(1, served, 1))
 	b, ofB := placed(2, spec("b", 1, 5), lease(2, served, 1))
-	update, err := types.PlanUpdate([]types.Bid{a, b}, append(ofA, ofB...), []types.BidSpec{spec("a", 1, 5), spec("b", 1, 1)})
+	update, err := types.PlanUpdate([]types.Bid{a, b}, append(ofA, ofB...), []types.BidSpec{spec("a", 1, 5), spec("b", 1, 1)}, false)
 	require.NoError(t, err)
 	require.Equal(t, uint64(2), update.Reshaped[0].Lease.Id)
 	require.Equal(t, uint64(1), update.Reshaped[1].Lease.Id)
@@ -100,7 +100,7 @@ func TestWhatBecomesCheaperComesFirst(t *testing.T) {
 func TestAnUpdateOfWhatIsDeclaredAlreadyDoesNothing(t *testing.T) {
 	bid, leases := placed(7, spec("web", 2, 1), lease(1, served, 2))
 	gone := types.Bid{Id: 8, Spec: spec("old", 1, 1), State: types.BidState_BID_STATE_CLOSED}
-	update, err := types.PlanUpdate([]types.Bid{bid, gone}, leases, []types.BidSpec{spec("web", 2, 1)})
+	update, err := types.PlanUpdate([]types.Bid{bid, gone}, leases, []types.BidSpec{spec("web", 2, 1)}, false)
 	require.NoError(t, err)
 	require.Equal(t, types.Update{Bids: []types.BidUpdate{{Bid: bid}}}, update)
 }
@@ -114,7 +114,7 @@ func TestNoUpdateLosesOrInventsReplicas(t *testing.T) {
 		}
 		bid, leases := placed(7, spec("web", 40, 1), ofBid...)
 		to := rapid.Uint32Range(1, 40).Draw(t, "to")
-		update, err := types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", to, 1)})
+		update, err := types.PlanUpdate([]types.Bid{bid}, leases, []types.BidSpec{spec("web", to, 1)}, false)
 		require.NoError(t, err)
 		left := map[uint64]uint32{}
 		for _, l := range leases {
