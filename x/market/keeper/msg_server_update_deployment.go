@@ -1,7 +1,6 @@
 package keeper
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -49,10 +48,8 @@ func (m msgServer) UpdateDeployment(
 		return nil, err
 	}
 	// 5. The deployment changes.
-	if !bytes.Equal(deployment.ManifestHash, msg.ManifestHash) {
-		deployment.ManifestHash = msg.ManifestHash
-		deployment.Version++
-	}
+	deployment.ManifestHash = msg.ManifestHash
+	deployment.Version++ // counts updates of any kind, so that nobody overwrites what somebody else just changed
 	deployment.AccessKeys, deployment.Custodians, deployment.UpdatedAt = msg.AccessKeys, msg.Custodians, now
 	if err := m.setDeployment(ctx, deployment); err != nil {
 		return nil, err

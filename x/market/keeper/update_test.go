@@ -36,19 +36,22 @@ func (b *bench) live(id uint64) []types.Lease {
 	return leases
 }
 
-func TestAnUpdateOfTheManifestCountsAVersionAndTouchesNoLease(t *testing.T) {
+func TestEveryUpdateCountsAVersionSoThatNobodyOverwritesAnothersChange(t *testing.T) {
 	b := tuned(t)
 	b.sells("p", 4, hourly)
 	id, lease := b.serves("alice", 10_000, want("web", 1, 5000))
 	update := b.update("alice", id, want("web", 1, 5000))
 	require.NoError(t, b.Deliver(update))
-	require.Equal(t, uint64(1), b.deployment(id).Version, "the same manifest is the same version")
+	require.Equal(t, uint64(2), b.deployment(id).Version, "the same manifest too")
+	scaled := b.update("alice", id, want("web", 2, 5000))
+	scaled.Version = 1
+	b.refuses(types.ErrVersion, scaled)
 
 	hash := sha256.Sum256([]byte("next"))
-	update.ManifestHash, update.Version = hash[:], 1
+	update.ManifestHash, update.Version = hash[:], 2
 	response, err := chain.Send[types.MsgUpdateDeploymentResponse](b.Chain, update)
 	require.NoError(t, err)
-	require.Equal(t, uint64(2), response.Version)
+	require.Equal(t, uint64(3), response.Version)
 	require.Equal(t, []uint64{lease.Bid}, response.Bids)
 	require.Equal(t, hash[:], b.deployment(id).ManifestHash)
 	require.Equal(t, b.Now(), b.deployment(id).UpdatedAt)
