@@ -150,16 +150,19 @@ func (k *Keeper) replaceServed(ctx context.Context, lease types.Lease, at uint64
 	return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, at)
 }
 
-// replace returns replicas of a lease that has ended to the book, without its provider. A bid that was full rests anew;
-// one that has expired wants nothing any more.
+// replace returns replicas of a lease that has ended to the book, without its provider. A bid that was full, or has
+// expired, rests anew; what an expired one still missed is wanted no more, so that only what was placed comes back.
 func (k *Keeper) replace(ctx context.Context, id uint64, replicas uint32, left string, at uint64) error {
 	bid, err := k.unplace(ctx, id, replicas)
 	if err != nil {
 		return err
 	}
+	if bid.State == types.BidState_BID_STATE_EXPIRED {
+		bid.Released += bid.Missing() - min(bid.Missing(), replicas)
+	}
 	bid.Excluded = exclude(bid.Excluded, left)
 	switch bid.State {
-	case types.BidState_BID_STATE_FILLED:
+	case types.BidState_BID_STATE_FILLED, types.BidState_BID_STATE_EXPIRED:
 		return k.returnBid(ctx, bid, at)
 	case types.BidState_BID_STATE_OPEN:
 		if err := k.readAgain(ctx, id); err != nil {
