@@ -10,6 +10,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -41,7 +42,10 @@ func (k *Keeper) expire(ctx context.Context, lease types.Lease) error {
 	if err := k.retire(ctx, lease, closed(types.Reason_REASON_EXPIRED, lease.EndsAt)); err != nil {
 		return err
 	}
-	return k.releaseReplicas(ctx, lease.Bid, lease.Replicas)
+	if err := k.releaseReplicas(ctx, lease.Bid, lease.Replicas); err != nil {
+		return err
+	}
+	return k.resumeAfter(ctx, lease)
 }
 
 // leave ends a lease whose notice is over: its replicas return to the book.
@@ -49,7 +53,21 @@ func (k *Keeper) leave(ctx context.Context, lease types.Lease) error {
 	if err := k.retire(ctx, lease, closed(lease.LeaveReason, lease.LeavesAt)); err != nil {
 		return err
 	}
-	return k.replaceServed(ctx, lease, lease.LeavesAt)
+	if err := k.replaceServed(ctx, lease, lease.LeavesAt); err != nil {
+		return err
+	}
+	return k.resumeAfter(ctx, lease)
+}
+
+// resumeAfter resumes what is paused of an account that pays less since one of its leases ended: at that second, when its
+// turn comes. A message that ends it while other deadlines are behind leaves the account as it is, until something else is
+// tried.
+func (k *Keeper) resumeAfter(ctx context.Context, lease types.Lease) error {
+	err := k.tryResume(ctx, lease.Account)
+	if errors.Is(err, escrowtypes.ErrBehind) || errors.Is(err, escrowtypes.ErrExhausted) {
+		return nil // its money has ended, or others have their turn first
+	}
+	return err
 }
 
 // failJailed ends a lease at the second at which its provider was jailed.
@@ -60,7 +78,10 @@ func (k *Keeper) failJailed(ctx context.Context, lease types.Lease, at uint64) e
 	if lease.State == types.LeaseState_LEASE_STATE_PENDING {
 		return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, at)
 	}
-	return k.replaceServed(ctx, lease, at)
+	if err := k.replaceServed(ctx, lease, at); err != nil {
+		return err
+	}
+	return k.resumeAfter(ctx, lease)
 }
 
 // failPending ends a lease that its provider did not acknowledge, or declined, at a second: the bond pays for it, half to

@@ -226,6 +226,80 @@ func TestOnlyWhatIsServedCanBeResigned(t *testing.T) {
 	b.check()
 }
 
+func TestABidThatExpiredInPartGetsBackWhatWasPlacedAndNoMore(t *testing.T) {
+	for name, end := range map[string]func(b *bench, lease uint64){
+		"its provider is jailed": func(b *bench, _ uint64) { b.jails("p") },
+		"its tenant replaces it": func(b *bench, lease uint64) {
+			require.NoError(b.t, b.Deliver(b.closeLease("alice", lease, true)))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := tuned(t)
+			b.sells("p", 2, hourly)
+			spec := want("web", 5, 5000)
+			spec.MinReplicas, spec.LifetimeSeconds = 1, 30
+			id, lease := b.serves("alice", 100_000, spec)
+			require.Equal(t, uint32(2), lease.Replicas)
+			b.tick(31 * second)
+			require.Equal(t, types.BidState_BID_STATE_EXPIRED, b.bids(id)[0].State)
+			b.sells("q", 10, hourly)
+			b.tick(second)
+			end(b, lease.Id)
+			b.tick(second)
+			b.tick(second)
+			live := b.live(id)
+			require.Len(t, live, 1)
+			require.Equal(t, b.name("q"), live[0].Provider)
+			require.Equal(t, uint32(2), live[0].Replicas)
+			bid := b.bids(id)[0]
+			require.Equal(t, types.BidState_BID_STATE_FILLED, bid.State)
+			require.Equal(t, uint32(3), bid.Released, "what it missed when it expired")
+		})
+	}
+}
+
+func TestAnAccountResumesWhenALeaseEndsByItself(t *testing.T) {
+	for name, test := range map[string]struct {
+		first func(spec *types.BidSpec)
+		ends  func(b *bench, lease types.Lease)
+	}{
+		"by its term": {func(spec *types.BidSpec) { spec.LeaseSeconds = 70 }, func(*bench, types.Lease) {}},
+		"by notice": {func(*types.BidSpec) {}, func(b *bench, lease types.Lease) {
+			require.Equal(b.t, []string{""}, b.reclaims("p", lease.Id))
+		}},
+		"by jail": {func(*types.BidSpec) {}, func(b *bench, _ types.Lease) { b.jails("p") }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := tuned(t)
+			b.sells("q", 1, hourly)
+			b.joins("p", 1_000_000_000)
+			b.sets("p", units(9))
+			post := b.postOffer("p", hourly)
+			post.Terms.Class = types.LeaseClass_LEASE_CLASS_SPOT
+			require.NoError(t, b.Deliver(post))
+			many, one := want("many", 9, 5000), want("one", 1, 5000)
+			many.Class, many.NoReplace = types.LeaseClass_LEASE_CLASS_SPOT, true
+			test.first(&many)
+			id := b.deploys("alice", "web", 1_000, one, many)
+			b.tick(second)
+			leases := b.leases(id)
+			require.Equal(t, []string{""}, b.acks("q", leases[0].Id))
+			require.Equal(t, []string{""}, b.acks("p", leases[1].Id))
+			b.tick(45 * second)
+			require.Equal(t, paused, b.leases(id)[0].State)
+			test.ends(b, b.leases(id)[1])
+			b.tick(30 * second)
+			b.tick(second)
+			leases = b.leases(id)
+			require.False(t, leases[1].State.Live())
+			require.Equal(t, active, leases[0].State)
+			stream, err := b.Escrow.Stream(b.Ctx(), leases[0].Stream)
+			require.NoError(t, err)
+			require.Equal(t, leases[1].ClosedAt, stream.OpenedAt, "at the second at which the other ended")
+		})
+	}
+}
+
 func TestATermThatEndsBeforeTheNoticeEndsTheLease(t *testing.T) {
 	b := tuned(t)
 	b.sells("p", 10, hourly)
