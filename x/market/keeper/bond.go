@@ -15,11 +15,6 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// Required returns the bond that a provider must hold at present, by denom.
-func (k *Keeper) Required(ctx context.Context, provider sdk.AccAddress) (sdk.Coins, error) {
-	return k.requirement(ctx, provider)
-}
-
 // requirement returns the bond that a provider must hold, by denom: bond_hours of the rates of its live leases, and
 // free_bond_hours of its free capacity at the highest asks; at least min_bond in a denom that its offers ask in.
 func (k *Keeper) requirement(ctx context.Context, provider sdk.AccAddress) (sdk.Coins, error) {

@@ -131,7 +131,7 @@ func TestLessCapacityFreesItsBondEvenIfNobodyBids(t *testing.T) {
 	b.sells("p", 10, hourly)
 	b.tick(second)
 	required := func() int64 {
-		coins, err := b.Market.Required(b.Ctx(), chain.Account("p"))
+		coins, err := b.Market.ProviderHooks().Required(b.Ctx(), chain.Account("p"))
 		require.NoError(t, err)
 		return coins.AmountOf(denom).Int64()
 	}
@@ -240,7 +240,7 @@ func TestABondBelowTheLeastTakesNoLeaseAndPostsNoOffer(t *testing.T) {
 	params := providertypes.DefaultParams()
 	params.MinBond = sdk.NewCoins(chain.Coin(1_000_000_001))
 	require.NoError(t, b.Deliver(&providertypes.MsgUpdateParams{Authority: b.Authority, Params: params}))
-	required, err := b.Market.Required(b.Ctx(), chain.Account("p"))
+	required, err := b.Market.ProviderHooks().Required(b.Ctx(), chain.Account("p"))
 	require.NoError(t, err)
 	require.Equal(t, params.MinBond, required)
 	id := b.deploys("ann", "web", 10_000, want("web", 1, 5000))
