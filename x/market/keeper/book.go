@@ -256,8 +256,10 @@ func providerRoom(p providertypes.Provider, denom string, exposure uint64, bonds
 // nobody is the position of providers that are not in the book.
 const nobody = gomath.MaxUint32
 
-// demand is a bid as package match sees it beside this book.
-func (k *Keeper) demand(ctx context.Context, b *book, bid types.Bid, tenant types.Tenant) (match.Bid, error) {
+// demand is a bid as package match sees it beside this book. leases are the live ones of its deployment, if it is spread.
+func (k *Keeper) demand(
+	ctx context.Context, b *book, bid types.Bid, tenant types.Tenant, leases []types.Lease,
+) (match.Bid, error) {
 	demand := bid.Demand()
 	demand.Classes = b.classes.suiting(bid.Spec, tenant)
 	demand.MinReputation = bid.Spec.MinReputation
@@ -270,12 +272,17 @@ func (k *Keeper) demand(ctx context.Context, b *book, bid types.Bid, tenant type
 			demand.Excluded = append(demand.Excluded, at)
 		}
 	}
-	if bid.Placed == 0 || bid.Spec.MaxPerProvider == 0 && bid.Spec.MaxPerZone == 0 {
+	if !spreadPlaced(bid) {
 		return demand, nil
 	}
-	placed, err := k.placements(ctx, b, bid)
+	placed, err := k.placements(ctx, b, bid, leases)
 	demand.Placed = placed
 	return demand, err
+}
+
+// spreadPlaced tells whether a bid has something placed that counts against its spread.
+func spreadPlaced(bid types.Bid) bool {
+	return bid.Placed > 0 && (bid.Spec.MaxPerProvider > 0 || bid.Spec.MaxPerZone > 0)
 }
 
 func (b *book) position(provider string) uint32 {
@@ -286,21 +293,20 @@ func (b *book) position(provider string) uint32 {
 	return at
 }
 
-// placements are the live leases of a bid by provider and zone; the zone is what the offer says now. There are at most
-// MaxLiveLeases.
-func (k *Keeper) placements(ctx context.Context, b *book, bid types.Bid) ([]match.Placement, error) {
-	leases, err := k.liveLeasesOf(ctx, bid.Deployment)
-	if err != nil {
-		return nil, err
-	}
+// placements are the live leases of a bid, out of those of its deployment, by provider and zone; the zone is what the offer
+// says now, and is looked up only where it matters. There are at most MaxLiveLeases.
+func (k *Keeper) placements(ctx context.Context, b *book, bid types.Bid, leases []types.Lease) ([]match.Placement, error) {
 	var placed []match.Placement
 	for _, lease := range leases {
 		if lease.Bid != bid.Id {
 			continue
 		}
-		zone, err := k.zoneOf(ctx, b, lease.Offer)
-		if err != nil {
-			return nil, err
+		var zone uint32
+		if bid.Spec.MaxPerZone > 0 {
+			var err error
+			if zone, err = k.zoneOf(ctx, b, lease.Offer); err != nil {
+				return nil, err
+			}
 		}
 		placed = append(placed, match.Placement{Provider: b.position(lease.Provider), Zone: zone, Replicas: lease.Replicas})
 	}

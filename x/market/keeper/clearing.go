@@ -15,6 +15,20 @@ import (
 	"github.com/souk-network/souk/x/market/types"
 )
 
+const (
+	// maxWork bounds what the matching of one clearing looks at, in the entries of package match: about 0.1 s.
+	maxWork = 8 << 20
+	// aloneEvery is how many clearings there are to one that reads bids which wait to be read again, and no others, if there
+	// are at least aloneFrom.
+	aloneEvery = 4
+	aloneFrom  = 32
+	// fullRetryWindows is how many ack windows go by before bids of a deployment that has all the leases it may have are
+	// tried again although none of these is known to have ended.
+	fullRetryWindows = 60
+	// unknownRoom is that of a deployment whose leases cannot be read: it gets none.
+	unknownRoom = -1
+)
+
 // EndBlock clears the market if a second has passed and there is something to clear, tells the changed requirements to
 // x/provider, and keeps the block's hash as the seed of the next clearing. What fails is undone, logged, and does not stop
 // the chain.
@@ -114,6 +128,14 @@ func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, number, now uin
 		}
 	}
 	turn.Changed = turn.Changed || fresh && w.partial
+	if swept && turn.Sweeping {
+		// Bids of the sweep that were left see the same window before it ends.
+		waiting, err := some(ctx, k.returnedBids)
+		if err != nil {
+			return err
+		}
+		swept = !waiting
+	}
 	turn.EndWindow(swept, w.last, w.more)
 	return k.endBidSweep(ctx, turn)
 }
@@ -169,8 +191,15 @@ func (k *Keeper) clearWindow(ctx sdk.Context, turn *types.Clearing, w *window, b
 		if err != nil {
 			return err
 		}
-		if k.match(ctx, book, bids, seed) {
+		skipped, full, err := k.match(ctx, book, bids, seed, int(params.BidsPerBlock))
+		if err != nil {
+			return err
+		}
+		if skipped {
 			turn.Retry(book.now + book.ackWindow)
+		}
+		if full {
+			turn.Retry(book.now + fullRetryWindows*book.ackWindow)
 		}
 		if book.returns != 0 {
 			turn.Retry(book.returns)
@@ -184,7 +213,8 @@ func (k *Keeper) clearWindow(ctx sdk.Context, turn *types.Clearing, w *window, b
 
 // readBids reads bids that see the book for the first time or anew (fresh tells that there are some), at most half of the
 // limit while a sweep is under way, and the next resting bids of the sweep. It moves the cursors behind them. swept tells
-// that the sweep has read the last resting bid. A bid that cannot be read is left out.
+// that the sweep has read the last resting bid. A bid that cannot be read is left out. Every so often those that wait to be
+// read again, such as those that a clearing left, come alone: bids that value capacity more cannot keep them waiting.
 func (k *Keeper) readBids(
 	ctx context.Context, turn *types.Clearing, next uint64, limit int,
 ) (bids []types.Bid, fresh, swept bool, err error) {
@@ -192,6 +222,16 @@ func (k *Keeper) readBids(
 	newLimit := limit
 	if turn.Sweeping {
 		newLimit = (limit + 1) / 2
+	}
+	if turn.Number%aloneEvery == 0 {
+		waiting, err := firstKeys(ctx, k.returnedBids, aloneFrom)
+		if err != nil {
+			return nil, false, false, err
+		}
+		if len(waiting) == aloneFrom {
+			ids, err := k.takeReturned(ctx, limit)
+			return k.openOf(ctx, ids), true, false, err
+		}
 	}
 	ids, err := k.takeReturned(ctx, (newLimit+1)/2)
 	if err != nil {
@@ -263,18 +303,28 @@ func (k *Keeper) openOf(ctx context.Context, ids []uint64) []types.Bid {
 }
 
 // match matches the bids of each denom and opens their leases. Denoms take turns in being first. It tells whether a bid
-// had to be skipped.
-func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byte) (skipped bool) {
+// had to be skipped, and whether a deployment has all the leases that it may have. Bids whose turn did not come, since the clearing has done enough, are read again like new ones.
+func (k *Keeper) match(
+	ctx sdk.Context, book *book, bids []types.Bid, seed []byte, leaseReads int,
+) (skipped, full bool, err error) {
 	byID := make(map[uint64]types.Bid, len(bids))
 	for _, bid := range bids {
 		byID[bid.Id] = bid
 	}
+	standing := k.standing(ctx, bids, leaseReads)
+	left, work := standing.left, uint64(maxWork)
 	for _, denom := range denomsOf(bids, seed) {
-		in := match.Input{Seed: seed, Book: k.view(ctx, book, denom)}
+		in := match.Input{Seed: seed, Book: k.view(ctx, book, denom), Work: work}
 		var unread bool
-		in.Bids, in.Accounts, unread = k.demands(ctx, book, bids, denom)
+		in.Bids, in.Accounts, unread = k.demands(ctx, book, bids, denom, standing)
 		skipped = skipped || unread
+		if work == 0 {
+			left = append(left, idsOf(in.Bids)...)
+			continue
+		}
 		out := match.Clear(in)
+		work -= min(work, out.Work)
+		left = append(left, out.Left...)
 		for _, id := range out.Short {
 			k.skip(ctx, byID[id], escrowtypes.ErrInsufficientFunds.Wrapf("account %d", byID[id].Deployment))
 			skipped = true
@@ -282,27 +332,94 @@ func (k *Keeper) match(ctx sdk.Context, book *book, bids []types.Bid, seed []byt
 		served := byBid(out.Assignments)
 		room := k.leaseRoom(ctx, served, byID)
 		for _, taken := range served {
-			if !k.serve(ctx, book, byID[taken[0].Bid], taken, room) {
-				skipped = true
-			}
+			err := k.serve(ctx, book, byID[taken[0].Bid], taken, room)
+			full := errors.Is(err, types.ErrTooManyLeases) && room[byID[taken[0].Bid].Deployment] != unknownRoom
+			standing.full = standing.full || full
+			skipped = skipped || err != nil && !full
 		}
 	}
-	return skipped
+	for _, id := range left {
+		if err := k.readAgain(ctx, id); err != nil {
+			return skipped, standing.full, err
+		}
+	}
+	return skipped, standing.full, nil
+}
+
+func idsOf(bids []match.Bid) []uint64 {
+	ids := make([]uint64, len(bids))
+	for i, bid := range bids {
+		ids[i] = bid.ID
+	}
+	return ids
+}
+
+// standing is what deployments of spread bids have, as far as a clearing may read it.
+type standing struct {
+	leases map[uint64][]types.Lease // by deployment
+	broken map[uint64]error         // those whose leases cannot be read, by deployment
+	later  map[uint64]bool          // those that were not read, by deployment
+	left   []uint64                 // the bids of these
+	full   bool                     // some deployment has all the leases that it may have
+}
+
+// standing reads the live leases of each deployment that has a spread bid with something placed, once, until as many were
+// read as one clearing may read: the bids of deployments beyond that are left, all of them. One deployment is always read.
+func (k *Keeper) standing(ctx context.Context, bids []types.Bid, reads int) *standing {
+	s := &standing{leases: map[uint64][]types.Lease{}, broken: map[uint64]error{}, later: map[uint64]bool{}}
+	for _, bid := range bids {
+		_, read := s.leases[bid.Deployment]
+		if !spreadPlaced(bid) || read || s.broken[bid.Deployment] != nil || s.later[bid.Deployment] {
+			continue
+		}
+		if reads <= 0 {
+			s.later[bid.Deployment] = true
+			continue
+		}
+		err := guard(func() error {
+			leases, err := k.liveLeasesOf(ctx, bid.Deployment)
+			if err == nil {
+				s.leases[bid.Deployment] = leases
+			}
+			return err
+		})
+		if err != nil {
+			s.broken[bid.Deployment] = err
+		}
+		reads -= max(1, len(s.leases[bid.Deployment]))
+	}
+	for _, bid := range bids {
+		if s.later[bid.Deployment] {
+			s.left = append(s.left, bid.Id)
+		}
+	}
+	return s
+}
+
+// bars tells whether a bid takes no part in this clearing: its turn comes later, or its deployment has all the leases that it
+// may have and gets none before one has ended, which makes its provider gain and a sweep begin.
+func (s *standing) bars(bid types.Bid) bool {
+	full := len(s.leases[bid.Deployment]) >= types.MaxLiveLeases
+	s.full = s.full || full
+	return full || s.later[bid.Deployment]
 }
 
 // demands returns the bids in a denom as package match sees them, with the accounts that pay for them: one a deployment.
 // An account that can hold nothing now, whatever the reason, has no room. A bid of which something cannot be read is left
 // out, and unread.
 func (k *Keeper) demands(
-	ctx context.Context, book *book, bids []types.Bid, denom string,
+	ctx context.Context, book *book, bids []types.Bid, denom string, standing *standing,
 ) (demands []match.Bid, accounts []match.Account, unread bool) {
 	accountAt := map[uint64]uint32{} // deployment to position
 	var tenants []types.Tenant
 	for _, bid := range bids {
-		if bid.Denom != denom {
+		if bid.Denom != denom || standing.bars(bid) {
 			continue
 		}
 		err := guard(func() error {
+			if err := standing.broken[bid.Deployment]; err != nil && spreadPlaced(bid) {
+				return err
+			}
 			at, known := accountAt[bid.Deployment]
 			if !known {
 				tenant, err := k.tenant(ctx, book, bid.Deployment, denom)
@@ -314,7 +431,7 @@ func (k *Keeper) demands(
 				tenants = append(tenants, tenant)
 				accounts = append(accounts, match.Account{RateRoom: k.accountRoom(ctx, bid.Deployment, book.ackWindow)})
 			}
-			demand, err := k.demand(ctx, book, bid, tenants[at])
+			demand, err := k.demand(ctx, book, bid, tenants[at], standing.leases[bid.Deployment])
 			if err != nil {
 				return err
 			}
@@ -361,7 +478,7 @@ func (k *Keeper) leaseRoom(
 		})
 		if err != nil {
 			k.logger(ctx).Error("leases can not be read", "deployment", deployment, "err", err)
-			room[deployment] = 0
+			room[deployment] = unknownRoom
 		}
 	}
 	return room
@@ -400,7 +517,7 @@ func byBid(assignments []match.Assignment) [][]match.Assignment {
 // gets that. A bid that cannot be served stays in the book, and the reason is told.
 func (k *Keeper) serve(
 	ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment, room map[uint64]int,
-) bool {
+) error {
 	var opened []match.Assignment
 	err := isolate(ctx, func(ctx sdk.Context) (err error) {
 		opened, err = k.openLeases(ctx, book, bid, taken, room[bid.Deployment])
@@ -408,13 +525,13 @@ func (k *Keeper) serve(
 	})
 	if err != nil {
 		k.skip(ctx, bid, err)
-		return false
+		return err
 	}
 	room[bid.Deployment] -= len(opened)
 	for _, a := range opened {
 		book.take(a.Offer, bid.Spec.Unit, a.Replicas)
 	}
-	return true
+	return nil
 }
 
 // skip tells why a bid could not be served.
