@@ -11,6 +11,7 @@ import (
 
 	"github.com/souk-network/souk/match"
 	"github.com/souk-network/souk/x/market/types"
+	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
 // reshape makes a live lease what its tenant wants of it from now on, at its own ask: another unit, or fewer replicas.
@@ -20,6 +21,11 @@ func (k *Keeper) reshape(ctx context.Context, change types.Reshaping, now uint64
 	provider, err := k.operator(lease.Provider)
 	if err != nil {
 		return err
+	}
+	if change.Grows() {
+		if err := k.checkGrowth(ctx, provider, change, now); err != nil {
+			return err
+		}
 	}
 	if err := k.reallocate(ctx, provider, change); err != nil {
 		return err
@@ -41,6 +47,38 @@ func (k *Keeper) reshape(ctx context.Context, change types.Reshaping, now uint64
 		return err
 	}
 	return emit(ctx, types.NewEventLeaseChanged(lease, now))
+}
+
+// checkGrowth refuses more on a lease that its provider would not sell now: it takes no leases, has given notice, or asks more
+// for that pool at present than the lease pays.
+func (k *Keeper) checkGrowth(ctx context.Context, operator sdk.AccAddress, change types.Reshaping, now uint64) error {
+	params, err := k.Params(ctx)
+	if err != nil {
+		return err
+	}
+	provider, err := k.provider.GetProvider(ctx, operator)
+	if err != nil {
+		return fmt.Errorf("read provider %s: %w", operator, err)
+	}
+	switch {
+	case params.Halted:
+		return types.ErrResize.Wrap("the market is halted")
+	case change.Lease.State == types.LeaseState_LEASE_STATE_LEAVING:
+		return types.ErrResize.Wrap("its provider has given notice")
+	case !mayServe(provider) || providertypes.InMaintenance(provider, now):
+		return types.ErrResize.Wrap("its provider takes no leases at present")
+	}
+	offers, err := k.offersOf(ctx, operator)
+	if err != nil {
+		return err
+	}
+	for _, offer := range offers {
+		if offer.Pool == change.Lease.Pool && offer.State == types.OfferState_OFFER_STATE_ACTIVE &&
+			!offer.Terms.Expired(now) && change.AffordedBy(offer.Asks) {
+			return nil
+		}
+	}
+	return types.ErrResize.Wrapf("no active offer of pool %d asks as little as the lease pays", change.Lease.Pool)
 }
 
 // repay lets another rate be paid for a lease. Of one that waits for its provider, which can only become smaller, the

@@ -132,7 +132,7 @@ func TestAnUpdateResizesInPlaceAtTheLeasesOwnTerms(t *testing.T) {
 	b := tuned(t)
 	offer := b.sells("p", 10, hourly)
 	id, lease := b.serves("alice", 100_000, want("web", 2, 10_000))
-	require.NoError(t, b.Deliver(&types.MsgUpdateOffer{Signer: b.name("p"), Offer: offer, Asks: asking(9000)}))
+	require.NoError(t, b.Deliver(&types.MsgUpdateOffer{Signer: b.name("p"), Offer: offer, Asks: asking(hourly - 600)}))
 	b.tick(10 * second)
 	spec := want("web", 2, 10_000)
 	spec.Unit = units(2)
@@ -151,6 +151,41 @@ func TestAnUpdateResizesInPlaceAtTheLeasesOwnTerms(t *testing.T) {
 	b.declares("alice", id, spec)
 	require.Equal(t, 2*hourly, b.lease(id).Rate)
 	require.Equal(t, units(2), b.offer(offer).Pool.Allocated)
+}
+
+func TestALeaseGrowsOnlyWhereItsProviderWouldSellItNow(t *testing.T) {
+	for name, spoil := range map[string]func(b *bench, offer uint64, lease types.Lease){
+		"the market is halted": func(b *bench, _ uint64, _ types.Lease) {
+			params, err := b.Market.Params(b.Ctx())
+			require.NoError(b.t, err)
+			params.Halted = true
+			require.NoError(b.t, b.Deliver(&types.MsgUpdateParams{Authority: b.Authority, Params: params}))
+		},
+		"it asks more": func(b *bench, offer uint64, _ types.Lease) {
+			require.NoError(b.t, b.Deliver(&types.MsgUpdateOffer{Signer: b.name("p"), Offer: offer, Asks: asking(hourly + 1)}))
+			b.tick(10 * second)
+		},
+		"it offers the pool no more": func(b *bench, offer uint64, _ types.Lease) {
+			require.NoError(b.t, b.Deliver(&types.MsgWithdrawOffer{Signer: b.name("p"), Offer: offer}))
+		},
+		"it has given notice": func(b *bench, _ uint64, lease types.Lease) {
+			require.Equal(b.t, []string{""}, b.resigns("p", types.Reason_REASON_POLICY, lease.Id))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := tuned(t)
+			offer := b.sells("p", 10, hourly)
+			spec := want("web", 2, 50_000)
+			spec.Unit = units(2)
+			id, lease := b.serves("alice", 100_000, spec)
+			spoil(b, offer, lease)
+			spec.Unit = units(3)
+			b.refuses(types.ErrResize, b.update("alice", id, spec))
+			spec.Unit = units(1)
+			b.declares("alice", id, spec)
+			require.Equal(t, 2*hourly, b.lease(id).Rate, "it may always become smaller")
+		})
+	}
 }
 
 func TestAResizeThatCanNotBeFailsAsAWholeAndNamesTheLease(t *testing.T) {

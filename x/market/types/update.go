@@ -78,6 +78,27 @@ func (r Reshaping) dearer() int {
 	return 0
 }
 
+// Grows tells that the lease takes more of a resource, or costs more.
+func (r Reshaping) Grows() bool {
+	before, after := r.Lease.Unit.Times(r.Lease.Replicas), r.Unit.Times(r.Replicas)
+	for i := range after {
+		if after[i] > before[i] {
+			return true
+		}
+	}
+	return r.Rate > r.Lease.Rate
+}
+
+// AffordedBy tells whether asks sell the new shape for no more than the lease's own ask does.
+func (r Reshaping) AffordedBy(asks []Ask) bool {
+	ask, found := AskIn(asks, r.Lease.Denom)
+	if !found {
+		return false
+	}
+	rate, err := match.Rate(r.Unit.Vector(), ask.Vector(), uint64(r.Replicas))
+	return err == nil && rate <= r.Rate
+}
+
 // change makes of a bid what is declared: fewer replicas end leases, and another unit resizes those that stay.
 func (u *Update) change(bid Bid, spec BidSpec, leases []Lease, again bool) (BidUpdate, error) {
 	same, err := bid.Spec.Same(spec)
