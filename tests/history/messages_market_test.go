@@ -57,7 +57,7 @@ func (w *world) createMessage(s step) sdk.Msg {
 		Owner: w.tenant(s.A), Name: fmt.Sprintf("d-%d", w.deployed), ManifestHash: hash(s.N), Bids: w.specs(s),
 		Deposit: coin(denoms[s.A/3%2], 30+int64(s.small(16_000))),
 	}
-	if s.A == 11 {
+	if s.A == 11 || s.C == 9 {
 		m.Granter = w.names["uncle"]
 	}
 	if s.C == 10 {

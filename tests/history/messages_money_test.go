@@ -15,11 +15,12 @@ func (w *world) moneyMessage(s step) sdk.Msg {
 	uncle, tenant := w.names["uncle"], w.tenant(s.A)
 	switch s.Kind {
 	case "grant":
-		grant, err := authz.NewMsgGrant(address(uncle), address(tenant), escrowtypes.NewDepositAuthorization(bothCoins(int64(s.N))), nil)
-		if err != nil || s.N == 0 {
-			return nil
+		limit := bothCoins(1 + int64(s.N))
+		given, err := authz.NewMsgGrant(address(uncle), address(tenant), escrowtypes.NewDepositAuthorization(limit), nil)
+		if err != nil {
+			panic(err)
 		}
-		return grant
+		return given
 	case "revoke grant":
 		revoke := authz.NewMsgRevoke(address(uncle), address(tenant), escrowtypes.DepositURL())
 		return &revoke
@@ -27,6 +28,9 @@ func (w *world) moneyMessage(s step) sdk.Msg {
 	a := w.deployment(s)
 	if a == nil {
 		return nil
+	}
+	if s.B < 9 && (s.Kind == "deposit for another" || s.Kind == "exec deposit") {
+		a = w.granted(s)
 	}
 	deposit := &escrowtypes.MsgDeposit{Signer: a.owner, Account: a.id, Amount: coin(a.denom, int64(s.small(2000)))}
 	if s.B == 11 {
@@ -41,9 +45,19 @@ func (w *world) moneyMessage(s step) sdk.Msg {
 		}
 	case "exec deposit":
 		deposit.Signer = uncle
-		return &authz.MsgExec{Grantee: w.tenant(s.B), Msgs: []*codectypes.Any{packed(deposit)}}
+		return &authz.MsgExec{Grantee: a.owner, Msgs: []*codectypes.Any{packed(deposit)}}
 	}
 	return deposit
+}
+
+// granted is an account whose owner may deposit the uncle's money, if there is one.
+func (w *world) granted(s step) *account {
+	for _, a := range w.accounts {
+		if _, may := w.limits[grant{w.names["uncle"], a.owner}]; may && !a.closed {
+			return a
+		}
+	}
+	return w.deployment(s)
 }
 
 func address(text string) sdk.AccAddress { return sdk.MustAccAddressFromBech32(text) }

@@ -104,6 +104,11 @@ func (w *world) providerMessage(n *net, s step) sdk.Msg {
 			Signer: w.clerk(operator, s.B), Provider: operator, From: from, Until: from + uint64(s.C),
 		}
 	case "unjail":
+		for _, supplier := range w.providers {
+			if supplier.jailed {
+				operator = supplier.operator
+			}
+		}
 		return &providertypes.MsgUnjail{Operator: operator}
 	case "deregister":
 		return &providertypes.MsgDeregister{Operator: operator}
@@ -123,10 +128,10 @@ func (w *world) unbondMessage(operator, denom string, s step) sdk.Msg {
 
 func (w *world) auditorMessage(s step) sdk.Msg {
 	if s.Kind == "revoke attestation" {
-		return &providertypes.MsgRevokeAttestation{Auditor: w.names["auditor"], Provider: w.operator(s.A)}
+		return &providertypes.MsgRevokeAttestation{Auditor: w.names["auditor"], Provider: w.operator(s.A % 2)}
 	}
 	return &providertypes.MsgAttest{
-		Auditor: w.names["auditor"], Provider: w.operator(s.A), ExpiresAt: w.now + s.small(200),
+		Auditor: w.names["auditor"], Provider: w.operator(s.A % 2), ExpiresAt: w.now + s.small(200),
 		Labels: []providertypes.AttestedLabel{{Key: "region", Value: fmt.Sprint(s.B % 3)}},
 	}
 }

@@ -227,7 +227,8 @@ func atOnce(message sdk.Msg) bool {
 	case *escrowtypes.MsgUpdateParams, *markettypes.MsgUpdateParams, *providertypes.MsgUpdateParams,
 		*providertypes.MsgWithdraw, *providertypes.MsgRotateAgent, *providertypes.MsgJail,
 		*providertypes.MsgBond, *providertypes.MsgUnbond, *providertypes.MsgDeregister, *providertypes.MsgRegister,
-		*markettypes.MsgSetPool, *markettypes.MsgPostOffer, *markettypes.MsgUpdateOffer:
+		*markettypes.MsgSetPool, *markettypes.MsgPostOffer, *markettypes.MsgUpdateOffer,
+		*markettypes.MsgWithdrawOffer:
 		return true
 	}
 	return false

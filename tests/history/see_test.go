@@ -4,6 +4,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	"github.com/cosmos/cosmos-sdk/x/authz"
 
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
@@ -96,6 +97,12 @@ func (w *world) note(message sdk.Msg, answer any) {
 	case *escrowtypes.MsgUpdateParams, *providertypes.MsgUpdateParams, *markettypes.MsgUpdateParams, *markettypes.MsgCreateDeployment,
 		*providertypes.MsgRegister, *markettypes.MsgSetPool, *markettypes.MsgPostOffer, *markettypes.MsgWithdrawOffer:
 		w.apply(message, answer)
+	case *authz.MsgGrant, *authz.MsgRevoke:
+		w.applyGrant(message)
+	case *providertypes.MsgJail:
+		w.supplier(m.Provider).jailed = true
+	case *providertypes.MsgUnjail:
+		w.supplier(m.Operator).jailed = false
 	case *markettypes.MsgUpdateDeployment:
 		r := answer.(*markettypes.MsgUpdateDeploymentResponse)
 		w.account(m.Deployment).bids = r.Bids

@@ -40,6 +40,9 @@ func (w *world) failJailed(l *lease) {
 	if pending || !w.bids[l.Bid].spec.NoReplace {
 		w.fail(l)
 	}
+	if !pending {
+		w.resume(l.account, 0)
+	}
 }
 
 // notice lets a lease go on for so many seconds.

@@ -64,12 +64,13 @@ func (w *world) endDue(l *lease) {
 	}
 	if at == l.EndsAt {
 		w.end(l, markettypes.LeaseState_LEASE_STATE_CLOSED, markettypes.Reason_REASON_EXPIRED)
-		return
+	} else {
+		w.end(l, markettypes.LeaseState_LEASE_STATE_CLOSED, l.LeaveReason)
+		if !w.bids[l.Bid].spec.NoReplace {
+			w.fail(l)
+		}
 	}
-	w.end(l, markettypes.LeaseState_LEASE_STATE_CLOSED, l.LeaveReason)
-	if !w.bids[l.Bid].spec.NoReplace {
-		w.fail(l)
-	}
+	w.resume(l.account, 0)
 }
 
 // returnBond pays what has been unbonded to its operators.
