@@ -194,9 +194,10 @@ func TestTwiceInOneBlock(t *testing.T) {
 	hash := sha256.Sum256([]byte("twice"))
 	update := b.update("alice", id, want("web", 2, 5000))
 	update.ManifestHash = hash[:]
+	update.Version = b.deployment(id).Version
 	require.NoError(t, b.Deliver(update))
 	after := b.Export()
-	require.NoError(t, b.Deliver(update))
+	b.refuses(types.ErrVersion, update)
 	require.Equal(t, after, b.Export(), "the same declaration again")
 
 	require.Equal(t, []string{""}, b.resigns("p", types.Reason_REASON_POLICY, lease.Id))
