@@ -56,7 +56,7 @@ lint: ## Check style, import rules and determinism
 	@scripts/lint
 
 # These take long or need more than this repository: each has its own target.
-LONG_TESTS := $(wildcard $(addprefix tests/,sim chaos compat uml kubernetes))
+LONG_TESTS := $(wildcard $(addprefix tests/,chaos compat uml kubernetes))
 TESTRUN := go run ./tools/testrun
 
 .PHONY: test
