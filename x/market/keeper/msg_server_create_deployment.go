@@ -38,8 +38,10 @@ func (m msgServer) CreateDeployment(
 	if err := m.checkCustodians(ctx, msg.Custodians); err != nil {
 		return nil, err
 	}
-	if err := checkLifetimes(msg.Bids, params); err != nil {
-		return nil, err
+	for _, bid := range msg.Bids {
+		if err := checkLifetime(bid, params); err != nil {
+			return nil, err
+		}
 	}
 	// 4. The deposit opens an account, which gives the deployment its id.
 	now, err := m.escrow.Now(ctx)
@@ -95,13 +97,11 @@ func (k *Keeper) bidAnew(
 	return bid.Id, err
 }
 
-// checkLifetimes refuses bids that want to rest in the book for longer than they may.
-func checkLifetimes(bids []types.BidSpec, params types.Params) error {
-	for _, bid := range bids {
-		if bid.LifetimeSeconds > uint64(params.BidLifetimeSeconds) {
-			return types.ErrInvalidBid.Wrapf("bid %s: %d s in the book: at most %d", bid.Name, bid.LifetimeSeconds,
-				params.BidLifetimeSeconds)
-		}
+// checkLifetime refuses a bid that wants to rest in the book for longer than it may.
+func checkLifetime(bid types.BidSpec, params types.Params) error {
+	if bid.LifetimeSeconds > uint64(params.BidLifetimeSeconds) {
+		return types.ErrInvalidBid.Wrapf("bid %s: %d s in the book: at most %d", bid.Name, bid.LifetimeSeconds,
+			params.BidLifetimeSeconds)
 	}
 	return nil
 }

@@ -33,9 +33,6 @@ func (m msgServer) UpdateDeployment(
 	if err != nil {
 		return nil, err
 	}
-	if err := checkLifetimes(msg.Bids, params); err != nil {
-		return nil, err
-	}
 	added := slices.DeleteFunc(slices.Clone(msg.Custodians), func(c string) bool {
 		return slices.Contains(deployment.Custodians, c)
 	})
@@ -95,6 +92,14 @@ func (m msgServer) changeBids(
 	}
 	if err := checkBidNames(before, update); err != nil {
 		return nil, err
+	}
+	for _, change := range update.Bids {
+		if !change.Changed {
+			continue // it was made when it might rest as long
+		}
+		if err := checkLifetime(change.Bid.Spec, params); err != nil {
+			return nil, err
+		}
 	}
 	for _, lease := range update.Closed {
 		if err := m.closeByTenant(ctx, lease, now); err != nil {

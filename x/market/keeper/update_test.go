@@ -412,4 +412,8 @@ func TestABidMayNotWantToRestLongerThanTheMarketAllows(t *testing.T) {
 	require.Equal(t, types.BidState_BID_STATE_EXPIRED, b.bids(id)[0].State)
 	spec.LifetimeSeconds = 1001
 	b.refuses(types.ErrInvalidBid, b.update("alice", id, spec))
+
+	b.governs(func(p *types.Params) { p.BidLifetimeSeconds = 5 })
+	spec.LifetimeSeconds = 10
+	require.NoError(t, b.Deliver(b.update("alice", id, spec)), "a bid that stays as it is was made when it might")
 }
