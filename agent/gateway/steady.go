@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"time"
@@ -16,9 +18,21 @@ type timedBody struct {
 // Read waits no longer than its deadline. That goes away again: on an idle stream it would end the whole request.
 // Connections that know no deadlines, as in tests without a socket, go without.
 func (b *timedBody) Read(p []byte) (int, error) {
-	_ = b.control.SetReadDeadline(b.until())
-	defer func() { _ = b.control.SetReadDeadline(time.Time{}) }()
-	return b.ReadCloser.Read(p)
+	if err := b.limit(b.until()); err != nil {
+		return 0, err
+	}
+	n, err := b.ReadCloser.Read(p)
+	if again := b.limit(time.Time{}); err == nil {
+		err = again
+	}
+	return n, err
+}
+
+func (b *timedBody) limit(until time.Time) error {
+	if err := b.control.SetReadDeadline(until); err != nil && !errors.Is(err, http.ErrNotSupported) {
+		return fmt.Errorf("limit the time of a read: %w", err)
+	}
+	return nil
 }
 
 // steady lets a body take as long as it needs but not stand still.
