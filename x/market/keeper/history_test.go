@@ -342,8 +342,8 @@ func (h *history) changeOffer(rt *rapid.T) {
 		message = &types.MsgPostOffer{Signer: offer.Provider, Provider: offer.Provider, Asks: offer.Asks, Labels: offer.Labels}
 	}
 	if err := h.Deliver(message); err != nil {
-		require.Truef(h.t, types.ErrBondTooLow.Is(err) || types.ErrOfferState.Is(err) ||
-			types.ErrTooManyOffers.Is(err) || types.ErrSuspended.Is(err) || providertypes.ErrLifecycle.Is(err), "%v", err)
+		require.Truef(h.t, errors.Is(err, types.ErrBondTooLow) || errors.Is(err, types.ErrOfferState) ||
+			errors.Is(err, types.ErrTooManyOffers) || errors.Is(err, types.ErrSuspended) || errors.Is(err, providertypes.ErrLifecycle), "%v", err)
 	}
 }
 
@@ -361,7 +361,7 @@ func (h *history) topUp(rt *rapid.T) {
 			_, err := h.Escrow.Deposit(ctx, d.Id, friend, gift, nil)
 			return err
 		}); err != nil {
-			require.True(h.t, escrowtypes.ErrAccountClosed.Is(err) || escrowtypes.ErrBehind.Is(err) || escrowtypes.ErrExhausted.Is(err))
+			require.True(h.t, errors.Is(err, escrowtypes.ErrAccountClosed) || errors.Is(err, escrowtypes.ErrBehind) || errors.Is(err, escrowtypes.ErrExhausted))
 		}
 	})
 }
