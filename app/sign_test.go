@@ -48,7 +48,7 @@ func messages(t *testing.T, signer, other string) []sdk.Msg {
 		Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, Allow: []string{signer}, Deny: []string{other},
 		MinDeposit: sdk.NewCoins(coin), MinLeaseSeconds: 1, MaxLeaseSeconds: 2, ExpiresAt: 3,
 	}
-	access := []markettypes.AccessKey{{Address: other, Scopes: []markettypes.Scope{1, 2}}}
+	access := []markettypes.AccessKey{{Address: other, Scopes: []markettypes.Scope{1, 2}, ExpiresAt: 43_200}}
 	custodians := []string{other}
 	spend := &escrowtypes.DepositAuthorization{SpendLimit: sdk.NewCoins(coin), Accounts: []uint64{8, 9}}
 	expiry := time.Date(2027, 2, 3, 4, 5, 6, 0, time.UTC)

@@ -225,6 +225,63 @@ func (FaultClass) EnumDescriptor() ([]byte, []int) {
 	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{2}
 }
 
+// Health is what a replica's health check says.
+type Health int32
+
+const (
+	// It has no health check, or does not run.
+	Health_HEALTH_UNSPECIFIED Health = 0
+	// It has not succeeded yet since the start.
+	Health_HEALTH_STARTING Health = 1
+	// It succeeds.
+	Health_HEALTH_HEALTHY Health = 2
+	// It failed as often in a row as its file allows.
+	Health_HEALTH_UNHEALTHY Health = 3
+)
+
+// Enum value maps for Health.
+var (
+	Health_name = map[int32]string{
+		0: "HEALTH_UNSPECIFIED",
+		1: "HEALTH_STARTING",
+		2: "HEALTH_HEALTHY",
+		3: "HEALTH_UNHEALTHY",
+	}
+	Health_value = map[string]int32{
+		"HEALTH_UNSPECIFIED": 0,
+		"HEALTH_STARTING":    1,
+		"HEALTH_HEALTHY":     2,
+		"HEALTH_UNHEALTHY":   3,
+	}
+)
+
+func (x Health) Enum() *Health {
+	p := new(Health)
+	*p = x
+	return p
+}
+
+func (x Health) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (Health) Descriptor() protoreflect.EnumDescriptor {
+	return file_souk_agent_v1_gateway_proto_enumTypes[3].Descriptor()
+}
+
+func (Health) Type() protoreflect.EnumType {
+	return &file_souk_agent_v1_gateway_proto_enumTypes[3]
+}
+
+func (x Health) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use Health.Descriptor instead.
+func (Health) EnumDescriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{3}
+}
+
 // LogStream is where a line was written.
 type LogStream int32
 
@@ -262,11 +319,11 @@ func (x LogStream) String() string {
 }
 
 func (LogStream) Descriptor() protoreflect.EnumDescriptor {
-	return file_souk_agent_v1_gateway_proto_enumTypes[3].Descriptor()
+	return file_souk_agent_v1_gateway_proto_enumTypes[4].Descriptor()
 }
 
 func (LogStream) Type() protoreflect.EnumType {
-	return &file_souk_agent_v1_gateway_proto_enumTypes[3]
+	return &file_souk_agent_v1_gateway_proto_enumTypes[4]
 }
 
 func (x LogStream) Number() protoreflect.EnumNumber {
@@ -275,7 +332,7 @@ func (x LogStream) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use LogStream.Descriptor instead.
 func (LogStream) EnumDescriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{3}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{4}
 }
 
 // InfoRequest is empty.
@@ -642,7 +699,7 @@ type ServiceAddress struct {
 	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
 	// Port inside the container.
 	ContainerPort uint32 `protobuf:"varint,2,opt,name=container_port,json=containerPort,proto3" json:"container_port,omitempty"`
-	// URL, for example "http://web-7.provider.example:8080".
+	// URL, for example "http://web-7.provider.example:8080"; of a published port "tcp://provider.example:20007" or "udp://…".
 	Url           string `protobuf:"bytes,3,opt,name=url,proto3" json:"url,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -699,6 +756,98 @@ func (x *ServiceAddress) GetUrl() string {
 	return ""
 }
 
+// WatchStatusRequest names a lease.
+type WatchStatusRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lease of the caller.
+	Lease         uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStatusRequest) Reset() {
+	*x = WatchStatusRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStatusRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStatusRequest) ProtoMessage() {}
+
+func (x *WatchStatusRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStatusRequest.ProtoReflect.Descriptor instead.
+func (*WatchStatusRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *WatchStatusRequest) GetLease() uint64 {
+	if x != nil {
+		return x.Lease
+	}
+	return 0
+}
+
+// WatchStatusResponse tells how a lease is doing; without a status it only keeps an idle stream alive.
+type WatchStatusResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Status as of now.
+	Status        *StatusResponse `protobuf:"bytes,1,opt,name=status,proto3" json:"status,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WatchStatusResponse) Reset() {
+	*x = WatchStatusResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WatchStatusResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WatchStatusResponse) ProtoMessage() {}
+
+func (x *WatchStatusResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WatchStatusResponse.ProtoReflect.Descriptor instead.
+func (*WatchStatusResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *WatchStatusResponse) GetStatus() *StatusResponse {
+	if x != nil {
+		return x.Status
+	}
+	return nil
+}
+
 // StatusRequest names a lease.
 type StatusRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -710,7 +859,7 @@ type StatusRequest struct {
 
 func (x *StatusRequest) Reset() {
 	*x = StatusRequest{}
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[7]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -722,7 +871,7 @@ func (x *StatusRequest) String() string {
 func (*StatusRequest) ProtoMessage() {}
 
 func (x *StatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[7]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -735,7 +884,7 @@ func (x *StatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusRequest.ProtoReflect.Descriptor instead.
 func (*StatusRequest) Descriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{7}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *StatusRequest) GetLease() uint64 {
@@ -761,14 +910,16 @@ type StatusResponse struct {
 	// Every replica runs the wanted revision.
 	Ready bool `protobuf:"varint,6,opt,name=ready,proto3" json:"ready,omitempty"`
 	// What is waited for or went wrong, in one line.
-	Message       string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,7,opt,name=message,proto3" json:"message,omitempty"`
+	// Volumes of the lease, ordered by name.
+	Volumes       []*VolumeStatus `protobuf:"bytes,8,rep,name=volumes,proto3" json:"volumes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *StatusResponse) Reset() {
 	*x = StatusResponse{}
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[8]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -780,7 +931,7 @@ func (x *StatusResponse) String() string {
 func (*StatusResponse) ProtoMessage() {}
 
 func (x *StatusResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[8]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -793,7 +944,7 @@ func (x *StatusResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatusResponse.ProtoReflect.Descriptor instead.
 func (*StatusResponse) Descriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{8}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *StatusResponse) GetLease() uint64 {
@@ -845,6 +996,95 @@ func (x *StatusResponse) GetMessage() string {
 	return ""
 }
 
+func (x *StatusResponse) GetVolumes() []*VolumeStatus {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
+}
+
+// VolumeStatus is how a persistent volume is doing.
+type VolumeStatus struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name in the manifest.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Replica of the group that it belongs to, from 0.
+	Copy uint32 `protobuf:"varint,2,opt,name=copy,proto3" json:"copy,omitempty"`
+	// Class of its storage: "hdd", "ssd" or "nvme".
+	Class string `protobuf:"bytes,3,opt,name=class,proto3" json:"class,omitempty"`
+	// Size in MiB.
+	SizeMib uint64 `protobuf:"varint,4,opt,name=size_mib,json=sizeMib,proto3" json:"size_mib,omitempty"`
+	// Part of it that is in use, in MiB.
+	UsedMib       uint64 `protobuf:"varint,5,opt,name=used_mib,json=usedMib,proto3" json:"used_mib,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *VolumeStatus) Reset() {
+	*x = VolumeStatus{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *VolumeStatus) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*VolumeStatus) ProtoMessage() {}
+
+func (x *VolumeStatus) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use VolumeStatus.ProtoReflect.Descriptor instead.
+func (*VolumeStatus) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *VolumeStatus) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *VolumeStatus) GetCopy() uint32 {
+	if x != nil {
+		return x.Copy
+	}
+	return 0
+}
+
+func (x *VolumeStatus) GetClass() string {
+	if x != nil {
+		return x.Class
+	}
+	return ""
+}
+
+func (x *VolumeStatus) GetSizeMib() uint64 {
+	if x != nil {
+		return x.SizeMib
+	}
+	return 0
+}
+
+func (x *VolumeStatus) GetUsedMib() uint64 {
+	if x != nil {
+		return x.UsedMib
+	}
+	return 0
+}
+
 // ReplicaStatus is how one replica is doing.
 type ReplicaStatus struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -873,14 +1113,22 @@ type ReplicaStatus struct {
 	// Start of the current or last run; absent when it never started.
 	StartedAt *timestamppb.Timestamp `protobuf:"bytes,12,opt,name=started_at,json=startedAt,proto3" json:"started_at,omitempty"`
 	// When it will be started again; absent when it does not wait.
-	NextStart     *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=next_start,json=nextStart,proto3" json:"next_start,omitempty"`
+	NextStart *timestamppb.Timestamp `protobuf:"bytes,13,opt,name=next_start,json=nextStart,proto3" json:"next_start,omitempty"`
+	// What its health check says.
+	Health Health `protobuf:"varint,14,opt,name=health,proto3,enum=souk.agent.v1.Health" json:"health,omitempty"`
+	// Output of the last health check that failed, shortened.
+	HealthOutput string `protobuf:"bytes,15,opt,name=health_output,json=healthOutput,proto3" json:"health_output,omitempty"`
+	// Service is a job: to end with exit code 0 is well.
+	Job bool `protobuf:"varint,16,opt,name=job,proto3" json:"job,omitempty"`
+	// An update failed: this is the last revision that worked, and goes on.
+	HeldBack      bool `protobuf:"varint,17,opt,name=held_back,json=heldBack,proto3" json:"held_back,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ReplicaStatus) Reset() {
 	*x = ReplicaStatus{}
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[9]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -892,7 +1140,7 @@ func (x *ReplicaStatus) String() string {
 func (*ReplicaStatus) ProtoMessage() {}
 
 func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[9]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -905,7 +1153,7 @@ func (x *ReplicaStatus) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ReplicaStatus.ProtoReflect.Descriptor instead.
 func (*ReplicaStatus) Descriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{9}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ReplicaStatus) GetService() string {
@@ -999,6 +1247,34 @@ func (x *ReplicaStatus) GetNextStart() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *ReplicaStatus) GetHealth() Health {
+	if x != nil {
+		return x.Health
+	}
+	return Health_HEALTH_UNSPECIFIED
+}
+
+func (x *ReplicaStatus) GetHealthOutput() string {
+	if x != nil {
+		return x.HealthOutput
+	}
+	return ""
+}
+
+func (x *ReplicaStatus) GetJob() bool {
+	if x != nil {
+		return x.Job
+	}
+	return false
+}
+
+func (x *ReplicaStatus) GetHeldBack() bool {
+	if x != nil {
+		return x.HeldBack
+	}
+	return false
+}
+
 // LogsRequest selects output of one replica.
 type LogsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1020,7 +1296,7 @@ type LogsRequest struct {
 
 func (x *LogsRequest) Reset() {
 	*x = LogsRequest{}
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[10]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1308,7 @@ func (x *LogsRequest) String() string {
 func (*LogsRequest) ProtoMessage() {}
 
 func (x *LogsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[10]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1321,7 @@ func (x *LogsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogsRequest.ProtoReflect.Descriptor instead.
 func (*LogsRequest) Descriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{10}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *LogsRequest) GetLease() uint64 {
@@ -1105,7 +1381,7 @@ type LogsResponse struct {
 
 func (x *LogsResponse) Reset() {
 	*x = LogsResponse{}
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[11]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1117,7 +1393,7 @@ func (x *LogsResponse) String() string {
 func (*LogsResponse) ProtoMessage() {}
 
 func (x *LogsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[11]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1130,7 +1406,7 @@ func (x *LogsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LogsResponse.ProtoReflect.Descriptor instead.
 func (*LogsResponse) Descriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{11}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *LogsResponse) GetTime() *timestamppb.Timestamp {
@@ -1150,6 +1426,820 @@ func (x *LogsResponse) GetStream() LogStream {
 func (x *LogsResponse) GetLine() string {
 	if x != nil {
 		return x.Line
+	}
+	return ""
+}
+
+// EventsRequest selects events of a lease.
+type EventsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lease of the caller.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	// Events after this number; 0 for all that are kept.
+	After uint64 `protobuf:"varint,2,opt,name=after,proto3" json:"after,omitempty"`
+	// Go on with what comes.
+	Follow        bool `protobuf:"varint,3,opt,name=follow,proto3" json:"follow,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventsRequest) Reset() {
+	*x = EventsRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventsRequest) ProtoMessage() {}
+
+func (x *EventsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventsRequest.ProtoReflect.Descriptor instead.
+func (*EventsRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *EventsRequest) GetLease() uint64 {
+	if x != nil {
+		return x.Lease
+	}
+	return 0
+}
+
+func (x *EventsRequest) GetAfter() uint64 {
+	if x != nil {
+		return x.After
+	}
+	return 0
+}
+
+func (x *EventsRequest) GetFollow() bool {
+	if x != nil {
+		return x.Follow
+	}
+	return false
+}
+
+// EventsResponse is one event, or nothing: an empty message keeps an idle stream alive.
+type EventsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Number of the event, ascending for each lease.
+	Number uint64 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
+	// When it happened.
+	Time *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=time,proto3" json:"time,omitempty"`
+	// Service of the manifest; empty when it concerns the whole lease.
+	Service string `protobuf:"bytes,3,opt,name=service,proto3" json:"service,omitempty"`
+	// Number of the replica within the service.
+	Replica uint32 `protobuf:"varint,4,opt,name=replica,proto3" json:"replica,omitempty"`
+	// Kind in one word with hyphens, for example "started", "exited", "oom-killed", "unhealthy", "pulled", "degraded".
+	Kind string `protobuf:"bytes,5,opt,name=kind,proto3" json:"kind,omitempty"`
+	// What happened in one line for people.
+	Message       string `protobuf:"bytes,6,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EventsResponse) Reset() {
+	*x = EventsResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EventsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EventsResponse) ProtoMessage() {}
+
+func (x *EventsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EventsResponse.ProtoReflect.Descriptor instead.
+func (*EventsResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *EventsResponse) GetNumber() uint64 {
+	if x != nil {
+		return x.Number
+	}
+	return 0
+}
+
+func (x *EventsResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *EventsResponse) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *EventsResponse) GetReplica() uint32 {
+	if x != nil {
+		return x.Replica
+	}
+	return 0
+}
+
+func (x *EventsResponse) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *EventsResponse) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// UsageRequest names a lease.
+type UsageRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lease of the caller.
+	Lease         uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageRequest) Reset() {
+	*x = UsageRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageRequest) ProtoMessage() {}
+
+func (x *UsageRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageRequest.ProtoReflect.Descriptor instead.
+func (*UsageRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *UsageRequest) GetLease() uint64 {
+	if x != nil {
+		return x.Lease
+	}
+	return 0
+}
+
+// UsageResponse is what a lease has used. Counters only grow, and begin anew with the boot of the machine.
+type UsageResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was measured.
+	Time *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=time,proto3" json:"time,omitempty"`
+	// Boot of the machine that the counters belong to.
+	BootId string `protobuf:"bytes,2,opt,name=boot_id,json=bootId,proto3" json:"boot_id,omitempty"`
+	// All of the lease together.
+	Total *Usage `protobuf:"bytes,3,opt,name=total,proto3" json:"total,omitempty"`
+	// Replicas, ordered by service, then number.
+	Replicas      []*ReplicaUsage `protobuf:"bytes,4,rep,name=replicas,proto3" json:"replicas,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UsageResponse) Reset() {
+	*x = UsageResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UsageResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UsageResponse) ProtoMessage() {}
+
+func (x *UsageResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UsageResponse.ProtoReflect.Descriptor instead.
+func (*UsageResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *UsageResponse) GetTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.Time
+	}
+	return nil
+}
+
+func (x *UsageResponse) GetBootId() string {
+	if x != nil {
+		return x.BootId
+	}
+	return ""
+}
+
+func (x *UsageResponse) GetTotal() *Usage {
+	if x != nil {
+		return x.Total
+	}
+	return nil
+}
+
+func (x *UsageResponse) GetReplicas() []*ReplicaUsage {
+	if x != nil {
+		return x.Replicas
+	}
+	return nil
+}
+
+// Usage is an amount of each resource.
+type Usage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Processor time in nanoseconds; a counter.
+	CpuNanos uint64 `protobuf:"varint,1,opt,name=cpu_nanos,json=cpuNanos,proto3" json:"cpu_nanos,omitempty"`
+	// Memory in bytes, now.
+	MemoryBytes uint64 `protobuf:"varint,2,opt,name=memory_bytes,json=memoryBytes,proto3" json:"memory_bytes,omitempty"`
+	// Limit of the memory in bytes.
+	MemoryLimitBytes uint64 `protobuf:"varint,3,opt,name=memory_limit_bytes,json=memoryLimitBytes,proto3" json:"memory_limit_bytes,omitempty"`
+	// Disk in bytes, now.
+	DiskBytes uint64 `protobuf:"varint,4,opt,name=disk_bytes,json=diskBytes,proto3" json:"disk_bytes,omitempty"`
+	// Limit of the disk in bytes.
+	DiskLimitBytes uint64 `protobuf:"varint,5,opt,name=disk_limit_bytes,json=diskLimitBytes,proto3" json:"disk_limit_bytes,omitempty"`
+	// Processes and threads, now.
+	Pids uint64 `protobuf:"varint,6,opt,name=pids,proto3" json:"pids,omitempty"`
+	// Bytes sent to the outside; a counter.
+	EgressBytes uint64 `protobuf:"varint,7,opt,name=egress_bytes,json=egressBytes,proto3" json:"egress_bytes,omitempty"`
+	// Bytes received from the outside; a counter.
+	IngressBytes uint64 `protobuf:"varint,8,opt,name=ingress_bytes,json=ingressBytes,proto3" json:"ingress_bytes,omitempty"`
+	// Time for which it wanted more processor than it may have, in nanoseconds; a counter.
+	ThrottledNanos uint64 `protobuf:"varint,9,opt,name=throttled_nanos,json=throttledNanos,proto3" json:"throttled_nanos,omitempty"`
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
+}
+
+func (x *Usage) Reset() {
+	*x = Usage{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Usage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Usage) ProtoMessage() {}
+
+func (x *Usage) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Usage.ProtoReflect.Descriptor instead.
+func (*Usage) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Usage) GetCpuNanos() uint64 {
+	if x != nil {
+		return x.CpuNanos
+	}
+	return 0
+}
+
+func (x *Usage) GetMemoryBytes() uint64 {
+	if x != nil {
+		return x.MemoryBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetMemoryLimitBytes() uint64 {
+	if x != nil {
+		return x.MemoryLimitBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetDiskBytes() uint64 {
+	if x != nil {
+		return x.DiskBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetDiskLimitBytes() uint64 {
+	if x != nil {
+		return x.DiskLimitBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetPids() uint64 {
+	if x != nil {
+		return x.Pids
+	}
+	return 0
+}
+
+func (x *Usage) GetEgressBytes() uint64 {
+	if x != nil {
+		return x.EgressBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetIngressBytes() uint64 {
+	if x != nil {
+		return x.IngressBytes
+	}
+	return 0
+}
+
+func (x *Usage) GetThrottledNanos() uint64 {
+	if x != nil {
+		return x.ThrottledNanos
+	}
+	return 0
+}
+
+// ReplicaUsage is what one replica has used. Its disk and its traffic are counted for the lease only.
+type ReplicaUsage struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Service of the manifest.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// Number of the replica within the service.
+	Replica uint32 `protobuf:"varint,2,opt,name=replica,proto3" json:"replica,omitempty"`
+	// Used by the run that goes on.
+	Usage         *Usage `protobuf:"bytes,3,opt,name=usage,proto3" json:"usage,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ReplicaUsage) Reset() {
+	*x = ReplicaUsage{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ReplicaUsage) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ReplicaUsage) ProtoMessage() {}
+
+func (x *ReplicaUsage) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ReplicaUsage.ProtoReflect.Descriptor instead.
+func (*ReplicaUsage) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ReplicaUsage) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *ReplicaUsage) GetReplica() uint32 {
+	if x != nil {
+		return x.Replica
+	}
+	return 0
+}
+
+func (x *ReplicaUsage) GetUsage() *Usage {
+	if x != nil {
+		return x.Usage
+	}
+	return nil
+}
+
+// ScreenRequest describes a group of services by what one replica of it needs.
+type ScreenRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Amounts in the market's eight dimensions, in its order: cpu_millis, memory_mib, storage in MiB as ephemeral, hdd, ssd,
+	// nvme, gpu_millis, egress_mbps.
+	Unit []uint64 `protobuf:"varint,1,rep,packed,name=unit,proto3" json:"unit,omitempty"`
+	// Replicas of the group, at least 1.
+	Replicas uint32 `protobuf:"varint,2,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// Isolation class that it needs; empty for any.
+	Isolation     string `protobuf:"bytes,3,opt,name=isolation,proto3" json:"isolation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenRequest) Reset() {
+	*x = ScreenRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenRequest) ProtoMessage() {}
+
+func (x *ScreenRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenRequest.ProtoReflect.Descriptor instead.
+func (*ScreenRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *ScreenRequest) GetUnit() []uint64 {
+	if x != nil {
+		return x.Unit
+	}
+	return nil
+}
+
+func (x *ScreenRequest) GetReplicas() uint32 {
+	if x != nil {
+		return x.Replicas
+	}
+	return 0
+}
+
+func (x *ScreenRequest) GetIsolation() string {
+	if x != nil {
+		return x.Isolation
+	}
+	return ""
+}
+
+// ScreenResponse tells whether it would be taken.
+type ScreenResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// It would be taken now.
+	Fits bool `protobuf:"varint,1,opt,name=fits,proto3" json:"fits,omitempty"`
+	// What is lacking; empty when it fits.
+	Shortfalls []*Shortfall `protobuf:"bytes,2,rep,name=shortfalls,proto3" json:"shortfalls,omitempty"`
+	// Reason beside room, in one line; empty when there is none.
+	Message       string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScreenResponse) Reset() {
+	*x = ScreenResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScreenResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScreenResponse) ProtoMessage() {}
+
+func (x *ScreenResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScreenResponse.ProtoReflect.Descriptor instead.
+func (*ScreenResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ScreenResponse) GetFits() bool {
+	if x != nil {
+		return x.Fits
+	}
+	return false
+}
+
+func (x *ScreenResponse) GetShortfalls() []*Shortfall {
+	if x != nil {
+		return x.Shortfalls
+	}
+	return nil
+}
+
+func (x *ScreenResponse) GetMessage() string {
+	if x != nil {
+		return x.Message
+	}
+	return ""
+}
+
+// Shortfall is a dimension in which a provider has too little.
+type Shortfall struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the dimension, such as "cpu_millis".
+	Dimension string `protobuf:"bytes,1,opt,name=dimension,proto3" json:"dimension,omitempty"`
+	// Amount that one replica wants.
+	Wanted uint64 `protobuf:"varint,2,opt,name=wanted,proto3" json:"wanted,omitempty"`
+	// Largest amount free on one machine.
+	Free          uint64 `protobuf:"varint,3,opt,name=free,proto3" json:"free,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Shortfall) Reset() {
+	*x = Shortfall{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Shortfall) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Shortfall) ProtoMessage() {}
+
+func (x *Shortfall) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Shortfall.ProtoReflect.Descriptor instead.
+func (*Shortfall) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *Shortfall) GetDimension() string {
+	if x != nil {
+		return x.Dimension
+	}
+	return ""
+}
+
+func (x *Shortfall) GetWanted() uint64 {
+	if x != nil {
+		return x.Wanted
+	}
+	return 0
+}
+
+func (x *Shortfall) GetFree() uint64 {
+	if x != nil {
+		return x.Free
+	}
+	return 0
+}
+
+// ExecControl is sent by the caller of Exec, in JSON.
+type ExecControl struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// New size of the terminal.
+	Resize *TerminalSize `protobuf:"bytes,1,opt,name=resize,proto3" json:"resize,omitempty"`
+	// No more standard input will come.
+	EndOfInput    bool `protobuf:"varint,2,opt,name=end_of_input,json=endOfInput,proto3" json:"end_of_input,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExecControl) Reset() {
+	*x = ExecControl{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExecControl) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExecControl) ProtoMessage() {}
+
+func (x *ExecControl) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExecControl.ProtoReflect.Descriptor instead.
+func (*ExecControl) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ExecControl) GetResize() *TerminalSize {
+	if x != nil {
+		return x.Resize
+	}
+	return nil
+}
+
+func (x *ExecControl) GetEndOfInput() bool {
+	if x != nil {
+		return x.EndOfInput
+	}
+	return false
+}
+
+// TerminalSize is counted in characters.
+type TerminalSize struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Width.
+	Columns uint32 `protobuf:"varint,1,opt,name=columns,proto3" json:"columns,omitempty"`
+	// Height.
+	Rows          uint32 `protobuf:"varint,2,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *TerminalSize) Reset() {
+	*x = TerminalSize{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *TerminalSize) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*TerminalSize) ProtoMessage() {}
+
+func (x *TerminalSize) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use TerminalSize.ProtoReflect.Descriptor instead.
+func (*TerminalSize) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *TerminalSize) GetColumns() uint32 {
+	if x != nil {
+		return x.Columns
+	}
+	return 0
+}
+
+func (x *TerminalSize) GetRows() uint32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// ExecResult is the last message of an Exec, in JSON.
+type ExecResult struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Exit code of the command.
+	ExitCode int32 `protobuf:"varint,1,opt,name=exit_code,json=exitCode,proto3" json:"exit_code,omitempty"`
+	// Why there is none; empty when the command ended by itself.
+	Error         string `protobuf:"bytes,2,opt,name=error,proto3" json:"error,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExecResult) Reset() {
+	*x = ExecResult{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExecResult) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExecResult) ProtoMessage() {}
+
+func (x *ExecResult) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExecResult.ProtoReflect.Descriptor instead.
+func (*ExecResult) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ExecResult) GetExitCode() int32 {
+	if x != nil {
+		return x.ExitCode
+	}
+	return 0
+}
+
+func (x *ExecResult) GetError() string {
+	if x != nil {
+		return x.Error
 	}
 	return ""
 }
@@ -1183,9 +2273,13 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\x0eServiceAddress\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12%\n" +
 	"\x0econtainer_port\x18\x02 \x01(\rR\rcontainerPort\x12\x10\n" +
-	"\x03url\x18\x03 \x01(\tR\x03url\"%\n" +
+	"\x03url\x18\x03 \x01(\tR\x03url\"*\n" +
+	"\x12WatchStatusRequest\x12\x14\n" +
+	"\x05lease\x18\x01 \x01(\x04R\x05lease\"L\n" +
+	"\x13WatchStatusResponse\x125\n" +
+	"\x06status\x18\x01 \x01(\v2\x1d.souk.agent.v1.StatusResponseR\x06status\"%\n" +
 	"\rStatusRequest\x12\x14\n" +
-	"\x05lease\x18\x01 \x01(\x04R\x05lease\"\xa7\x02\n" +
+	"\x05lease\x18\x01 \x01(\x04R\x05lease\"\xde\x02\n" +
 	"\x0eStatusResponse\x12\x14\n" +
 	"\x05lease\x18\x01 \x01(\x04R\x05lease\x12/\n" +
 	"\x05stage\x18\x02 \x01(\x0e2\x19.souk.agent.v1.LeaseStageR\x05stage\x12'\n" +
@@ -1193,7 +2287,14 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\breplicas\x18\x04 \x03(\v2\x1c.souk.agent.v1.ReplicaStatusR\breplicas\x12;\n" +
 	"\taddresses\x18\x05 \x03(\v2\x1d.souk.agent.v1.ServiceAddressR\taddresses\x12\x14\n" +
 	"\x05ready\x18\x06 \x01(\bR\x05ready\x12\x18\n" +
-	"\amessage\x18\a \x01(\tR\amessage\"\xe8\x03\n" +
+	"\amessage\x18\a \x01(\tR\amessage\x125\n" +
+	"\avolumes\x18\b \x03(\v2\x1b.souk.agent.v1.VolumeStatusR\avolumes\"\x82\x01\n" +
+	"\fVolumeStatus\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
+	"\x04copy\x18\x02 \x01(\rR\x04copy\x12\x14\n" +
+	"\x05class\x18\x03 \x01(\tR\x05class\x12\x19\n" +
+	"\bsize_mib\x18\x04 \x01(\x04R\asizeMib\x12\x19\n" +
+	"\bused_mib\x18\x05 \x01(\x04R\ausedMib\"\xeb\x04\n" +
 	"\rReplicaStatus\x12\x18\n" +
 	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
 	"\areplica\x18\x02 \x01(\rR\areplica\x121\n" +
@@ -1211,7 +2312,11 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\n" +
 	"started_at\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\tstartedAt\x129\n" +
 	"\n" +
-	"next_start\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tnextStart\"\xc3\x01\n" +
+	"next_start\x18\r \x01(\v2\x1a.google.protobuf.TimestampR\tnextStart\x12-\n" +
+	"\x06health\x18\x0e \x01(\x0e2\x15.souk.agent.v1.HealthR\x06health\x12#\n" +
+	"\rhealth_output\x18\x0f \x01(\tR\fhealthOutput\x12\x10\n" +
+	"\x03job\x18\x10 \x01(\bR\x03job\x12\x1b\n" +
+	"\theld_back\x18\x11 \x01(\bR\bheldBack\"\xc3\x01\n" +
 	"\vLogsRequest\x12\x14\n" +
 	"\x05lease\x18\x01 \x01(\x04R\x05lease\x12\x18\n" +
 	"\aservice\x18\x02 \x01(\tR\aservice\x12\x18\n" +
@@ -1223,7 +2328,65 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\fLogsResponse\x12.\n" +
 	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x120\n" +
 	"\x06stream\x18\x02 \x01(\x0e2\x18.souk.agent.v1.LogStreamR\x06stream\x12\x12\n" +
-	"\x04line\x18\x03 \x01(\tR\x04line*\xe1\x01\n" +
+	"\x04line\x18\x03 \x01(\tR\x04line\"S\n" +
+	"\rEventsRequest\x12\x14\n" +
+	"\x05lease\x18\x01 \x01(\x04R\x05lease\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\x04R\x05after\x12\x16\n" +
+	"\x06follow\x18\x03 \x01(\bR\x06follow\"\xba\x01\n" +
+	"\x0eEventsResponse\x12\x16\n" +
+	"\x06number\x18\x01 \x01(\x04R\x06number\x12.\n" +
+	"\x04time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x18\n" +
+	"\aservice\x18\x03 \x01(\tR\aservice\x12\x18\n" +
+	"\areplica\x18\x04 \x01(\rR\areplica\x12\x12\n" +
+	"\x04kind\x18\x05 \x01(\tR\x04kind\x12\x18\n" +
+	"\amessage\x18\x06 \x01(\tR\amessage\"$\n" +
+	"\fUsageRequest\x12\x14\n" +
+	"\x05lease\x18\x01 \x01(\x04R\x05lease\"\xbd\x01\n" +
+	"\rUsageResponse\x12.\n" +
+	"\x04time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\x04time\x12\x17\n" +
+	"\aboot_id\x18\x02 \x01(\tR\x06bootId\x12*\n" +
+	"\x05total\x18\x03 \x01(\v2\x14.souk.agent.v1.UsageR\x05total\x127\n" +
+	"\breplicas\x18\x04 \x03(\v2\x1b.souk.agent.v1.ReplicaUsageR\breplicas\"\xc3\x02\n" +
+	"\x05Usage\x12\x1b\n" +
+	"\tcpu_nanos\x18\x01 \x01(\x04R\bcpuNanos\x12!\n" +
+	"\fmemory_bytes\x18\x02 \x01(\x04R\vmemoryBytes\x12,\n" +
+	"\x12memory_limit_bytes\x18\x03 \x01(\x04R\x10memoryLimitBytes\x12\x1d\n" +
+	"\n" +
+	"disk_bytes\x18\x04 \x01(\x04R\tdiskBytes\x12(\n" +
+	"\x10disk_limit_bytes\x18\x05 \x01(\x04R\x0ediskLimitBytes\x12\x12\n" +
+	"\x04pids\x18\x06 \x01(\x04R\x04pids\x12!\n" +
+	"\fegress_bytes\x18\a \x01(\x04R\vegressBytes\x12#\n" +
+	"\ringress_bytes\x18\b \x01(\x04R\fingressBytes\x12'\n" +
+	"\x0fthrottled_nanos\x18\t \x01(\x04R\x0ethrottledNanos\"n\n" +
+	"\fReplicaUsage\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12\x18\n" +
+	"\areplica\x18\x02 \x01(\rR\areplica\x12*\n" +
+	"\x05usage\x18\x03 \x01(\v2\x14.souk.agent.v1.UsageR\x05usage\"]\n" +
+	"\rScreenRequest\x12\x12\n" +
+	"\x04unit\x18\x01 \x03(\x04R\x04unit\x12\x1a\n" +
+	"\breplicas\x18\x02 \x01(\rR\breplicas\x12\x1c\n" +
+	"\tisolation\x18\x03 \x01(\tR\tisolation\"x\n" +
+	"\x0eScreenResponse\x12\x12\n" +
+	"\x04fits\x18\x01 \x01(\bR\x04fits\x128\n" +
+	"\n" +
+	"shortfalls\x18\x02 \x03(\v2\x18.souk.agent.v1.ShortfallR\n" +
+	"shortfalls\x12\x18\n" +
+	"\amessage\x18\x03 \x01(\tR\amessage\"U\n" +
+	"\tShortfall\x12\x1c\n" +
+	"\tdimension\x18\x01 \x01(\tR\tdimension\x12\x16\n" +
+	"\x06wanted\x18\x02 \x01(\x04R\x06wanted\x12\x12\n" +
+	"\x04free\x18\x03 \x01(\x04R\x04free\"d\n" +
+	"\vExecControl\x123\n" +
+	"\x06resize\x18\x01 \x01(\v2\x1b.souk.agent.v1.TerminalSizeR\x06resize\x12 \n" +
+	"\fend_of_input\x18\x02 \x01(\bR\n" +
+	"endOfInput\"<\n" +
+	"\fTerminalSize\x12\x18\n" +
+	"\acolumns\x18\x01 \x01(\rR\acolumns\x12\x12\n" +
+	"\x04rows\x18\x02 \x01(\rR\x04rows\"?\n" +
+	"\n" +
+	"ExecResult\x12\x1b\n" +
+	"\texit_code\x18\x01 \x01(\x05R\bexitCode\x12\x14\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error*\xe1\x01\n" +
 	"\n" +
 	"LeaseStage\x12\x1b\n" +
 	"\x17LEASE_STAGE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -1247,17 +2410,26 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\x17FAULT_CLASS_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12FAULT_CLASS_TENANT\x10\x01\x12\x18\n" +
 	"\x14FAULT_CLASS_PROVIDER\x10\x02\x12\x19\n" +
-	"\x15FAULT_CLASS_TRANSIENT\x10\x03*U\n" +
+	"\x15FAULT_CLASS_TRANSIENT\x10\x03*_\n" +
+	"\x06Health\x12\x16\n" +
+	"\x12HEALTH_UNSPECIFIED\x10\x00\x12\x13\n" +
+	"\x0fHEALTH_STARTING\x10\x01\x12\x12\n" +
+	"\x0eHEALTH_HEALTHY\x10\x02\x12\x14\n" +
+	"\x10HEALTH_UNHEALTHY\x10\x03*U\n" +
 	"\tLogStream\x12\x1a\n" +
 	"\x16LOG_STREAM_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11LOG_STREAM_STDOUT\x10\x01\x12\x15\n" +
-	"\x11LOG_STREAM_STDERR\x10\x022\x9e\x03\n" +
+	"\x11LOG_STREAM_STDERR\x10\x022\xcf\x05\n" +
 	"\x0eGatewayService\x12D\n" +
 	"\x04Info\x12\x1a.souk.agent.v1.InfoRequest\x1a\x1b.souk.agent.v1.InfoResponse\"\x03\x90\x02\x01\x12\\\n" +
 	"\fSendManifest\x12\".souk.agent.v1.SendManifestRequest\x1a#.souk.agent.v1.SendManifestResponse\"\x03\x90\x02\x02\x12Y\n" +
 	"\vGetManifest\x12!.souk.agent.v1.GetManifestRequest\x1a\".souk.agent.v1.GetManifestResponse\"\x03\x90\x02\x01\x12J\n" +
-	"\x06Status\x12\x1c.souk.agent.v1.StatusRequest\x1a\x1d.souk.agent.v1.StatusResponse\"\x03\x90\x02\x01\x12A\n" +
-	"\x04Logs\x12\x1a.souk.agent.v1.LogsRequest\x1a\x1b.souk.agent.v1.LogsResponse0\x01B(Z&github.com/souk-network/souk/agent/apib\x06proto3"
+	"\x06Status\x12\x1c.souk.agent.v1.StatusRequest\x1a\x1d.souk.agent.v1.StatusResponse\"\x03\x90\x02\x01\x12V\n" +
+	"\vWatchStatus\x12!.souk.agent.v1.WatchStatusRequest\x1a\".souk.agent.v1.WatchStatusResponse0\x01\x12A\n" +
+	"\x04Logs\x12\x1a.souk.agent.v1.LogsRequest\x1a\x1b.souk.agent.v1.LogsResponse0\x01\x12G\n" +
+	"\x06Events\x12\x1c.souk.agent.v1.EventsRequest\x1a\x1d.souk.agent.v1.EventsResponse0\x01\x12B\n" +
+	"\x05Usage\x12\x1b.souk.agent.v1.UsageRequest\x1a\x1c.souk.agent.v1.UsageResponse\x12J\n" +
+	"\x06Screen\x12\x1c.souk.agent.v1.ScreenRequest\x1a\x1d.souk.agent.v1.ScreenResponse\"\x03\x90\x02\x01B(Z&github.com/souk-network/souk/agent/apib\x06proto3"
 
 var (
 	file_souk_agent_v1_gateway_proto_rawDescOnce sync.Once
@@ -1271,57 +2443,91 @@ func file_souk_agent_v1_gateway_proto_rawDescGZIP() []byte {
 	return file_souk_agent_v1_gateway_proto_rawDescData
 }
 
-var file_souk_agent_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
-var file_souk_agent_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
+var file_souk_agent_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
+var file_souk_agent_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_souk_agent_v1_gateway_proto_goTypes = []any{
 	(LeaseStage)(0),               // 0: souk.agent.v1.LeaseStage
 	(ReplicaPhase)(0),             // 1: souk.agent.v1.ReplicaPhase
 	(FaultClass)(0),               // 2: souk.agent.v1.FaultClass
-	(LogStream)(0),                // 3: souk.agent.v1.LogStream
-	(*InfoRequest)(nil),           // 4: souk.agent.v1.InfoRequest
-	(*InfoResponse)(nil),          // 5: souk.agent.v1.InfoResponse
-	(*SendManifestRequest)(nil),   // 6: souk.agent.v1.SendManifestRequest
-	(*SendManifestResponse)(nil),  // 7: souk.agent.v1.SendManifestResponse
-	(*GetManifestRequest)(nil),    // 8: souk.agent.v1.GetManifestRequest
-	(*GetManifestResponse)(nil),   // 9: souk.agent.v1.GetManifestResponse
-	(*ServiceAddress)(nil),        // 10: souk.agent.v1.ServiceAddress
-	(*StatusRequest)(nil),         // 11: souk.agent.v1.StatusRequest
-	(*StatusResponse)(nil),        // 12: souk.agent.v1.StatusResponse
-	(*ReplicaStatus)(nil),         // 13: souk.agent.v1.ReplicaStatus
-	(*LogsRequest)(nil),           // 14: souk.agent.v1.LogsRequest
-	(*LogsResponse)(nil),          // 15: souk.agent.v1.LogsResponse
-	(*manifestpb.Envelope)(nil),   // 16: souk.manifest.v1.Envelope
-	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(Health)(0),                   // 3: souk.agent.v1.Health
+	(LogStream)(0),                // 4: souk.agent.v1.LogStream
+	(*InfoRequest)(nil),           // 5: souk.agent.v1.InfoRequest
+	(*InfoResponse)(nil),          // 6: souk.agent.v1.InfoResponse
+	(*SendManifestRequest)(nil),   // 7: souk.agent.v1.SendManifestRequest
+	(*SendManifestResponse)(nil),  // 8: souk.agent.v1.SendManifestResponse
+	(*GetManifestRequest)(nil),    // 9: souk.agent.v1.GetManifestRequest
+	(*GetManifestResponse)(nil),   // 10: souk.agent.v1.GetManifestResponse
+	(*ServiceAddress)(nil),        // 11: souk.agent.v1.ServiceAddress
+	(*WatchStatusRequest)(nil),    // 12: souk.agent.v1.WatchStatusRequest
+	(*WatchStatusResponse)(nil),   // 13: souk.agent.v1.WatchStatusResponse
+	(*StatusRequest)(nil),         // 14: souk.agent.v1.StatusRequest
+	(*StatusResponse)(nil),        // 15: souk.agent.v1.StatusResponse
+	(*VolumeStatus)(nil),          // 16: souk.agent.v1.VolumeStatus
+	(*ReplicaStatus)(nil),         // 17: souk.agent.v1.ReplicaStatus
+	(*LogsRequest)(nil),           // 18: souk.agent.v1.LogsRequest
+	(*LogsResponse)(nil),          // 19: souk.agent.v1.LogsResponse
+	(*EventsRequest)(nil),         // 20: souk.agent.v1.EventsRequest
+	(*EventsResponse)(nil),        // 21: souk.agent.v1.EventsResponse
+	(*UsageRequest)(nil),          // 22: souk.agent.v1.UsageRequest
+	(*UsageResponse)(nil),         // 23: souk.agent.v1.UsageResponse
+	(*Usage)(nil),                 // 24: souk.agent.v1.Usage
+	(*ReplicaUsage)(nil),          // 25: souk.agent.v1.ReplicaUsage
+	(*ScreenRequest)(nil),         // 26: souk.agent.v1.ScreenRequest
+	(*ScreenResponse)(nil),        // 27: souk.agent.v1.ScreenResponse
+	(*Shortfall)(nil),             // 28: souk.agent.v1.Shortfall
+	(*ExecControl)(nil),           // 29: souk.agent.v1.ExecControl
+	(*TerminalSize)(nil),          // 30: souk.agent.v1.TerminalSize
+	(*ExecResult)(nil),            // 31: souk.agent.v1.ExecResult
+	(*manifestpb.Envelope)(nil),   // 32: souk.manifest.v1.Envelope
+	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
 }
 var file_souk_agent_v1_gateway_proto_depIdxs = []int32{
-	16, // 0: souk.agent.v1.SendManifestRequest.envelope:type_name -> souk.manifest.v1.Envelope
-	10, // 1: souk.agent.v1.SendManifestResponse.addresses:type_name -> souk.agent.v1.ServiceAddress
-	16, // 2: souk.agent.v1.GetManifestResponse.envelope:type_name -> souk.manifest.v1.Envelope
-	0,  // 3: souk.agent.v1.StatusResponse.stage:type_name -> souk.agent.v1.LeaseStage
-	13, // 4: souk.agent.v1.StatusResponse.replicas:type_name -> souk.agent.v1.ReplicaStatus
-	10, // 5: souk.agent.v1.StatusResponse.addresses:type_name -> souk.agent.v1.ServiceAddress
-	1,  // 6: souk.agent.v1.ReplicaStatus.phase:type_name -> souk.agent.v1.ReplicaPhase
-	2,  // 7: souk.agent.v1.ReplicaStatus.fault:type_name -> souk.agent.v1.FaultClass
-	17, // 8: souk.agent.v1.ReplicaStatus.started_at:type_name -> google.protobuf.Timestamp
-	17, // 9: souk.agent.v1.ReplicaStatus.next_start:type_name -> google.protobuf.Timestamp
-	17, // 10: souk.agent.v1.LogsRequest.since:type_name -> google.protobuf.Timestamp
-	17, // 11: souk.agent.v1.LogsResponse.time:type_name -> google.protobuf.Timestamp
-	3,  // 12: souk.agent.v1.LogsResponse.stream:type_name -> souk.agent.v1.LogStream
-	4,  // 13: souk.agent.v1.GatewayService.Info:input_type -> souk.agent.v1.InfoRequest
-	6,  // 14: souk.agent.v1.GatewayService.SendManifest:input_type -> souk.agent.v1.SendManifestRequest
-	8,  // 15: souk.agent.v1.GatewayService.GetManifest:input_type -> souk.agent.v1.GetManifestRequest
-	11, // 16: souk.agent.v1.GatewayService.Status:input_type -> souk.agent.v1.StatusRequest
-	14, // 17: souk.agent.v1.GatewayService.Logs:input_type -> souk.agent.v1.LogsRequest
-	5,  // 18: souk.agent.v1.GatewayService.Info:output_type -> souk.agent.v1.InfoResponse
-	7,  // 19: souk.agent.v1.GatewayService.SendManifest:output_type -> souk.agent.v1.SendManifestResponse
-	9,  // 20: souk.agent.v1.GatewayService.GetManifest:output_type -> souk.agent.v1.GetManifestResponse
-	12, // 21: souk.agent.v1.GatewayService.Status:output_type -> souk.agent.v1.StatusResponse
-	15, // 22: souk.agent.v1.GatewayService.Logs:output_type -> souk.agent.v1.LogsResponse
-	18, // [18:23] is the sub-list for method output_type
-	13, // [13:18] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	32, // 0: souk.agent.v1.SendManifestRequest.envelope:type_name -> souk.manifest.v1.Envelope
+	11, // 1: souk.agent.v1.SendManifestResponse.addresses:type_name -> souk.agent.v1.ServiceAddress
+	32, // 2: souk.agent.v1.GetManifestResponse.envelope:type_name -> souk.manifest.v1.Envelope
+	15, // 3: souk.agent.v1.WatchStatusResponse.status:type_name -> souk.agent.v1.StatusResponse
+	0,  // 4: souk.agent.v1.StatusResponse.stage:type_name -> souk.agent.v1.LeaseStage
+	17, // 5: souk.agent.v1.StatusResponse.replicas:type_name -> souk.agent.v1.ReplicaStatus
+	11, // 6: souk.agent.v1.StatusResponse.addresses:type_name -> souk.agent.v1.ServiceAddress
+	16, // 7: souk.agent.v1.StatusResponse.volumes:type_name -> souk.agent.v1.VolumeStatus
+	1,  // 8: souk.agent.v1.ReplicaStatus.phase:type_name -> souk.agent.v1.ReplicaPhase
+	2,  // 9: souk.agent.v1.ReplicaStatus.fault:type_name -> souk.agent.v1.FaultClass
+	33, // 10: souk.agent.v1.ReplicaStatus.started_at:type_name -> google.protobuf.Timestamp
+	33, // 11: souk.agent.v1.ReplicaStatus.next_start:type_name -> google.protobuf.Timestamp
+	3,  // 12: souk.agent.v1.ReplicaStatus.health:type_name -> souk.agent.v1.Health
+	33, // 13: souk.agent.v1.LogsRequest.since:type_name -> google.protobuf.Timestamp
+	33, // 14: souk.agent.v1.LogsResponse.time:type_name -> google.protobuf.Timestamp
+	4,  // 15: souk.agent.v1.LogsResponse.stream:type_name -> souk.agent.v1.LogStream
+	33, // 16: souk.agent.v1.EventsResponse.time:type_name -> google.protobuf.Timestamp
+	33, // 17: souk.agent.v1.UsageResponse.time:type_name -> google.protobuf.Timestamp
+	24, // 18: souk.agent.v1.UsageResponse.total:type_name -> souk.agent.v1.Usage
+	25, // 19: souk.agent.v1.UsageResponse.replicas:type_name -> souk.agent.v1.ReplicaUsage
+	24, // 20: souk.agent.v1.ReplicaUsage.usage:type_name -> souk.agent.v1.Usage
+	28, // 21: souk.agent.v1.ScreenResponse.shortfalls:type_name -> souk.agent.v1.Shortfall
+	30, // 22: souk.agent.v1.ExecControl.resize:type_name -> souk.agent.v1.TerminalSize
+	5,  // 23: souk.agent.v1.GatewayService.Info:input_type -> souk.agent.v1.InfoRequest
+	7,  // 24: souk.agent.v1.GatewayService.SendManifest:input_type -> souk.agent.v1.SendManifestRequest
+	9,  // 25: souk.agent.v1.GatewayService.GetManifest:input_type -> souk.agent.v1.GetManifestRequest
+	14, // 26: souk.agent.v1.GatewayService.Status:input_type -> souk.agent.v1.StatusRequest
+	12, // 27: souk.agent.v1.GatewayService.WatchStatus:input_type -> souk.agent.v1.WatchStatusRequest
+	18, // 28: souk.agent.v1.GatewayService.Logs:input_type -> souk.agent.v1.LogsRequest
+	20, // 29: souk.agent.v1.GatewayService.Events:input_type -> souk.agent.v1.EventsRequest
+	22, // 30: souk.agent.v1.GatewayService.Usage:input_type -> souk.agent.v1.UsageRequest
+	26, // 31: souk.agent.v1.GatewayService.Screen:input_type -> souk.agent.v1.ScreenRequest
+	6,  // 32: souk.agent.v1.GatewayService.Info:output_type -> souk.agent.v1.InfoResponse
+	8,  // 33: souk.agent.v1.GatewayService.SendManifest:output_type -> souk.agent.v1.SendManifestResponse
+	10, // 34: souk.agent.v1.GatewayService.GetManifest:output_type -> souk.agent.v1.GetManifestResponse
+	15, // 35: souk.agent.v1.GatewayService.Status:output_type -> souk.agent.v1.StatusResponse
+	13, // 36: souk.agent.v1.GatewayService.WatchStatus:output_type -> souk.agent.v1.WatchStatusResponse
+	19, // 37: souk.agent.v1.GatewayService.Logs:output_type -> souk.agent.v1.LogsResponse
+	21, // 38: souk.agent.v1.GatewayService.Events:output_type -> souk.agent.v1.EventsResponse
+	23, // 39: souk.agent.v1.GatewayService.Usage:output_type -> souk.agent.v1.UsageResponse
+	27, // 40: souk.agent.v1.GatewayService.Screen:output_type -> souk.agent.v1.ScreenResponse
+	32, // [32:41] is the sub-list for method output_type
+	23, // [23:32] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_souk_agent_v1_gateway_proto_init() }
@@ -1329,14 +2535,14 @@ func file_souk_agent_v1_gateway_proto_init() {
 	if File_souk_agent_v1_gateway_proto != nil {
 		return
 	}
-	file_souk_agent_v1_gateway_proto_msgTypes[10].OneofWrappers = []any{}
+	file_souk_agent_v1_gateway_proto_msgTypes[13].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_souk_agent_v1_gateway_proto_rawDesc), len(file_souk_agent_v1_gateway_proto_rawDesc)),
-			NumEnums:      4,
-			NumMessages:   12,
+			NumEnums:      5,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

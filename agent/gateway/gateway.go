@@ -104,7 +104,7 @@ func New(cfg Config, agent Agent, manifests Manifests, rt runtime.Runtime, log *
 		bodyTime: callBodyTime, slots: make(chan struct{}, maxRequests),
 		remotes: newTally(maxRequestsOfRemote), streams: newTally(maxLogStreams),
 	}
-	path, rpc := apiconnect.NewGatewayServiceHandler(&service{s}, connect.WithReadMaxBytes(maxMessageBytes))
+	path, rpc := apiconnect.NewGatewayServiceHandler(&service{Server: s}, connect.WithReadMaxBytes(maxMessageBytes))
 	mux := http.NewServeMux()
 	mux.Handle(path, s.brief(s.authenticate(rpc)))
 	mux.Handle("/v2/", steady(s.registry()))

@@ -8,6 +8,7 @@ import (
 	"connectrpc.com/connect"
 
 	"github.com/souk-network/souk/agent/api"
+	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/agent/workload"
@@ -16,7 +17,10 @@ import (
 )
 
 // service is the Connect API.
-type service struct{ *Server }
+type service struct {
+	apiconnect.UnimplementedGatewayServiceHandler
+	*Server
+}
 
 // Info tells who answers.
 func (s *service) Info(context.Context, *connect.Request[api.InfoRequest]) (*connect.Response[api.InfoResponse], error) {

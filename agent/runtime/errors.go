@@ -11,6 +11,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrInvalid: the request is malformed; the text says where.
 	ErrInvalid = errors.New("invalid")
+	// ErrNotRunning: the replica does not run at the moment.
+	ErrNotRunning = errors.New("not running")
 	// ErrClosed: the runtime was closed or purged.
 	ErrClosed = errors.New("runtime is closed")
 	// ErrDigestMismatch: content does not hash to the digest given for it.

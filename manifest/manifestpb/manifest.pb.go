@@ -33,6 +33,124 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// StorageClass says where a volume is kept.
+type StorageClass int32
+
+const (
+	// Not a valid value.
+	StorageClass_STORAGE_CLASS_UNSPECIFIED StorageClass = 0
+	// On the disk of the group: it ends with the lease, or when no service mounts it any more.
+	StorageClass_STORAGE_CLASS_EPHEMERAL StorageClass = 1
+	// On hard disks, persistent: it outlives updates, pauses and restarts of provider and machine.
+	StorageClass_STORAGE_CLASS_HDD StorageClass = 2
+	// On solid-state disks, persistent.
+	StorageClass_STORAGE_CLASS_SSD StorageClass = 3
+	// On NVMe disks, persistent.
+	StorageClass_STORAGE_CLASS_NVME StorageClass = 4
+)
+
+// Enum value maps for StorageClass.
+var (
+	StorageClass_name = map[int32]string{
+		0: "STORAGE_CLASS_UNSPECIFIED",
+		1: "STORAGE_CLASS_EPHEMERAL",
+		2: "STORAGE_CLASS_HDD",
+		3: "STORAGE_CLASS_SSD",
+		4: "STORAGE_CLASS_NVME",
+	}
+	StorageClass_value = map[string]int32{
+		"STORAGE_CLASS_UNSPECIFIED": 0,
+		"STORAGE_CLASS_EPHEMERAL":   1,
+		"STORAGE_CLASS_HDD":         2,
+		"STORAGE_CLASS_SSD":         3,
+		"STORAGE_CLASS_NVME":        4,
+	}
+)
+
+func (x StorageClass) Enum() *StorageClass {
+	p := new(StorageClass)
+	*p = x
+	return p
+}
+
+func (x StorageClass) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (StorageClass) Descriptor() protoreflect.EnumDescriptor {
+	return file_souk_manifest_v1_manifest_proto_enumTypes[0].Descriptor()
+}
+
+func (StorageClass) Type() protoreflect.EnumType {
+	return &file_souk_manifest_v1_manifest_proto_enumTypes[0]
+}
+
+func (x StorageClass) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use StorageClass.Descriptor instead.
+func (StorageClass) EnumDescriptor() ([]byte, []int) {
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{0}
+}
+
+// DependencyCondition is what must be true of a service before those that need it start.
+type DependencyCondition int32
+
+const (
+	// Not a valid value.
+	DependencyCondition_DEPENDENCY_CONDITION_UNSPECIFIED DependencyCondition = 0
+	// It runs, or has run.
+	DependencyCondition_DEPENDENCY_CONDITION_STARTED DependencyCondition = 1
+	// Its health check succeeded.
+	DependencyCondition_DEPENDENCY_CONDITION_HEALTHY DependencyCondition = 2
+	// It ended with exit code 0.
+	DependencyCondition_DEPENDENCY_CONDITION_COMPLETED DependencyCondition = 3
+)
+
+// Enum value maps for DependencyCondition.
+var (
+	DependencyCondition_name = map[int32]string{
+		0: "DEPENDENCY_CONDITION_UNSPECIFIED",
+		1: "DEPENDENCY_CONDITION_STARTED",
+		2: "DEPENDENCY_CONDITION_HEALTHY",
+		3: "DEPENDENCY_CONDITION_COMPLETED",
+	}
+	DependencyCondition_value = map[string]int32{
+		"DEPENDENCY_CONDITION_UNSPECIFIED": 0,
+		"DEPENDENCY_CONDITION_STARTED":     1,
+		"DEPENDENCY_CONDITION_HEALTHY":     2,
+		"DEPENDENCY_CONDITION_COMPLETED":   3,
+	}
+)
+
+func (x DependencyCondition) Enum() *DependencyCondition {
+	p := new(DependencyCondition)
+	*p = x
+	return p
+}
+
+func (x DependencyCondition) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (DependencyCondition) Descriptor() protoreflect.EnumDescriptor {
+	return file_souk_manifest_v1_manifest_proto_enumTypes[1].Descriptor()
+}
+
+func (DependencyCondition) Type() protoreflect.EnumType {
+	return &file_souk_manifest_v1_manifest_proto_enumTypes[1]
+}
+
+func (x DependencyCondition) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use DependencyCondition.Descriptor instead.
+func (DependencyCondition) EnumDescriptor() ([]byte, []int) {
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{1}
+}
+
 // Protocol is what is spoken on a port.
 type Protocol int32
 
@@ -74,11 +192,11 @@ func (x Protocol) String() string {
 }
 
 func (Protocol) Descriptor() protoreflect.EnumDescriptor {
-	return file_souk_manifest_v1_manifest_proto_enumTypes[0].Descriptor()
+	return file_souk_manifest_v1_manifest_proto_enumTypes[2].Descriptor()
 }
 
 func (Protocol) Type() protoreflect.EnumType {
-	return &file_souk_manifest_v1_manifest_proto_enumTypes[0]
+	return &file_souk_manifest_v1_manifest_proto_enumTypes[2]
 }
 
 func (x Protocol) Number() protoreflect.EnumNumber {
@@ -87,7 +205,7 @@ func (x Protocol) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use Protocol.Descriptor instead.
 func (Protocol) EnumDescriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{0}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{2}
 }
 
 // RestartPolicy says what happens when the main process of a service ends.
@@ -135,11 +253,11 @@ func (x RestartPolicy) String() string {
 }
 
 func (RestartPolicy) Descriptor() protoreflect.EnumDescriptor {
-	return file_souk_manifest_v1_manifest_proto_enumTypes[1].Descriptor()
+	return file_souk_manifest_v1_manifest_proto_enumTypes[3].Descriptor()
 }
 
 func (RestartPolicy) Type() protoreflect.EnumType {
-	return &file_souk_manifest_v1_manifest_proto_enumTypes[1]
+	return &file_souk_manifest_v1_manifest_proto_enumTypes[3]
 }
 
 func (x RestartPolicy) Number() protoreflect.EnumNumber {
@@ -148,7 +266,7 @@ func (x RestartPolicy) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use RestartPolicy.Descriptor instead.
 func (RestartPolicy) EnumDescriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{1}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{3}
 }
 
 // Manifest is what the owner of a deployment keeps. It is never sent whole to a provider: see Envelope.
@@ -214,7 +332,11 @@ type Group struct {
 	// 32 random bytes, made when the group first appears and kept across updates.
 	Salt []byte `protobuf:"bytes,2,opt,name=salt,proto3" json:"salt,omitempty"`
 	// Services, 1 to 32, sorted by name, names unique.
-	Services      []*Service `protobuf:"bytes,3,rep,name=services,proto3" json:"services,omitempty"`
+	Services []*Service `protobuf:"bytes,3,rep,name=services,proto3" json:"services,omitempty"`
+	// Named volumes that services of the group mount, sorted by name, names unique.
+	Volumes []*Volume `protobuf:"bytes,4,rep,name=volumes,proto3" json:"volumes,omitempty"`
+	// Isolation class that the containers need, such as "gvisor"; empty takes the provider's own choice.
+	Isolation     string `protobuf:"bytes,5,opt,name=isolation,proto3" json:"isolation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -270,6 +392,84 @@ func (x *Group) GetServices() []*Service {
 	return nil
 }
 
+func (x *Group) GetVolumes() []*Volume {
+	if x != nil {
+		return x.Volumes
+	}
+	return nil
+}
+
+func (x *Group) GetIsolation() string {
+	if x != nil {
+		return x.Isolation
+	}
+	return ""
+}
+
+// Volume is storage with a name, one of it for each replica of the group, shared by the services that mount it.
+type Volume struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the volume: a DNS label of at most 40 characters.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Where it is kept.
+	Class StorageClass `protobuf:"varint,2,opt,name=class,proto3,enum=souk.manifest.v1.StorageClass" json:"class,omitempty"`
+	// Size in MiB; 0 for an ephemeral volume, which takes its room from the disk of the group.
+	SizeMib       uint64 `protobuf:"varint,3,opt,name=size_mib,json=sizeMib,proto3" json:"size_mib,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Volume) Reset() {
+	*x = Volume{}
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Volume) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Volume) ProtoMessage() {}
+
+func (x *Volume) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Volume.ProtoReflect.Descriptor instead.
+func (*Volume) Descriptor() ([]byte, []int) {
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *Volume) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Volume) GetClass() StorageClass {
+	if x != nil {
+		return x.Class
+	}
+	return StorageClass_STORAGE_CLASS_UNSPECIFIED
+}
+
+func (x *Volume) GetSizeMib() uint64 {
+	if x != nil {
+		return x.SizeMib
+	}
+	return 0
+}
+
 // Service is one image with how to run it, and how many replicas of it run inside one replica of the group.
 type Service struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -301,14 +501,44 @@ type Service struct {
 	// Mounts the root filesystem read-only.
 	ReadOnly bool `protobuf:"varint,13,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
 	// Labels of the tenant, for the tenant; sorted by name, names unique.
-	Labels        []*Label `protobuf:"bytes,14,rep,name=labels,proto3" json:"labels,omitempty"`
+	Labels []*Label `protobuf:"bytes,14,rep,name=labels,proto3" json:"labels,omitempty"`
+	// How to tell that it works; absent takes the image's own check, if it has one.
+	HealthCheck *HealthCheck `protobuf:"bytes,15,opt,name=health_check,json=healthCheck,proto3" json:"health_check,omitempty"`
+	// What has to be there before it starts; sorted by service, unique, without circles.
+	DependsOn []*Dependency `protobuf:"bytes,16,rep,name=depends_on,json=dependsOn,proto3" json:"depends_on,omitempty"`
+	// Volumes and temporary file systems, sorted by target, targets unique and none inside a file.
+	Mounts []*Mount `protobuf:"bytes,17,rep,name=mounts,proto3" json:"mounts,omitempty"`
+	// Secrets and configs, sorted by target, targets unique.
+	Files []*File `protobuf:"bytes,18,rep,name=files,proto3" json:"files,omitempty"`
+	// It is meant to end: the group is complete when all of it ended well. Its restart policy is NO or ON_FAILURE.
+	Job bool `protobuf:"varint,19,opt,name=job,proto3" json:"job,omitempty"`
+	// Most starts after failures before it stays ended; 0 for no bound.
+	MaxRestarts uint32 `protobuf:"varint,20,opt,name=max_restarts,json=maxRestarts,proto3" json:"max_restarts,omitempty"`
+	// Runs a small init as the first process, which reaps what its children leave.
+	Init bool `protobuf:"varint,21,opt,name=init,proto3" json:"init,omitempty"`
+	// Signal that asks it to end, such as SIGINT; empty takes the image's, else SIGTERM.
+	StopSignal string `protobuf:"bytes,22,opt,name=stop_signal,json=stopSignal,proto3" json:"stop_signal,omitempty"`
+	// Size of /dev/shm in MiB; 0 for 64. It counts into the memory.
+	ShmMib uint32 `protobuf:"varint,23,opt,name=shm_mib,json=shmMib,proto3" json:"shm_mib,omitempty"`
+	// Host name inside the container; empty takes the service's name.
+	Hostname string `protobuf:"bytes,24,opt,name=hostname,proto3" json:"hostname,omitempty"`
+	// Names for fixed addresses in /etc/hosts; sorted by name, then address; unique.
+	ExtraHosts []*HostAddress `protobuf:"bytes,25,rep,name=extra_hosts,json=extraHosts,proto3" json:"extra_hosts,omitempty"`
+	// Further names that services of the group reach it by, besides its own; sorted, unique.
+	Aliases []string `protobuf:"bytes,26,rep,name=aliases,proto3" json:"aliases,omitempty"`
+	// Capabilities that it gives up, without "CAP_"; sorted, unique; "ALL" alone for all.
+	DropCapabilities []string `protobuf:"bytes,27,rep,name=drop_capabilities,json=dropCapabilities,proto3" json:"drop_capabilities,omitempty"`
+	// Further groups of its user, by name or number; sorted, unique.
+	Groups []string `protobuf:"bytes,28,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Most open files, 0 for the provider's default.
+	OpenFiles     uint32 `protobuf:"varint,29,opt,name=open_files,json=openFiles,proto3" json:"open_files,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Service) Reset() {
 	*x = Service{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[2]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -320,7 +550,7 @@ func (x *Service) String() string {
 func (*Service) ProtoMessage() {}
 
 func (x *Service) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[2]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -333,7 +563,7 @@ func (x *Service) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Service.ProtoReflect.Descriptor instead.
 func (*Service) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{2}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Service) GetName() string {
@@ -434,6 +664,494 @@ func (x *Service) GetLabels() []*Label {
 	return nil
 }
 
+func (x *Service) GetHealthCheck() *HealthCheck {
+	if x != nil {
+		return x.HealthCheck
+	}
+	return nil
+}
+
+func (x *Service) GetDependsOn() []*Dependency {
+	if x != nil {
+		return x.DependsOn
+	}
+	return nil
+}
+
+func (x *Service) GetMounts() []*Mount {
+	if x != nil {
+		return x.Mounts
+	}
+	return nil
+}
+
+func (x *Service) GetFiles() []*File {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *Service) GetJob() bool {
+	if x != nil {
+		return x.Job
+	}
+	return false
+}
+
+func (x *Service) GetMaxRestarts() uint32 {
+	if x != nil {
+		return x.MaxRestarts
+	}
+	return 0
+}
+
+func (x *Service) GetInit() bool {
+	if x != nil {
+		return x.Init
+	}
+	return false
+}
+
+func (x *Service) GetStopSignal() string {
+	if x != nil {
+		return x.StopSignal
+	}
+	return ""
+}
+
+func (x *Service) GetShmMib() uint32 {
+	if x != nil {
+		return x.ShmMib
+	}
+	return 0
+}
+
+func (x *Service) GetHostname() string {
+	if x != nil {
+		return x.Hostname
+	}
+	return ""
+}
+
+func (x *Service) GetExtraHosts() []*HostAddress {
+	if x != nil {
+		return x.ExtraHosts
+	}
+	return nil
+}
+
+func (x *Service) GetAliases() []string {
+	if x != nil {
+		return x.Aliases
+	}
+	return nil
+}
+
+func (x *Service) GetDropCapabilities() []string {
+	if x != nil {
+		return x.DropCapabilities
+	}
+	return nil
+}
+
+func (x *Service) GetGroups() []string {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *Service) GetOpenFiles() uint32 {
+	if x != nil {
+		return x.OpenFiles
+	}
+	return 0
+}
+
+// HealthCheck runs a command inside the container; exit code 0 means that it is well.
+type HealthCheck struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// No check, not even the image's own; all else is empty then.
+	Disabled bool `protobuf:"varint,1,opt,name=disabled,proto3" json:"disabled,omitempty"`
+	// Command and arguments; a file's shell form is here as /bin/sh -c.
+	Command []string `protobuf:"bytes,2,rep,name=command,proto3" json:"command,omitempty"`
+	// Between checks, 1,000 to 3,600,000.
+	IntervalMillis uint32 `protobuf:"varint,3,opt,name=interval_millis,json=intervalMillis,proto3" json:"interval_millis,omitempty"`
+	// After which a check counts as failed, at least 100 and at most 600,000.
+	TimeoutMillis uint32 `protobuf:"varint,4,opt,name=timeout_millis,json=timeoutMillis,proto3" json:"timeout_millis,omitempty"`
+	// Failures in a row that make it unhealthy, 1 to 100.
+	Retries uint32 `protobuf:"varint,5,opt,name=retries,proto3" json:"retries,omitempty"`
+	// After the start, in which failures do not count, at most 3,600,000.
+	StartPeriodMillis uint32 `protobuf:"varint,6,opt,name=start_period_millis,json=startPeriodMillis,proto3" json:"start_period_millis,omitempty"`
+	// Between checks in the start period; 0 takes the interval.
+	StartIntervalMillis uint32 `protobuf:"varint,7,opt,name=start_interval_millis,json=startIntervalMillis,proto3" json:"start_interval_millis,omitempty"`
+	unknownFields       protoimpl.UnknownFields
+	sizeCache           protoimpl.SizeCache
+}
+
+func (x *HealthCheck) Reset() {
+	*x = HealthCheck{}
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HealthCheck) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HealthCheck) ProtoMessage() {}
+
+func (x *HealthCheck) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HealthCheck.ProtoReflect.Descriptor instead.
+func (*HealthCheck) Descriptor() ([]byte, []int) {
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *HealthCheck) GetDisabled() bool {
+	if x != nil {
+		return x.Disabled
+	}
+	return false
+}
+
+func (x *HealthCheck) GetCommand() []string {
+	if x != nil {
+		return x.Command
+	}
+	return nil
+}
+
+func (x *HealthCheck) GetIntervalMillis() uint32 {
+	if x != nil {
+		return x.IntervalMillis
+	}
+	return 0
+}
+
+func (x *HealthCheck) GetTimeoutMillis() uint32 {
+	if x != nil {
+		return x.TimeoutMillis
+	}
+	return 0
+}
+
+func (x *HealthCheck) GetRetries() uint32 {
+	if x != nil {
+		return x.Retries
+	}
+	return 0
+}
+
+func (x *HealthCheck) GetStartPeriodMillis() uint32 {
+	if x != nil {
+		return x.StartPeriodMillis
+	}
+	return 0
+}
+
+func (x *HealthCheck) GetStartIntervalMillis() uint32 {
+	if x != nil {
+		return x.StartIntervalMillis
+	}
+	return 0
+}
+
+// Dependency is another service of the group.
+type Dependency struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the service.
+	Service string `protobuf:"bytes,1,opt,name=service,proto3" json:"service,omitempty"`
+	// What must be true of all its replicas.
+	Condition     DependencyCondition `protobuf:"varint,2,opt,name=condition,proto3,enum=souk.manifest.v1.DependencyCondition" json:"condition,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Dependency) Reset() {
+	*x = Dependency{}
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Dependency) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Dependency) ProtoMessage() {}
+
+func (x *Dependency) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Dependency.ProtoReflect.Descriptor instead.
+func (*Dependency) Descriptor() ([]byte, []int) {
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *Dependency) GetService() string {
+	if x != nil {
+		return x.Service
+	}
+	return ""
+}
+
+func (x *Dependency) GetCondition() DependencyCondition {
+	if x != nil {
+		return x.Condition
+	}
+	return DependencyCondition_DEPENDENCY_CONDITION_UNSPECIFIED
+}
+
+// Mount puts a volume or a temporary file system into the container.
+type Mount struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absolute, clean path inside the container, not the root.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Named volume of the group; empty for a temporary file system in memory.
+	Volume string `protobuf:"bytes,2,opt,name=volume,proto3" json:"volume,omitempty"`
+	// Not writable.
+	ReadOnly bool `protobuf:"varint,3,opt,name=read_only,json=readOnly,proto3" json:"read_only,omitempty"`
+	// Of a temporary file system, in MiB, at least 1; it counts into the memory. 0 for a volume.
+	TmpfsMib uint32 `protobuf:"varint,4,opt,name=tmpfs_mib,json=tmpfsMib,proto3" json:"tmpfs_mib,omitempty"`
+	// Permission bits of a temporary file system, such as 01777; 0 for a volume.
+	Mode uint32 `protobuf:"varint,5,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Folder inside the volume, relative and clean; empty for its root.
+	Subpath       string `protobuf:"bytes,6,opt,name=subpath,proto3" json:"subpath,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Mount) Reset() {
+	*x = Mount{}
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Mount) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Mount) ProtoMessage() {}
+
+func (x *Mount) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Mount.ProtoReflect.Descriptor instead.
+func (*Mount) Descriptor() ([]byte, []int) {
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *Mount) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *Mount) GetVolume() string {
+	if x != nil {
+		return x.Volume
+	}
+	return ""
+}
+
+func (x *Mount) GetReadOnly() bool {
+	if x != nil {
+		return x.ReadOnly
+	}
+	return false
+}
+
+func (x *Mount) GetTmpfsMib() uint32 {
+	if x != nil {
+		return x.TmpfsMib
+	}
+	return 0
+}
+
+func (x *Mount) GetMode() uint32 {
+	if x != nil {
+		return x.Mode
+	}
+	return 0
+}
+
+func (x *Mount) GetSubpath() string {
+	if x != nil {
+		return x.Subpath
+	}
+	return ""
+}
+
+// File is a secret or a config: a read-only file, kept in memory at the provider and never on its disk in plain.
+type File struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Absolute, clean path inside the container.
+	Target string `protobuf:"bytes,1,opt,name=target,proto3" json:"target,omitempty"`
+	// Content, at most 256 KiB. Treated as a secret everywhere.
+	Content []byte `protobuf:"bytes,2,opt,name=content,proto3" json:"content,omitempty"`
+	// Permission bits, such as 0444.
+	Mode uint32 `protobuf:"varint,3,opt,name=mode,proto3" json:"mode,omitempty"`
+	// Numeric owner.
+	Uid uint32 `protobuf:"varint,4,opt,name=uid,proto3" json:"uid,omitempty"`
+	// Numeric group.
+	Gid           uint32 `protobuf:"varint,5,opt,name=gid,proto3" json:"gid,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *File) Reset() {
+	*x = File{}
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *File) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*File) ProtoMessage() {}
+
+func (x *File) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use File.ProtoReflect.Descriptor instead.
+func (*File) Descriptor() ([]byte, []int) {
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *File) GetTarget() string {
+	if x != nil {
+		return x.Target
+	}
+	return ""
+}
+
+func (x *File) GetContent() []byte {
+	if x != nil {
+		return x.Content
+	}
+	return nil
+}
+
+func (x *File) GetMode() uint32 {
+	if x != nil {
+		return x.Mode
+	}
+	return 0
+}
+
+func (x *File) GetUid() uint32 {
+	if x != nil {
+		return x.Uid
+	}
+	return 0
+}
+
+func (x *File) GetGid() uint32 {
+	if x != nil {
+		return x.Gid
+	}
+	return 0
+}
+
+// HostAddress is a name and an address for it.
+type HostAddress struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Host name.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// IPv4 or IPv6 address in its usual text form.
+	Address       string `protobuf:"bytes,2,opt,name=address,proto3" json:"address,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HostAddress) Reset() {
+	*x = HostAddress{}
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HostAddress) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HostAddress) ProtoMessage() {}
+
+func (x *HostAddress) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HostAddress.ProtoReflect.Descriptor instead.
+func (*HostAddress) Descriptor() ([]byte, []int) {
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *HostAddress) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *HostAddress) GetAddress() string {
+	if x != nil {
+		return x.Address
+	}
+	return ""
+}
+
 // Image names what to run.
 type Image struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -444,14 +1162,18 @@ type Image struct {
 	// empty for a pushed image.
 	Digest string `protobuf:"bytes,2,opt,name=digest,proto3" json:"digest,omitempty"`
 	// The tenant pushes this image straight to the provider, which must not look for it in any registry.
-	Pushed        bool `protobuf:"varint,3,opt,name=pushed,proto3" json:"pushed,omitempty"`
+	Pushed bool `protobuf:"varint,3,opt,name=pushed,proto3" json:"pushed,omitempty"`
+	// User name at the image's registry; empty for a public image.
+	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
+	// Password or token at the image's registry. Treated as a secret everywhere.
+	Password      string `protobuf:"bytes,5,opt,name=password,proto3" json:"password,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *Image) Reset() {
 	*x = Image{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[3]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -463,7 +1185,7 @@ func (x *Image) String() string {
 func (*Image) ProtoMessage() {}
 
 func (x *Image) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[3]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -476,7 +1198,7 @@ func (x *Image) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Image.ProtoReflect.Descriptor instead.
 func (*Image) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{3}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *Image) GetReference() string {
@@ -500,6 +1222,20 @@ func (x *Image) GetPushed() bool {
 	return false
 }
 
+func (x *Image) GetUsername() string {
+	if x != nil {
+		return x.Username
+	}
+	return ""
+}
+
+func (x *Image) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
 // Arguments is an argument vector; its presence is what tells "none" from "not said".
 type Arguments struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -511,7 +1247,7 @@ type Arguments struct {
 
 func (x *Arguments) Reset() {
 	*x = Arguments{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[4]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +1259,7 @@ func (x *Arguments) String() string {
 func (*Arguments) ProtoMessage() {}
 
 func (x *Arguments) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[4]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +1272,7 @@ func (x *Arguments) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Arguments.ProtoReflect.Descriptor instead.
 func (*Arguments) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{4}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *Arguments) GetValues() []string {
@@ -559,7 +1295,7 @@ type EnvironmentVariable struct {
 
 func (x *EnvironmentVariable) Reset() {
 	*x = EnvironmentVariable{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[5]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -571,7 +1307,7 @@ func (x *EnvironmentVariable) String() string {
 func (*EnvironmentVariable) ProtoMessage() {}
 
 func (x *EnvironmentVariable) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[5]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -584,7 +1320,7 @@ func (x *EnvironmentVariable) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EnvironmentVariable.ProtoReflect.Descriptor instead.
 func (*EnvironmentVariable) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{5}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EnvironmentVariable) GetName() string {
@@ -614,7 +1350,7 @@ type Label struct {
 
 func (x *Label) Reset() {
 	*x = Label{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[6]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -626,7 +1362,7 @@ func (x *Label) String() string {
 func (*Label) ProtoMessage() {}
 
 func (x *Label) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[6]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -639,7 +1375,7 @@ func (x *Label) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Label.ProtoReflect.Descriptor instead.
 func (*Label) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{6}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *Label) GetName() string {
@@ -665,8 +1401,8 @@ type Port struct {
 	Protocol Protocol `protobuf:"varint,2,opt,name=protocol,proto3,enum=souk.manifest.v1.Protocol" json:"protocol,omitempty"`
 	// Reachable from outside the provider; otherwise only from the services of the group.
 	Exposed bool `protobuf:"varint,3,opt,name=exposed,proto3" json:"exposed,omitempty"`
-	// Host names of the tenant that lead to this port, besides the provider's own name for it; sorted, unique, and empty
-	// in this version.
+	// Host names of the tenant that lead to this port, besides the provider's own name for it; sorted, unique; of HTTP ports
+	// only.
 	Hostnames     []string `protobuf:"bytes,4,rep,name=hostnames,proto3" json:"hostnames,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -674,7 +1410,7 @@ type Port struct {
 
 func (x *Port) Reset() {
 	*x = Port{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[7]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +1422,7 @@ func (x *Port) String() string {
 func (*Port) ProtoMessage() {}
 
 func (x *Port) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[7]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +1435,7 @@ func (x *Port) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Port.ProtoReflect.Descriptor instead.
 func (*Port) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{7}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *Port) GetContainerPort() uint32 {
@@ -758,7 +1494,7 @@ type Resources struct {
 
 func (x *Resources) Reset() {
 	*x = Resources{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[8]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -770,7 +1506,7 @@ func (x *Resources) String() string {
 func (*Resources) ProtoMessage() {}
 
 func (x *Resources) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[8]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -783,7 +1519,7 @@ func (x *Resources) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Resources.ProtoReflect.Descriptor instead.
 func (*Resources) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{8}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *Resources) GetCpuMillis() uint64 {
@@ -864,7 +1600,7 @@ type Header struct {
 
 func (x *Header) Reset() {
 	*x = Header{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[9]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +1612,7 @@ func (x *Header) String() string {
 func (*Header) ProtoMessage() {}
 
 func (x *Header) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[9]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +1625,7 @@ func (x *Header) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Header.ProtoReflect.Descriptor instead.
 func (*Header) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{9}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Header) GetFormat() uint32 {
@@ -929,7 +1665,7 @@ type Envelope struct {
 
 func (x *Envelope) Reset() {
 	*x = Envelope{}
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[10]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -941,7 +1677,7 @@ func (x *Envelope) String() string {
 func (*Envelope) ProtoMessage() {}
 
 func (x *Envelope) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[10]
+	mi := &file_souk_manifest_v1_manifest_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -954,7 +1690,7 @@ func (x *Envelope) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Envelope.ProtoReflect.Descriptor instead.
 func (*Envelope) Descriptor() ([]byte, []int) {
-	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{10}
+	return file_souk_manifest_v1_manifest_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *Envelope) GetHeader() []byte {
@@ -985,11 +1721,17 @@ const file_souk_manifest_v1_manifest_proto_rawDesc = "" +
 	"\x1fsouk/manifest/v1/manifest.proto\x12\x10souk.manifest.v1\"O\n" +
 	"\bManifest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12/\n" +
-	"\x06groups\x18\x02 \x03(\v2\x17.souk.manifest.v1.GroupR\x06groups\"f\n" +
+	"\x06groups\x18\x02 \x03(\v2\x17.souk.manifest.v1.GroupR\x06groups\"\xb8\x01\n" +
 	"\x05Group\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x12\n" +
 	"\x04salt\x18\x02 \x01(\fR\x04salt\x125\n" +
-	"\bservices\x18\x03 \x03(\v2\x19.souk.manifest.v1.ServiceR\bservices\"\x85\x05\n" +
+	"\bservices\x18\x03 \x03(\v2\x19.souk.manifest.v1.ServiceR\bservices\x122\n" +
+	"\avolumes\x18\x04 \x03(\v2\x18.souk.manifest.v1.VolumeR\avolumes\x12\x1c\n" +
+	"\tisolation\x18\x05 \x01(\tR\tisolation\"m\n" +
+	"\x06Volume\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x124\n" +
+	"\x05class\x18\x02 \x01(\x0e2\x1e.souk.manifest.v1.StorageClassR\x05class\x12\x19\n" +
+	"\bsize_mib\x18\x03 \x01(\x04R\asizeMib\"\xc0\t\n" +
 	"\aService\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12-\n" +
 	"\x05image\x18\x02 \x01(\v2\x17.souk.manifest.v1.ImageR\x05image\x12;\n" +
@@ -1008,11 +1750,60 @@ const file_souk_manifest_v1_manifest_proto_rawDesc = "" +
 	"\x0erestart_policy\x18\v \x01(\x0e2\x1f.souk.manifest.v1.RestartPolicyR\rrestartPolicy\x12*\n" +
 	"\x11stop_grace_millis\x18\f \x01(\rR\x0fstopGraceMillis\x12\x1b\n" +
 	"\tread_only\x18\r \x01(\bR\breadOnly\x12/\n" +
-	"\x06labels\x18\x0e \x03(\v2\x17.souk.manifest.v1.LabelR\x06labels\"U\n" +
+	"\x06labels\x18\x0e \x03(\v2\x17.souk.manifest.v1.LabelR\x06labels\x12@\n" +
+	"\fhealth_check\x18\x0f \x01(\v2\x1d.souk.manifest.v1.HealthCheckR\vhealthCheck\x12;\n" +
+	"\n" +
+	"depends_on\x18\x10 \x03(\v2\x1c.souk.manifest.v1.DependencyR\tdependsOn\x12/\n" +
+	"\x06mounts\x18\x11 \x03(\v2\x17.souk.manifest.v1.MountR\x06mounts\x12,\n" +
+	"\x05files\x18\x12 \x03(\v2\x16.souk.manifest.v1.FileR\x05files\x12\x10\n" +
+	"\x03job\x18\x13 \x01(\bR\x03job\x12!\n" +
+	"\fmax_restarts\x18\x14 \x01(\rR\vmaxRestarts\x12\x12\n" +
+	"\x04init\x18\x15 \x01(\bR\x04init\x12\x1f\n" +
+	"\vstop_signal\x18\x16 \x01(\tR\n" +
+	"stopSignal\x12\x17\n" +
+	"\ashm_mib\x18\x17 \x01(\rR\x06shmMib\x12\x1a\n" +
+	"\bhostname\x18\x18 \x01(\tR\bhostname\x12>\n" +
+	"\vextra_hosts\x18\x19 \x03(\v2\x1d.souk.manifest.v1.HostAddressR\n" +
+	"extraHosts\x12\x18\n" +
+	"\aaliases\x18\x1a \x03(\tR\aaliases\x12+\n" +
+	"\x11drop_capabilities\x18\x1b \x03(\tR\x10dropCapabilities\x12\x16\n" +
+	"\x06groups\x18\x1c \x03(\tR\x06groups\x12\x1d\n" +
+	"\n" +
+	"open_files\x18\x1d \x01(\rR\topenFiles\"\x91\x02\n" +
+	"\vHealthCheck\x12\x1a\n" +
+	"\bdisabled\x18\x01 \x01(\bR\bdisabled\x12\x18\n" +
+	"\acommand\x18\x02 \x03(\tR\acommand\x12'\n" +
+	"\x0finterval_millis\x18\x03 \x01(\rR\x0eintervalMillis\x12%\n" +
+	"\x0etimeout_millis\x18\x04 \x01(\rR\rtimeoutMillis\x12\x18\n" +
+	"\aretries\x18\x05 \x01(\rR\aretries\x12.\n" +
+	"\x13start_period_millis\x18\x06 \x01(\rR\x11startPeriodMillis\x122\n" +
+	"\x15start_interval_millis\x18\a \x01(\rR\x13startIntervalMillis\"k\n" +
+	"\n" +
+	"Dependency\x12\x18\n" +
+	"\aservice\x18\x01 \x01(\tR\aservice\x12C\n" +
+	"\tcondition\x18\x02 \x01(\x0e2%.souk.manifest.v1.DependencyConditionR\tcondition\"\x9f\x01\n" +
+	"\x05Mount\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\x12\x16\n" +
+	"\x06volume\x18\x02 \x01(\tR\x06volume\x12\x1b\n" +
+	"\tread_only\x18\x03 \x01(\bR\breadOnly\x12\x1b\n" +
+	"\ttmpfs_mib\x18\x04 \x01(\rR\btmpfsMib\x12\x12\n" +
+	"\x04mode\x18\x05 \x01(\rR\x04mode\x12\x18\n" +
+	"\asubpath\x18\x06 \x01(\tR\asubpath\"p\n" +
+	"\x04File\x12\x16\n" +
+	"\x06target\x18\x01 \x01(\tR\x06target\x12\x18\n" +
+	"\acontent\x18\x02 \x01(\fR\acontent\x12\x12\n" +
+	"\x04mode\x18\x03 \x01(\rR\x04mode\x12\x10\n" +
+	"\x03uid\x18\x04 \x01(\rR\x03uid\x12\x10\n" +
+	"\x03gid\x18\x05 \x01(\rR\x03gid\";\n" +
+	"\vHostAddress\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aaddress\x18\x02 \x01(\tR\aaddress\"\x8d\x01\n" +
 	"\x05Image\x12\x1c\n" +
 	"\treference\x18\x01 \x01(\tR\treference\x12\x16\n" +
 	"\x06digest\x18\x02 \x01(\tR\x06digest\x12\x16\n" +
-	"\x06pushed\x18\x03 \x01(\bR\x06pushed\"#\n" +
+	"\x06pushed\x18\x03 \x01(\bR\x06pushed\x12\x1a\n" +
+	"\busername\x18\x04 \x01(\tR\busername\x12\x1a\n" +
+	"\bpassword\x18\x05 \x01(\tR\bpassword\"#\n" +
 	"\tArguments\x12\x16\n" +
 	"\x06values\x18\x01 \x03(\tR\x06values\"?\n" +
 	"\x13EnvironmentVariable\x12\x12\n" +
@@ -1048,7 +1839,18 @@ const file_souk_manifest_v1_manifest_proto_rawDesc = "" +
 	"\bEnvelope\x12\x16\n" +
 	"\x06header\x18\x01 \x01(\fR\x06header\x12!\n" +
 	"\fgroup_hashes\x18\x02 \x03(\fR\vgroupHashes\x12\x14\n" +
-	"\x05group\x18\x03 \x01(\fR\x05group*[\n" +
+	"\x05group\x18\x03 \x01(\fR\x05group*\x90\x01\n" +
+	"\fStorageClass\x12\x1d\n" +
+	"\x19STORAGE_CLASS_UNSPECIFIED\x10\x00\x12\x1b\n" +
+	"\x17STORAGE_CLASS_EPHEMERAL\x10\x01\x12\x15\n" +
+	"\x11STORAGE_CLASS_HDD\x10\x02\x12\x15\n" +
+	"\x11STORAGE_CLASS_SSD\x10\x03\x12\x16\n" +
+	"\x12STORAGE_CLASS_NVME\x10\x04*\xa3\x01\n" +
+	"\x13DependencyCondition\x12$\n" +
+	" DEPENDENCY_CONDITION_UNSPECIFIED\x10\x00\x12 \n" +
+	"\x1cDEPENDENCY_CONDITION_STARTED\x10\x01\x12 \n" +
+	"\x1cDEPENDENCY_CONDITION_HEALTHY\x10\x02\x12\"\n" +
+	"\x1eDEPENDENCY_CONDITION_COMPLETED\x10\x03*[\n" +
 	"\bProtocol\x12\x18\n" +
 	"\x14PROTOCOL_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fPROTOCOL_TCP\x10\x01\x12\x11\n" +
@@ -1073,40 +1875,56 @@ func file_souk_manifest_v1_manifest_proto_rawDescGZIP() []byte {
 	return file_souk_manifest_v1_manifest_proto_rawDescData
 }
 
-var file_souk_manifest_v1_manifest_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_souk_manifest_v1_manifest_proto_msgTypes = make([]protoimpl.MessageInfo, 11)
+var file_souk_manifest_v1_manifest_proto_enumTypes = make([]protoimpl.EnumInfo, 4)
+var file_souk_manifest_v1_manifest_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_souk_manifest_v1_manifest_proto_goTypes = []any{
-	(Protocol)(0),               // 0: souk.manifest.v1.Protocol
-	(RestartPolicy)(0),          // 1: souk.manifest.v1.RestartPolicy
-	(*Manifest)(nil),            // 2: souk.manifest.v1.Manifest
-	(*Group)(nil),               // 3: souk.manifest.v1.Group
-	(*Service)(nil),             // 4: souk.manifest.v1.Service
-	(*Image)(nil),               // 5: souk.manifest.v1.Image
-	(*Arguments)(nil),           // 6: souk.manifest.v1.Arguments
-	(*EnvironmentVariable)(nil), // 7: souk.manifest.v1.EnvironmentVariable
-	(*Label)(nil),               // 8: souk.manifest.v1.Label
-	(*Port)(nil),                // 9: souk.manifest.v1.Port
-	(*Resources)(nil),           // 10: souk.manifest.v1.Resources
-	(*Header)(nil),              // 11: souk.manifest.v1.Header
-	(*Envelope)(nil),            // 12: souk.manifest.v1.Envelope
+	(StorageClass)(0),           // 0: souk.manifest.v1.StorageClass
+	(DependencyCondition)(0),    // 1: souk.manifest.v1.DependencyCondition
+	(Protocol)(0),               // 2: souk.manifest.v1.Protocol
+	(RestartPolicy)(0),          // 3: souk.manifest.v1.RestartPolicy
+	(*Manifest)(nil),            // 4: souk.manifest.v1.Manifest
+	(*Group)(nil),               // 5: souk.manifest.v1.Group
+	(*Volume)(nil),              // 6: souk.manifest.v1.Volume
+	(*Service)(nil),             // 7: souk.manifest.v1.Service
+	(*HealthCheck)(nil),         // 8: souk.manifest.v1.HealthCheck
+	(*Dependency)(nil),          // 9: souk.manifest.v1.Dependency
+	(*Mount)(nil),               // 10: souk.manifest.v1.Mount
+	(*File)(nil),                // 11: souk.manifest.v1.File
+	(*HostAddress)(nil),         // 12: souk.manifest.v1.HostAddress
+	(*Image)(nil),               // 13: souk.manifest.v1.Image
+	(*Arguments)(nil),           // 14: souk.manifest.v1.Arguments
+	(*EnvironmentVariable)(nil), // 15: souk.manifest.v1.EnvironmentVariable
+	(*Label)(nil),               // 16: souk.manifest.v1.Label
+	(*Port)(nil),                // 17: souk.manifest.v1.Port
+	(*Resources)(nil),           // 18: souk.manifest.v1.Resources
+	(*Header)(nil),              // 19: souk.manifest.v1.Header
+	(*Envelope)(nil),            // 20: souk.manifest.v1.Envelope
 }
 var file_souk_manifest_v1_manifest_proto_depIdxs = []int32{
-	3,  // 0: souk.manifest.v1.Manifest.groups:type_name -> souk.manifest.v1.Group
-	4,  // 1: souk.manifest.v1.Group.services:type_name -> souk.manifest.v1.Service
-	5,  // 2: souk.manifest.v1.Service.image:type_name -> souk.manifest.v1.Image
-	6,  // 3: souk.manifest.v1.Service.entrypoint:type_name -> souk.manifest.v1.Arguments
-	6,  // 4: souk.manifest.v1.Service.command:type_name -> souk.manifest.v1.Arguments
-	7,  // 5: souk.manifest.v1.Service.environment:type_name -> souk.manifest.v1.EnvironmentVariable
-	9,  // 6: souk.manifest.v1.Service.ports:type_name -> souk.manifest.v1.Port
-	10, // 7: souk.manifest.v1.Service.resources:type_name -> souk.manifest.v1.Resources
-	1,  // 8: souk.manifest.v1.Service.restart_policy:type_name -> souk.manifest.v1.RestartPolicy
-	8,  // 9: souk.manifest.v1.Service.labels:type_name -> souk.manifest.v1.Label
-	0,  // 10: souk.manifest.v1.Port.protocol:type_name -> souk.manifest.v1.Protocol
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	5,  // 0: souk.manifest.v1.Manifest.groups:type_name -> souk.manifest.v1.Group
+	7,  // 1: souk.manifest.v1.Group.services:type_name -> souk.manifest.v1.Service
+	6,  // 2: souk.manifest.v1.Group.volumes:type_name -> souk.manifest.v1.Volume
+	0,  // 3: souk.manifest.v1.Volume.class:type_name -> souk.manifest.v1.StorageClass
+	13, // 4: souk.manifest.v1.Service.image:type_name -> souk.manifest.v1.Image
+	14, // 5: souk.manifest.v1.Service.entrypoint:type_name -> souk.manifest.v1.Arguments
+	14, // 6: souk.manifest.v1.Service.command:type_name -> souk.manifest.v1.Arguments
+	15, // 7: souk.manifest.v1.Service.environment:type_name -> souk.manifest.v1.EnvironmentVariable
+	17, // 8: souk.manifest.v1.Service.ports:type_name -> souk.manifest.v1.Port
+	18, // 9: souk.manifest.v1.Service.resources:type_name -> souk.manifest.v1.Resources
+	3,  // 10: souk.manifest.v1.Service.restart_policy:type_name -> souk.manifest.v1.RestartPolicy
+	16, // 11: souk.manifest.v1.Service.labels:type_name -> souk.manifest.v1.Label
+	8,  // 12: souk.manifest.v1.Service.health_check:type_name -> souk.manifest.v1.HealthCheck
+	9,  // 13: souk.manifest.v1.Service.depends_on:type_name -> souk.manifest.v1.Dependency
+	10, // 14: souk.manifest.v1.Service.mounts:type_name -> souk.manifest.v1.Mount
+	11, // 15: souk.manifest.v1.Service.files:type_name -> souk.manifest.v1.File
+	12, // 16: souk.manifest.v1.Service.extra_hosts:type_name -> souk.manifest.v1.HostAddress
+	1,  // 17: souk.manifest.v1.Dependency.condition:type_name -> souk.manifest.v1.DependencyCondition
+	2,  // 18: souk.manifest.v1.Port.protocol:type_name -> souk.manifest.v1.Protocol
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_souk_manifest_v1_manifest_proto_init() }
@@ -1119,8 +1937,8 @@ func file_souk_manifest_v1_manifest_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_souk_manifest_v1_manifest_proto_rawDesc), len(file_souk_manifest_v1_manifest_proto_rawDesc)),
-			NumEnums:      2,
-			NumMessages:   11,
+			NumEnums:      4,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

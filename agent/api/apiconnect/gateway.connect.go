@@ -45,8 +45,17 @@ const (
 	GatewayServiceGetManifestProcedure = "/souk.agent.v1.GatewayService/GetManifest"
 	// GatewayServiceStatusProcedure is the fully-qualified name of the GatewayService's Status RPC.
 	GatewayServiceStatusProcedure = "/souk.agent.v1.GatewayService/Status"
+	// GatewayServiceWatchStatusProcedure is the fully-qualified name of the GatewayService's
+	// WatchStatus RPC.
+	GatewayServiceWatchStatusProcedure = "/souk.agent.v1.GatewayService/WatchStatus"
 	// GatewayServiceLogsProcedure is the fully-qualified name of the GatewayService's Logs RPC.
 	GatewayServiceLogsProcedure = "/souk.agent.v1.GatewayService/Logs"
+	// GatewayServiceEventsProcedure is the fully-qualified name of the GatewayService's Events RPC.
+	GatewayServiceEventsProcedure = "/souk.agent.v1.GatewayService/Events"
+	// GatewayServiceUsageProcedure is the fully-qualified name of the GatewayService's Usage RPC.
+	GatewayServiceUsageProcedure = "/souk.agent.v1.GatewayService/Usage"
+	// GatewayServiceScreenProcedure is the fully-qualified name of the GatewayService's Screen RPC.
+	GatewayServiceScreenProcedure = "/souk.agent.v1.GatewayService/Screen"
 )
 
 // GatewayServiceClient is a client for the souk.agent.v1.GatewayService service.
@@ -60,8 +69,18 @@ type GatewayServiceClient interface {
 	GetManifest(context.Context, *connect.Request[api.GetManifestRequest]) (*connect.Response[api.GetManifestResponse], error)
 	// Status tells how a lease is doing.
 	Status(context.Context, *connect.Request[api.StatusRequest]) (*connect.Response[api.StatusResponse], error)
+	// WatchStatus tells how a lease is doing, at once and again whenever that changes. It ends with the lease, or when the
+	// token expires.
+	WatchStatus(context.Context, *connect.Request[api.WatchStatusRequest]) (*connect.ServerStreamForClient[api.WatchStatusResponse], error)
 	// Logs streams the output of one replica. It ends with the lease, or when the token expires.
 	Logs(context.Context, *connect.Request[api.LogsRequest]) (*connect.ServerStreamForClient[api.LogsResponse], error)
+	// Events streams what happened to a lease at this provider: starts, ends, health, images, updates, refusals.
+	Events(context.Context, *connect.Request[api.EventsRequest]) (*connect.ServerStreamForClient[api.EventsResponse], error)
+	// Usage tells what a lease has used up to now.
+	Usage(context.Context, *connect.Request[api.UsageRequest]) (*connect.Response[api.UsageResponse], error)
+	// Screen tells whether the provider would take a workload, and if not what is lacking. Nothing is reserved. Needs no
+	// token.
+	Screen(context.Context, *connect.Request[api.ScreenRequest]) (*connect.Response[api.ScreenResponse], error)
 }
 
 // NewGatewayServiceClient constructs a client for the souk.agent.v1.GatewayService service. By
@@ -103,10 +122,35 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		watchStatus: connect.NewClient[api.WatchStatusRequest, api.WatchStatusResponse](
+			httpClient,
+			baseURL+GatewayServiceWatchStatusProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("WatchStatus")),
+			connect.WithClientOptions(opts...),
+		),
 		logs: connect.NewClient[api.LogsRequest, api.LogsResponse](
 			httpClient,
 			baseURL+GatewayServiceLogsProcedure,
 			connect.WithSchema(gatewayServiceMethods.ByName("Logs")),
+			connect.WithClientOptions(opts...),
+		),
+		events: connect.NewClient[api.EventsRequest, api.EventsResponse](
+			httpClient,
+			baseURL+GatewayServiceEventsProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Events")),
+			connect.WithClientOptions(opts...),
+		),
+		usage: connect.NewClient[api.UsageRequest, api.UsageResponse](
+			httpClient,
+			baseURL+GatewayServiceUsageProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Usage")),
+			connect.WithClientOptions(opts...),
+		),
+		screen: connect.NewClient[api.ScreenRequest, api.ScreenResponse](
+			httpClient,
+			baseURL+GatewayServiceScreenProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Screen")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
 	}
@@ -118,7 +162,11 @@ type gatewayServiceClient struct {
 	sendManifest *connect.Client[api.SendManifestRequest, api.SendManifestResponse]
 	getManifest  *connect.Client[api.GetManifestRequest, api.GetManifestResponse]
 	status       *connect.Client[api.StatusRequest, api.StatusResponse]
+	watchStatus  *connect.Client[api.WatchStatusRequest, api.WatchStatusResponse]
 	logs         *connect.Client[api.LogsRequest, api.LogsResponse]
+	events       *connect.Client[api.EventsRequest, api.EventsResponse]
+	usage        *connect.Client[api.UsageRequest, api.UsageResponse]
+	screen       *connect.Client[api.ScreenRequest, api.ScreenResponse]
 }
 
 // Info calls souk.agent.v1.GatewayService.Info.
@@ -141,9 +189,29 @@ func (c *gatewayServiceClient) Status(ctx context.Context, req *connect.Request[
 	return c.status.CallUnary(ctx, req)
 }
 
+// WatchStatus calls souk.agent.v1.GatewayService.WatchStatus.
+func (c *gatewayServiceClient) WatchStatus(ctx context.Context, req *connect.Request[api.WatchStatusRequest]) (*connect.ServerStreamForClient[api.WatchStatusResponse], error) {
+	return c.watchStatus.CallServerStream(ctx, req)
+}
+
 // Logs calls souk.agent.v1.GatewayService.Logs.
 func (c *gatewayServiceClient) Logs(ctx context.Context, req *connect.Request[api.LogsRequest]) (*connect.ServerStreamForClient[api.LogsResponse], error) {
 	return c.logs.CallServerStream(ctx, req)
+}
+
+// Events calls souk.agent.v1.GatewayService.Events.
+func (c *gatewayServiceClient) Events(ctx context.Context, req *connect.Request[api.EventsRequest]) (*connect.ServerStreamForClient[api.EventsResponse], error) {
+	return c.events.CallServerStream(ctx, req)
+}
+
+// Usage calls souk.agent.v1.GatewayService.Usage.
+func (c *gatewayServiceClient) Usage(ctx context.Context, req *connect.Request[api.UsageRequest]) (*connect.Response[api.UsageResponse], error) {
+	return c.usage.CallUnary(ctx, req)
+}
+
+// Screen calls souk.agent.v1.GatewayService.Screen.
+func (c *gatewayServiceClient) Screen(ctx context.Context, req *connect.Request[api.ScreenRequest]) (*connect.Response[api.ScreenResponse], error) {
+	return c.screen.CallUnary(ctx, req)
 }
 
 // GatewayServiceHandler is an implementation of the souk.agent.v1.GatewayService service.
@@ -157,8 +225,18 @@ type GatewayServiceHandler interface {
 	GetManifest(context.Context, *connect.Request[api.GetManifestRequest]) (*connect.Response[api.GetManifestResponse], error)
 	// Status tells how a lease is doing.
 	Status(context.Context, *connect.Request[api.StatusRequest]) (*connect.Response[api.StatusResponse], error)
+	// WatchStatus tells how a lease is doing, at once and again whenever that changes. It ends with the lease, or when the
+	// token expires.
+	WatchStatus(context.Context, *connect.Request[api.WatchStatusRequest], *connect.ServerStream[api.WatchStatusResponse]) error
 	// Logs streams the output of one replica. It ends with the lease, or when the token expires.
 	Logs(context.Context, *connect.Request[api.LogsRequest], *connect.ServerStream[api.LogsResponse]) error
+	// Events streams what happened to a lease at this provider: starts, ends, health, images, updates, refusals.
+	Events(context.Context, *connect.Request[api.EventsRequest], *connect.ServerStream[api.EventsResponse]) error
+	// Usage tells what a lease has used up to now.
+	Usage(context.Context, *connect.Request[api.UsageRequest]) (*connect.Response[api.UsageResponse], error)
+	// Screen tells whether the provider would take a workload, and if not what is lacking. Nothing is reserved. Needs no
+	// token.
+	Screen(context.Context, *connect.Request[api.ScreenRequest]) (*connect.Response[api.ScreenResponse], error)
 }
 
 // NewGatewayServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -196,10 +274,35 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceWatchStatusHandler := connect.NewServerStreamHandler(
+		GatewayServiceWatchStatusProcedure,
+		svc.WatchStatus,
+		connect.WithSchema(gatewayServiceMethods.ByName("WatchStatus")),
+		connect.WithHandlerOptions(opts...),
+	)
 	gatewayServiceLogsHandler := connect.NewServerStreamHandler(
 		GatewayServiceLogsProcedure,
 		svc.Logs,
 		connect.WithSchema(gatewayServiceMethods.ByName("Logs")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceEventsHandler := connect.NewServerStreamHandler(
+		GatewayServiceEventsProcedure,
+		svc.Events,
+		connect.WithSchema(gatewayServiceMethods.ByName("Events")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceUsageHandler := connect.NewUnaryHandler(
+		GatewayServiceUsageProcedure,
+		svc.Usage,
+		connect.WithSchema(gatewayServiceMethods.ByName("Usage")),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceScreenHandler := connect.NewUnaryHandler(
+		GatewayServiceScreenProcedure,
+		svc.Screen,
+		connect.WithSchema(gatewayServiceMethods.ByName("Screen")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
 	return "/souk.agent.v1.GatewayService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -212,8 +315,16 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceGetManifestHandler.ServeHTTP(w, r)
 		case GatewayServiceStatusProcedure:
 			gatewayServiceStatusHandler.ServeHTTP(w, r)
+		case GatewayServiceWatchStatusProcedure:
+			gatewayServiceWatchStatusHandler.ServeHTTP(w, r)
 		case GatewayServiceLogsProcedure:
 			gatewayServiceLogsHandler.ServeHTTP(w, r)
+		case GatewayServiceEventsProcedure:
+			gatewayServiceEventsHandler.ServeHTTP(w, r)
+		case GatewayServiceUsageProcedure:
+			gatewayServiceUsageHandler.ServeHTTP(w, r)
+		case GatewayServiceScreenProcedure:
+			gatewayServiceScreenHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -239,6 +350,22 @@ func (UnimplementedGatewayServiceHandler) Status(context.Context, *connect.Reque
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.Status is not implemented"))
 }
 
+func (UnimplementedGatewayServiceHandler) WatchStatus(context.Context, *connect.Request[api.WatchStatusRequest], *connect.ServerStream[api.WatchStatusResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.WatchStatus is not implemented"))
+}
+
 func (UnimplementedGatewayServiceHandler) Logs(context.Context, *connect.Request[api.LogsRequest], *connect.ServerStream[api.LogsResponse]) error {
 	return connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.Logs is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Events(context.Context, *connect.Request[api.EventsRequest], *connect.ServerStream[api.EventsResponse]) error {
+	return connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.Events is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Usage(context.Context, *connect.Request[api.UsageRequest]) (*connect.Response[api.UsageResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.Usage is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Screen(context.Context, *connect.Request[api.ScreenRequest]) (*connect.Response[api.ScreenResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.Screen is not implemented"))
 }

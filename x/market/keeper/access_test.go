@@ -27,6 +27,7 @@ func keyed(t *testing.T, b *bench) (uint64, types.Lease) {
 	b.Funded("alice", chain.Coin(10_000))
 	create.AccessKeys = []types.AccessKey{
 		{Address: b.name("manager"), Scopes: []types.Scope{types.Scope_SCOPE_READ, types.Scope_SCOPE_MANAGE}},
+		{Address: b.name("former"), Scopes: []types.Scope{types.Scope_SCOPE_MANAGE}, ExpiresAt: 1},
 		{Address: b.name("reader"), Scopes: []types.Scope{types.Scope_SCOPE_READ, types.Scope_SCOPE_EXEC, types.Scope_SCOPE_WATCH}},
 	}
 	slices.SortFunc(create.AccessKeys, func(a, b types.AccessKey) int { return strings.Compare(a.Address, b.Address) })
@@ -47,6 +48,7 @@ func TestWhoMayActForATenant(t *testing.T) {
 		"the owner":                     {"alice", true, true},
 		"a key that may manage":         {"manager", true, false},
 		"a key that may not manage":     {"reader", false, false},
+		"a key whose time is over":      {"former", false, false},
 		"a stranger":                    {"stranger", false, false},
 		"the provider":                  {"p", false, false},
 		"the agent of the provider":     {"p-agent", false, false},

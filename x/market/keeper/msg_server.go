@@ -37,7 +37,7 @@ func (k *Keeper) managed(ctx context.Context, id uint64, signer string, now uint
 		return types.Deployment{}, false, err
 	}
 	failure := k.sameAccount(signer, deployment.Owner, fmt.Sprintf("deployment %d", id))
-	if failure != nil && !deployment.May(signer, types.Scope_SCOPE_MANAGE) {
+	if failure != nil && !deployment.May(signer, types.Scope_SCOPE_MANAGE, now) {
 		return types.Deployment{}, false, failure
 	}
 	if deployment.State != types.DeploymentState_DEPLOYMENT_STATE_OPEN {

@@ -6,12 +6,15 @@ import (
 	"cosmossdk.io/core/address"
 )
 
-// May tells whether an address is an access key of the deployment that has a scope.
-func (d Deployment) May(address string, scope Scope) bool {
+// May tells whether an address is an access key of the deployment that has a scope and is good at service second now.
+func (d Deployment) May(address string, scope Scope, now uint64) bool {
 	return slices.ContainsFunc(d.AccessKeys, func(key AccessKey) bool {
-		return key.Address == address && slices.Contains(key.Scopes, scope)
+		return key.Address == address && key.GoodAt(now) && slices.Contains(key.Scopes, scope)
 	})
 }
+
+// GoodAt tells whether the key may act at service second now.
+func (k AccessKey) GoodAt(now uint64) bool { return k.ExpiresAt == 0 || now < k.ExpiresAt }
 
 // ValidateAccessKeys refuses lists that are too long or not sorted by address, and keys whose scopes are unknown, not
 // sorted, or none.
@@ -52,7 +55,7 @@ func (k AccessKey) validateScopes() error {
 // sameKeys tells whether two lists grant the same.
 func sameKeys(a, b []AccessKey) bool {
 	return slices.EqualFunc(a, b, func(a, b AccessKey) bool {
-		return a.Address == b.Address && slices.Equal(a.Scopes, b.Scopes)
+		return a.Address == b.Address && a.ExpiresAt == b.ExpiresAt && slices.Equal(a.Scopes, b.Scopes)
 	})
 }
 

@@ -178,9 +178,12 @@ func TestAccessKeysAreSortedAndHaveScopes(t *testing.T) {
 		})
 	}
 	deployment := types.Deployment{AccessKeys: []types.AccessKey{key(one, read)}}
-	require.True(t, deployment.May(one, read))
-	require.False(t, deployment.May(one, manage))
-	require.False(t, deployment.May(two, read))
+	require.True(t, deployment.May(one, read, 100))
+	require.False(t, deployment.May(one, manage, 100))
+	require.False(t, deployment.May(two, read, 100))
+	deployment.AccessKeys[0].ExpiresAt = 100
+	require.True(t, deployment.May(one, read, 99))
+	require.False(t, deployment.May(one, read, 100))
 }
 
 func TestALeasesDeadlineIsTheFirstOfTermAndNotice(t *testing.T) {
