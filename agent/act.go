@@ -70,6 +70,8 @@ func (a *Agent) do(ctx context.Context, action reconcile.Action) error {
 	switch action.Kind {
 	case reconcile.Remove:
 		return a.runtime.Remove(ctx, id)
+	case reconcile.Pause:
+		return a.pause(ctx, id)
 	case reconcile.DropManifest:
 		return a.store.DeleteManifest(id)
 	case reconcile.Reserve:
@@ -125,6 +127,14 @@ func (a *Agent) apply(ctx context.Context, id uint64) error {
 	broken := runtime.ClassOf(err) == runtime.ClassTenant
 	a.problems[id] = problem{run: wanted.Revision, text: err.Error(), broken: broken}
 	return err
+}
+
+// pause stops a workload. A runtime that cannot keep what is stopped removes it: it is made anew when the lease resumes.
+func (a *Agent) pause(ctx context.Context, id uint64) error {
+	if p, ok := a.runtime.(runtime.Pauser); ok {
+		return p.Pause(ctx, id)
+	}
+	return a.runtime.Remove(ctx, id)
 }
 
 // release forgets a lease: images pushed for it, everything of its owner when it was the owner's last, then its reservation.

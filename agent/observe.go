@@ -169,7 +169,7 @@ func (a *Agent) observeHost(ctx context.Context, in *reconcile.Input) error {
 	}
 	for _, o := range observed {
 		in.Workloads = append(in.Workloads, reconcile.Workload{
-			Lease: o.Lease, Revision: o.Revision, Recorded: o.Recorded, Removing: o.Removing,
+			Lease: o.Lease, Revision: o.Revision, Recorded: o.Recorded, Removing: o.Removing, Paused: o.Paused,
 		})
 	}
 	reserved, err := a.store.Leases()

@@ -48,6 +48,7 @@ type Workload struct {
 	Revision string // that the runtime was given; "" when no record explains it
 	Recorded bool   // false: an orphan
 	Removing bool   // it is being removed already
+	Paused   bool   // it is stopped, or about to be, and keeps its room
 	Overdue  bool   // it has taken more than its lease pays for, for too long
 }
 
@@ -76,6 +77,7 @@ type Kind string
 // The kinds of actions, in the order in which they are to be done.
 const (
 	Remove       Kind = "remove"        // end the workload, delete everything of it
+	Pause        Kind = "pause"         // stop the workload, keep its volumes and its room
 	DropManifest Kind = "drop-manifest" // forget what its owner sent
 	Reserve      Kind = "reserve"       // write the lease down, before it is acknowledged
 	Accept       Kind = "accept"        // acknowledge; all of a plan in one message
@@ -84,7 +86,7 @@ const (
 	Release      Kind = "release"       // nothing of it exists any more: images, names and the reservation go
 )
 
-var order = []Kind{Remove, DropManifest, Reserve, Accept, Decline, Apply, Release}
+var order = []Kind{Remove, Pause, DropManifest, Reserve, Accept, Decline, Apply, Release}
 
 // Action is one thing to do. Doing it again does no harm, and leaving it undone is made up for by the next decision.
 type Action struct {
@@ -143,18 +145,20 @@ func index(in Input) world {
 	return w
 }
 
-// removals end what the chain does not want: leases that ended, and orphans. What exists of a live lease without a record
-// is an orphan too: it is removed first and applied again after.
+// removals end what the chain does not want: leases that ended, and orphans; and stop what it does not want for now. What
+// exists of a live lease without a record is an orphan too: it is removed first and applied again after.
 func (w world) removals() []Action {
 	var plan []Action
 	for id, x := range w.workload {
 		l, live := w.lease[id]
 		switch {
 		case x.Removing:
-		case live && l.State == Paused:
-			plan = append(plan, Action{Remove, id, "the lease is paused"})
 		case live && x.Overdue && !w.applicable(l):
 			plan = append(plan, Action{Remove, id, "it takes more than the lease pays for"})
+		case live && x.Recorded && l.State == Paused:
+			if !x.Paused {
+				plan = append(plan, Action{Pause, id, "the lease is paused"})
+			}
 		case !live && x.Recorded:
 			plan = append(plan, Action{Remove, id, "the lease has ended"})
 		case !live:
@@ -185,6 +189,8 @@ func (w world) applications() []Action {
 			// It comes back once the old one is gone.
 		case !exists:
 			plan = append(plan, Action{Apply, id, "it is wanted and does not run"})
+		case x.Paused:
+			plan = append(plan, Action{Apply, id, "the lease is no longer paused"})
 		case x.Revision != m.Run:
 			plan = append(plan, Action{Apply, id, "another revision is wanted"})
 		}

@@ -64,7 +64,7 @@ func format(plan []Action) string {
 //	node cpu=4000 mem=8192
 //	lease 7 pending cpu=500 mem=256 x2 ackby=160 rev=aa
 //	manifest 7 rev=aa run=aa2 missing=hello:1 broken
-//	workload 7 rev=aa removing orphan overdue
+//	workload 7 rev=aa removing orphan overdue paused
 //	reserved 7 cpu=500 mem=256 x2
 //	answering 7
 func parse(t *testing.T, text string) Input {
@@ -97,7 +97,7 @@ func parse(t *testing.T, text string) Input {
 		case "workload":
 			in.Workloads = append(in.Workloads, Workload{
 				Lease: l.id(), Revision: l.value("rev", ""), Recorded: !l.has("orphan"), Removing: l.has("removing"),
-				Overdue: l.has("overdue"),
+				Overdue: l.has("overdue"), Paused: l.has("paused"),
 			})
 		case "reserved":
 			in.Reservations = append(in.Reservations, Reservation{Lease: l.id(), Unit: l.vector(), Replicas: l.replicas()})
@@ -215,6 +215,8 @@ func do(in Input, plan []Action) Input {
 		switch a.Kind {
 		case Remove:
 			in.Workloads = slices.DeleteFunc(in.Workloads, func(w Workload) bool { return w.Lease == a.Lease })
+		case Pause:
+			in.Workloads[slices.IndexFunc(in.Workloads, func(w Workload) bool { return w.Lease == a.Lease })].Paused = true
 		case DropManifest:
 			in.Manifests = slices.DeleteFunc(in.Manifests, func(m Manifest) bool { return m.Lease == a.Lease })
 		case Reserve:
@@ -248,7 +250,7 @@ func assertConverged(t *rapid.T, in Input) {
 	for _, w := range in.Workloads {
 		fits := slices.ContainsFunc(in.Manifests, func(m Manifest) bool { return m.Lease == w.Lease && m.Run == w.Revision })
 		require.True(t, live[w.Lease] || w.Removing, "workload %d is an orphan", w.Lease)
-		require.False(t, (paused[w.Lease] || w.Overdue && !fits) && !w.Removing, "workload %d takes what nobody pays for", w.Lease)
+		require.False(t, (paused[w.Lease] && !w.Paused || w.Overdue && !fits) && !w.Removing, "workload %d takes what nobody pays for", w.Lease)
 	}
 	for _, m := range in.Manifests {
 		require.True(t, live[m.Lease], "manifest %d outlived its lease", m.Lease)
@@ -287,7 +289,7 @@ func drawWorld(t *rapid.T) Input {
 			in.Workloads = append(in.Workloads, Workload{
 				Lease: id, Revision: rapid.SampledFrom([]string{"run1", "run2"}).Draw(t, "rev"),
 				Recorded: rapid.Bool().Draw(t, "recorded"), Removing: rapid.Bool().Draw(t, "removing"),
-				Overdue: rapid.Bool().Draw(t, "overdue"),
+				Overdue: rapid.Bool().Draw(t, "overdue"), Paused: rapid.Bool().Draw(t, "paused"),
 			})
 		}
 		if rapid.Bool().Draw(t, "reserved") {

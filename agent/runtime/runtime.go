@@ -279,6 +279,7 @@ type Observed struct {
 	Owner    string // "" for an orphan
 	Recorded bool   // false for an orphan: something exists on the host that no record explains
 	Removing bool   // Remove was called and is not done
+	Paused   bool   // Pause was called, and nothing was applied since
 }
 
 // WorkloadStatus is how a lease is doing.
