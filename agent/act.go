@@ -14,6 +14,7 @@ import (
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/workload"
 	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/internal/failpoint"
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
@@ -51,6 +52,7 @@ func (a *Agent) round(ctx context.Context) error {
 			continue
 		}
 		err := a.do(ctx, action)
+		failpoint.Hit("agent/" + string(action.Kind))
 		if err != nil && action.Kind == reconcile.Reserve {
 			unreserved[action.Lease] = true // not accepted before it is written down
 		}

@@ -14,6 +14,7 @@ import (
 	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 
 	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/internal/failpoint"
 )
 
 const (
@@ -186,6 +187,7 @@ func (q *Queue) deliver(ctx context.Context, intent Intent, doubtful bool) (incl
 	}
 	for ctx.Err() == nil {
 		err := q.node.broadcast(ctx, intent.Tx)
+		failpoint.Hit("transaction/broadcast")
 		var refused *ChainError
 		switch {
 		case err == nil:

@@ -19,6 +19,7 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/internal/failpoint"
 )
 
 // ErrNotFound says that there is no such record.
@@ -101,7 +102,9 @@ func (s *Store) SetHeight(height int64) error {
 }
 
 func (s *Store) put(bucket, key, value []byte) error {
+	failpoint.Hit("journal/" + string(bucket) + "/before-put")
 	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Put(key, value) })
+	failpoint.Hit("journal/" + string(bucket) + "/put")
 	if err != nil {
 		return fmt.Errorf("write to the journal's %s: %w", bucket, err)
 	}
@@ -117,7 +120,9 @@ func (s *Store) putJSON(bucket, key []byte, value any) error {
 }
 
 func (s *Store) delete(bucket, key []byte) error {
+	failpoint.Hit("journal/" + string(bucket) + "/before-delete")
 	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(bucket).Delete(key) })
+	failpoint.Hit("journal/" + string(bucket) + "/delete")
 	if err != nil {
 		return fmt.Errorf("delete from the journal's %s: %w", bucket, err)
 	}
