@@ -8,8 +8,10 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/internal/failpoint"
 )
 
 // record is what is durably wanted of a lease.
@@ -54,16 +56,24 @@ func writeDurably(path string, v any) error {
 	}
 	_, err = f.Write(b)
 	err = errors.Join(err, f.Sync(), f.Close())
+	failpoint.Hit("runtime/" + kindOf(path) + "/before-write")
 	if err == nil {
 		err = os.Rename(temporary, path)
 	}
 	if err == nil {
 		err = syncDir(filepath.Dir(path))
 	}
+	failpoint.Hit("runtime/" + kindOf(path) + "/write")
 	if err != nil {
 		return fmt.Errorf("write %s: %w", path, err)
 	}
 	return nil
+}
+
+// kindOf says what a file is for: "history" of l7-s0-r0.history.json.
+func kindOf(path string) string {
+	name := strings.TrimSuffix(filepath.Base(path), ".json")
+	return name[strings.LastIndexByte(name, '.')+1:]
 }
 
 func syncDir(path string) error {
