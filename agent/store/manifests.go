@@ -17,7 +17,7 @@ func (s *Store) PutManifest(lease uint64, envelope *manifestpb.Envelope) error {
 		return fmt.Errorf("encode the manifest of lease %d: %w", lease, err)
 	}
 	key := leaseKey(lease)
-	return s.put(manifestsBucket, key, s.seal.lock(raw, key))
+	return s.put(manifestsBucket, key, s.seal.Seal(raw, key))
 }
 
 // Manifest gives the envelope of a lease. ErrNotFound also when it was encrypted with a key that is lost: its owner sends it
@@ -34,7 +34,7 @@ func (s *Store) Manifest(lease uint64) (*manifestpb.Envelope, error) {
 	if len(sealed) == 0 {
 		return nil, fmt.Errorf("manifest of lease %d: %w", lease, ErrNotFound)
 	}
-	raw, err := s.seal.unlock(sealed, key)
+	raw, err := s.seal.Open(sealed, key)
 	if err != nil {
 		return nil, fmt.Errorf("manifest of lease %d: %w: %w", lease, ErrNotFound, err)
 	}

@@ -12,33 +12,37 @@ import (
 
 const keyBytes = 32
 
-// errSealed: a record was encrypted with another key, or changed.
-var errSealed = errors.New("record can not be decrypted with this node's key")
+// ErrSealed says that a record was encrypted with another key, for another place, or changed.
+var ErrSealed = errors.New("record can not be decrypted with this node's key")
 
-// sealer encrypts records with the node's key: AES-256-GCM with a random nonce before the text.
-type sealer struct{ aead cipher.AEAD }
+// Sealer encrypts what must not stand on the disk in plain with the node's key: AES-256-GCM with a random nonce before the
+// text. Its methods may be called concurrently.
+type Sealer struct{ aead cipher.AEAD }
+
+// Sealer gives the node's own, for those who keep records elsewhere.
+func (s *Store) Sealer() Sealer { return s.seal }
 
 // openSealer reads the node's key or makes it.
-func openSealer(path string) (sealer, error) {
+func openSealer(path string) (Sealer, error) {
 	key, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		key, err = makeKey(path)
 	}
 	if err != nil {
-		return sealer{}, fmt.Errorf("node key: %w", err)
+		return Sealer{}, fmt.Errorf("node key: %w", err)
 	}
 	if len(key) != keyBytes {
-		return sealer{}, fmt.Errorf("node key %s has %d bytes, want %d", path, len(key), keyBytes)
+		return Sealer{}, fmt.Errorf("node key %s has %d bytes, want %d", path, len(key), keyBytes)
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return sealer{}, fmt.Errorf("node key: %w", err)
+		return Sealer{}, fmt.Errorf("node key: %w", err)
 	}
 	aead, err := cipher.NewGCMWithRandomNonce(block)
 	if err != nil {
-		return sealer{}, fmt.Errorf("node key: %w", err)
+		return Sealer{}, fmt.Errorf("node key: %w", err)
 	}
-	return sealer{aead}, nil
+	return Sealer{aead}, nil
 }
 
 // makeKey writes a new key, whole or not at all.
@@ -59,13 +63,15 @@ func makeKey(path string) ([]byte, error) {
 	return key, os.Rename(next, path)
 }
 
-// lock encrypts; context binds the result to its place.
-func (s sealer) lock(text, context []byte) []byte { return s.aead.Seal(nil, nil, text, context) }
+// Seal encrypts; context binds the result to its place and must be given again to open it. The result is longer than the
+// text by 28 bytes.
+func (s Sealer) Seal(text, context []byte) []byte { return s.aead.Seal(nil, nil, text, context) }
 
-func (s sealer) unlock(sealed, context []byte) ([]byte, error) {
+// Open decrypts what Seal gave; ErrSealed when it can not be.
+func (s Sealer) Open(sealed, context []byte) ([]byte, error) {
 	text, err := s.aead.Open(nil, nil, sealed, context)
 	if err != nil {
-		return nil, errSealed
+		return nil, ErrSealed
 	}
 	return text, nil
 }

@@ -43,7 +43,7 @@ var (
 // Store is an open journal. All methods may be called concurrently.
 type Store struct {
 	db   *bbolt.DB
-	seal sealer
+	seal Sealer
 }
 
 // Open opens the journal in dir, which is made when missing.

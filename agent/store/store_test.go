@@ -115,7 +115,7 @@ func TestAManifestUnderALostKeyCountsAsNotSent(t *testing.T) {
 func TestAManifestDoesNotPassForAnotherLeases(t *testing.T) {
 	s := open(t, t.TempDir())
 	require.NoError(t, s.PutManifest(7, envelope("x")))
-	require.NoError(t, s.put(manifestsBucket, leaseKey(8), s.seal.lock([]byte("y"), leaseKey(7))))
+	require.NoError(t, s.put(manifestsBucket, leaseKey(8), s.seal.Seal([]byte("y"), leaseKey(7))))
 	_, err := s.Manifest(8)
 	require.ErrorIs(t, err, ErrNotFound)
 }
