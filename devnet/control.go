@@ -30,3 +30,6 @@ func (n *Network) known(name string) error {
 	}
 	return fmt.Errorf("the network has no process %q", name)
 }
+
+// Alive tells whether a process of the network runs.
+func (n *Network) Alive(name string) bool { return n.super.Alive(name) }

@@ -61,6 +61,22 @@ var shared struct {
 // theMarket starts the shared market with the first test that needs it.
 func theMarket(t *testing.T) *market {
 	t.Helper()
+	needsMachine(t)
+	shared.Do(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
+		defer cancel()
+		var bin string
+		if bin, shared.err = programs(); shared.err == nil {
+			shared.market, shared.err = newMarket(ctx, bin, 2)
+		}
+	})
+	require.NoError(t, shared.err, "start the shared market")
+	return shared.market
+}
+
+// needsMachine skips a test where no containers can be run.
+func needsMachine(t *testing.T) {
+	t.Helper()
 	if runtime.GOOS != "linux" {
 		t.Skip("needs Linux: providers run containers")
 	}
@@ -70,13 +86,6 @@ func theMarket(t *testing.T) *market {
 	if testing.Short() {
 		t.Skip("starts a whole network: left out by -short")
 	}
-	shared.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), startTimeout)
-		defer cancel()
-		shared.market, shared.err = newMarket(ctx)
-	})
-	require.NoError(t, shared.err, "start the shared market")
-	return shared.market
 }
 
 // closeShared takes the market down, if there is one, and keeps its logs if a test has failed.
@@ -87,12 +96,8 @@ func closeShared(failed bool) error {
 	return shared.market.close(failed || shared.err != nil)
 }
 
-// newMarket returns what it has even if it fails, so that it can be taken down.
-func newMarket(ctx context.Context) (*market, error) {
-	bin, err := programs()
-	if err != nil {
-		return nil, err
-	}
+// newMarket starts the programs of a folder. It returns what it has even if it fails, so that it can be taken down.
+func newMarket(ctx context.Context, bin string, providers int) (*market, error) {
 	home, err := os.MkdirTemp("", "souk-e2e-")
 	if err != nil {
 		return nil, err
@@ -101,15 +106,15 @@ func newMarket(ctx context.Context) (*market, error) {
 	if m.guard, err = startGuard(m.souk(), home); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(home))
 	}
-	return m, m.start(ctx)
+	return m, m.start(ctx, providers)
 }
 
-func (m *market) start(ctx context.Context) (err error) {
+func (m *market) start(ctx context.Context, providers int) (err error) {
 	if m.ports, err = ports.NewAllocator(""); err != nil {
 		return err
 	}
 	size := devnet.Size{
-		Validators: 1, Providers: 2, Ephemeral: true,
+		Validators: 1, Providers: providers, Ephemeral: true,
 		// Paused deployments come to their end while a test waits.
 		Params: []string{
 			fmt.Sprintf("escrow.min_runway_seconds=%d", minRunwaySeconds),

@@ -1,0 +1,134 @@
+package e2e
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+const (
+	// Variables of package failpoint, which has them only in its own build.
+	failpointVar       = "SOUK_FAILPOINT"
+	failpointRecordVar = "SOUK_FAILPOINT_RECORD"
+
+	agentProgram = "github.com/souk-network/souk/cmd/souk-agent"
+	// anyMoment kills at one moment in so many in a run that has no more time.
+	anyMoment = 4
+)
+
+// journey is a market whose one agent can be told to die at a moment, and a tenant on it.
+type journey struct {
+	*tenant
+}
+
+// The life of a deployment is lived once to learn all moments at which the agent takes a durable step, then once for each
+// of them with the agent killed right there. The machine, the chain and the money have to be as if nothing had happened.
+// make test-e2e kills at every moment, make test at every fourth, others each time: SEED=n repeats them.
+func TestAnAgentKilledAtAnyStepOfItsJournalConverges(t *testing.T) {
+	needsMachine(t)
+	ctx, cancel := context.WithTimeout(t.Context(), startTimeout)
+	defer cancel()
+	bin := programsWithFailpoints(t)
+	m, err := newMarket(ctx, bin, 1)
+	if m != nil {
+		t.Cleanup(func() { require.NoError(t, m.close(t.Failed())) })
+	}
+	require.NoError(t, err)
+	j := journey{m.newTenant(t)}
+
+	record := filepath.Join(t.TempDir(), "moments")
+	j.restart(t, failpointRecordVar, record)
+	j.live(t, "recorded")
+	moments := strings.Fields(read(t, record))
+	slices.Sort(moments)
+	require.Greater(t, len(moments), 15, "moments of a whole life: %v", moments)
+
+	number := seed(t)
+	t.Logf("SEED=%d; moments: %s", number, strings.Join(moments, " "))
+	for i, moment := range moments {
+		if os.Getenv("ALL_MOMENTS") == "" && (uint64(i)+number)%anyMoment != 0 {
+			continue
+		}
+		t.Run(moment, func(t *testing.T) {
+			j := journey{j.tenant}
+			j.restart(t, failpointVar, moment)
+			revived := make(chan error, 1)
+			go func() { revived <- j.revive(t.Context()) }()
+			j.live(t, fmt.Sprintf("m%d", i))
+			// What happens every few blocks only may come after the end.
+			await(t, convergeTimeout, "the agent died at "+moment+" and was revived", func() error {
+				select {
+				case err := <-revived:
+					revived <- err
+					return err
+				default:
+					return errors.New("it lives")
+				}
+			})
+		})
+	}
+}
+
+// programsWithFailpoints is a folder with what make build makes, but for an agent that can be told to die.
+func programsWithFailpoints(t *testing.T) string {
+	t.Helper()
+	built, err := programs()
+	require.NoError(t, err)
+	bin := t.TempDir()
+	for _, name := range []string{"soukd", "souk", "libexec"} {
+		require.NoError(t, os.Symlink(filepath.Join(built, name), filepath.Join(bin, name)))
+	}
+	build := exec.CommandContext(t.Context(), "go", "build", "-tags", "failpoints", "-buildvcs=false", "-ldflags", "-s -w",
+		"-o", filepath.Join(bin, "souk-agent"), agentProgram)
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, string(out))
+	return bin
+}
+
+// restart stops the agent and starts it with a variable in its environment.
+func (j journey) restart(t *testing.T, name, value string) {
+	t.Helper()
+	require.NoError(t, j.Kill(t.Context(), agentName(0)))
+	require.NoError(t, os.Setenv(name, value))
+	defer os.Unsetenv(name)
+	// It may die while it starts: then reviving it is the test's business.
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	_ = j.Up(ctx, func(string) {})
+}
+
+// revive waits for the agent to die and starts it again, as a service manager would.
+func (j journey) revive(ctx context.Context) error {
+	for j.Alive(agentName(0)) {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+	return j.Up(ctx, func(string) {})
+}
+
+// live is the whole life of a deployment: made, updated, closed; then nothing is left of it.
+func (j journey) live(t *testing.T, name string) {
+	t.Helper()
+	l := &lane{tenant: j.tenant, files: map[string]string{}}
+	for _, edition := range []string{"1", "2"} {
+		l.files[name] = j.file(t, service{name: name, env: []string{"EDITION=" + edition}})
+		require.Equal(t, name, answer(t, l.upAnyway(t, name)).Name)
+	}
+	j.down(t, name)
+	j.awaitGone(t, name)
+	await(t, convergeTimeout, "all capacity is for sale again", func() error { return j.idle(t.Context(), 0) })
+	await(t, convergeTimeout, "nothing of the lease is left on this machine", func() error { return j.bare(t, 0) })
+	require.True(t, j.conservation(t).Conserved)
+}
