@@ -13,16 +13,14 @@ import (
 )
 
 // accountSource is the queue of accounts that are due: to be paused when their runway is low, to end when they have run
-// out. An account is in it at most once.
-type accountSource struct{ *Keeper }
+// out. An account is in it at most once, and leaves it as what it is due for is booked.
+type accountSource struct {
+	types.Queue
+	*Keeper
+}
 
-var _ types.DeadlineSource = accountSource{}
-
-func (accountSource) Name() string { return types.AccountSource }
-
-func (q accountSource) NextDeadline(ctx context.Context) (uint64, bool, error) {
-	second, _, found, err := first(ctx, types.AccountSource, q.dueAccounts)
-	return second, found, err
+func (k *Keeper) accountSource() accountSource {
+	return accountSource{types.Queue{Source: types.AccountSource, Keys: k.dueAccounts, Handle: k.retryAccount}, k}
 }
 
 // ProcessNext pauses or ends the account that is due first.
@@ -41,17 +39,14 @@ func (q accountSource) ProcessNext(ctx context.Context) (uint64, error) {
 // that should be paused goes on in full until it runs out, because who provides was not told that it is paid less. One
 // whose records are broken is left as it is: whatever is wrong with it, the queue goes on.
 func (q accountSource) Quarantine(ctx context.Context) (uint64, error) {
-	second, id, found, err := first(ctx, types.AccountSource, q.dueAccounts)
+	item, err := q.First(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if !found {
-		return 0, types.ErrAccountNotFound.Wrap("no account is due")
+	if types.Isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error { return q.stopMoney(ctx) }) == nil {
+		return item.ID, nil
 	}
-	if q.isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error { return q.stopMoney(ctx) }) == nil {
-		return id, nil
-	}
-	return id, q.moveDue(ctx, id, second, 0)
+	return item.ID, q.Drop(ctx, item)
 }
 
 // stopMoney does to the account that is due first what can be done without its hooks.
@@ -80,17 +75,17 @@ func (q accountSource) stopMoney(ctx context.Context) error {
 	return c.save(ctx)
 }
 
-// Retry ends an account that was stopped, or pauses one that should be. One that was closed in the meantime, or is no
+// retryAccount ends an account that was stopped, or pauses one that should be. One that was closed in the meantime, or is no
 // longer low, needs nothing more.
-func (q accountSource) Retry(ctx context.Context, id uint64) error {
-	account, err := q.Account(ctx, id)
+func (k *Keeper) retryAccount(ctx context.Context, id uint64) error {
+	account, err := k.Account(ctx, id)
 	if errors.Is(err, types.ErrAccountNotFound) {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c, err := q.change(ctx, account)
+	c, err := k.change(ctx, account)
 	if err != nil {
 		return err
 	}
@@ -100,15 +95,15 @@ func (q accountSource) Retry(ctx context.Context, id uint64) error {
 	case account.ExhaustedAt != 0:
 		return c.finishLate(ctx)
 	case due(account, c.now):
-		return q.retryAside(ctx, account, c.now)
+		return k.retryAside(ctx, account, c.now)
 	default:
 		return c.becomeLow(ctx)
 	}
 }
 
 // retryAside processes an account that was set aside with broken records: it ends at its own second.
-func (q accountSource) retryAside(ctx context.Context, account types.Account, now uint64) error {
-	waits, err := q.dueAccounts.Has(ctx, collections.Join(account.DueAt(), account.Id))
+func (k *Keeper) retryAside(ctx context.Context, account types.Account, now uint64) error {
+	waits, err := k.dueAccounts.Has(ctx, collections.Join(account.DueAt(), account.Id))
 	if err != nil {
 		return fmt.Errorf("look for account %d among those that are due: %w", account.Id, err)
 	}
@@ -119,7 +114,7 @@ func (q accountSource) retryAside(ctx context.Context, account types.Account, no
 	if runsOut {
 		ctx, account.LowAt = at(sdk.UnwrapSDKContext(ctx), account.ZeroAt), 0
 	}
-	c, err := q.change(ctx, account)
+	c, err := k.change(ctx, account)
 	if err != nil {
 		return err
 	}
@@ -143,37 +138,15 @@ func (k *Keeper) setAside(ctx context.Context, a types.Account) (bool, error) {
 
 // firstDue begins a step of the account that is due first, at its second.
 func (q accountSource) firstDue(ctx context.Context) (*change, error) {
-	_, id, found, err := first(ctx, types.AccountSource, q.dueAccounts)
+	item, err := q.First(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if !found {
-		return nil, types.ErrAccountNotFound.Wrap("no account is due")
-	}
-	account, err := q.Account(ctx, id)
+	account, err := q.Account(ctx, item.ID)
 	if err != nil {
 		return nil, err
 	}
 	return q.change(ctx, account)
-}
-
-// first returns the first item of a queue of (second, id). Whatever a deadline does, it never files anything before
-// itself: so the search may start at the item that was dealt with last.
-func first(
-	ctx context.Context, source string, queue collections.KeySet[collections.Pair[uint64, uint64]],
-) (second, id uint64, found bool, err error) {
-	from := new(collections.Range[collections.Pair[uint64, uint64]])
-	if last, ok := types.LastItem(ctx, source); ok {
-		from = from.StartInclusive(collections.Join(last.Second, last.ID))
-	}
-	err = queue.Walk(ctx, from, func(key collections.Pair[uint64, uint64]) (bool, error) {
-		second, id, found = key.K1(), key.K2(), true
-		return true, nil
-	})
-	if err != nil {
-		return 0, 0, false, fmt.Errorf("walk the queue of %s: %w", source, err)
-	}
-	return second, id, found, nil
 }
 
 // becomeLow pauses the services of an account whose runway is low. If the parameters have changed so that it is not, the
@@ -247,7 +220,7 @@ func (c *change) stopReadable(ctx context.Context) ([]types.Stream, error) {
 		s.ClosedAt = c.now
 		c.books.Outflow = c.books.Outflow.Stop(s.Rate, c.now)
 		c.account.PausedRate = c.account.PausedRate.Sub(pausedRate(s))
-		if guard(func() error { return c.pots.stop(ctx, s) }) == nil {
+		if types.Guard(func() error { return c.pots.stop(ctx, s) }) == nil {
 			streams[i] = s
 		}
 	}

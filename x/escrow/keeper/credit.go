@@ -45,7 +45,7 @@ func (k *Keeper) Credit(ctx context.Context, payee sdk.AccAddress, denom string,
 // applyPolicy asks the policy what was proven. Whatever goes wrong in it leaves the pot pending: the money waits.
 func (k *Keeper) applyPolicy(ctx context.Context, pot types.EpochPot) types.EpochPot {
 	proven, decided := math.Int{}, false
-	err := k.isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) (err error) {
+	err := types.Isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) (err error) {
 		proven, decided, err = k.policy.OnEpochPot(ctx, pot)
 		return err
 	})

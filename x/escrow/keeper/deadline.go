@@ -48,7 +48,7 @@ func (k *Keeper) earliest(ctx sdk.Context) (first deadline, found bool, err erro
 	for _, source := range k.sources {
 		var second uint64
 		var ok bool
-		err := guard(func() (err error) {
+		err := types.Guard(func() (err error) {
 			second, ok, err = source.NextDeadline(ctx)
 			return err
 		})
@@ -65,14 +65,14 @@ func (k *Keeper) earliest(ctx sdk.Context) (first deadline, found bool, err erro
 // processDeadline processes one item in a context of its own, and returns its id. One that fails leaves nothing behind
 // but its entry in quarantine.
 func (k *Keeper) processDeadline(ctx sdk.Context, next deadline) (id uint64, err error) {
-	failure := k.isolate(ctx, func(ctx sdk.Context) (err error) {
+	failure := types.Isolate(ctx, func(ctx sdk.Context) (err error) {
 		id, err = next.source.ProcessNext(ctx)
 		return err
 	})
 	if failure == nil {
 		return id, nil
 	}
-	err = k.isolate(ctx, func(ctx sdk.Context) (err error) {
+	err = types.Isolate(ctx, func(ctx sdk.Context) (err error) {
 		if id, err = next.source.Quarantine(ctx); err != nil {
 			return fmt.Errorf("quarantine after %w: %w", failure, err)
 		}
@@ -81,24 +81,4 @@ func (k *Keeper) processDeadline(ctx sdk.Context, next deadline) (id uint64, err
 		})
 	})
 	return id, err
-}
-
-// isolate runs f in a cache context that is written only if f succeeds.
-func (k *Keeper) isolate(ctx sdk.Context, f func(sdk.Context) error) error {
-	cache, write := ctx.CacheContext()
-	if err := guard(func() error { return f(cache) }); err != nil {
-		return err
-	}
-	write()
-	return nil
-}
-
-// guard turns a panic into an error, so that a bad item cannot stop the chain.
-func guard(f func() error) (err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			err = types.ErrPanic.Wrapf("%v", r)
-		}
-	}()
-	return f()
 }

@@ -121,7 +121,7 @@ func NewKeeper(
 		panic(fmt.Errorf("schema of x/%s: %w", types.ModuleName, err)) //nolint:forbidigo // at start-up
 	}
 	k.Schema = schema
-	k.sources = []types.DeadlineSource{accountSource{k}, retainedSource{k}}
+	k.sources = []types.DeadlineSource{k.accountSource(), k.retainedSource()}
 	return k
 }
 

@@ -35,7 +35,7 @@ func (k *Keeper) RetryQuarantined(ctx context.Context, name string, id uint64) e
 	if !found {
 		return types.ErrNotQuarantined.Wrapf("item %d of %s", id, name)
 	}
-	err = k.isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error { return retry(ctx, id) })
+	err = types.Isolate(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error { return retry(ctx, id) })
 	if err != nil {
 		return fmt.Errorf("retry item %d of %s: %w", id, name, err)
 	}

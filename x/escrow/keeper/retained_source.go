@@ -29,73 +29,49 @@ func retainUntil(params types.Params, clock types.Clock, now uint64) uint64 {
 }
 
 // retainedSource is the queue of closed accounts and streams that are forgotten once no claim can refer to them.
-type retainedSource struct{ *Keeper }
+type retainedSource struct {
+	types.Queue
+	*Keeper
+}
 
-var _ types.DeadlineSource = retainedSource{}
-
-func (retainedSource) Name() string { return types.RetainedSource }
-
-func (q retainedSource) NextDeadline(ctx context.Context) (uint64, bool, error) {
-	second, _, found, err := first(ctx, types.RetainedSource, q.retained)
-	return second, found, err
+func (k *Keeper) retainedSource() retainedSource {
+	return retainedSource{types.Queue{Source: types.RetainedSource, Keys: k.retained, Handle: k.retryRetained}, k}
 }
 
 // ProcessNext forgets a stream, or a whole account. An account with more streams than a chunk stays first in the queue
 // until all are gone.
 func (q retainedSource) ProcessNext(ctx context.Context) (uint64, error) {
-	second, id, found, err := first(ctx, types.RetainedSource, q.retained)
+	item, err := q.First(ctx)
 	if err != nil {
 		return 0, err
 	}
-	if !found {
-		return 0, types.ErrStreamNotFound.Wrap("nothing is retained")
-	}
-	done, err := q.prune(ctx, id)
+	done, err := q.prune(ctx, item.ID)
 	if err != nil || !done {
-		return id, err
+		return item.ID, err
 	}
-	return id, q.drop(ctx, second, id)
+	return item.ID, q.Drop(ctx, item)
 }
 
-// Quarantine leaves the item in the state, but out of the queue.
-func (q retainedSource) Quarantine(ctx context.Context) (uint64, error) {
-	second, id, found, err := first(ctx, types.RetainedSource, q.retained)
-	if err != nil {
-		return 0, err
-	}
-	if !found {
-		return 0, types.ErrStreamNotFound.Wrap("nothing is retained")
-	}
-	return id, q.drop(ctx, second, id)
-}
-
-// Retry forgets the item, or files it again when it takes more than one chunk.
-func (q retainedSource) Retry(ctx context.Context, id uint64) error {
-	done, err := q.prune(ctx, id)
+// retryRetained forgets an item, or files it again when it takes more than one chunk.
+func (k *Keeper) retryRetained(ctx context.Context, id uint64) error {
+	done, err := k.prune(ctx, id)
 	if err != nil || done {
 		return err
 	}
-	now, err := q.Now(ctx)
+	now, err := k.Now(ctx)
 	if err != nil {
 		return err
 	}
-	return q.retained.Set(ctx, collections.Join(now+1, id))
-}
-
-func (q retainedSource) drop(ctx context.Context, second, id uint64) error {
-	if err := q.retained.Remove(ctx, collections.Join(second, id)); err != nil {
-		return fmt.Errorf("drop retained item %d: %w", id, err)
-	}
-	return nil
+	return k.retained.Set(ctx, collections.Join(now+1, id))
 }
 
 // prune forgets a stream, or a chunk of an account. It tells whether all of the item is gone.
-func (q retainedSource) prune(ctx context.Context, id uint64) (bool, error) {
+func (k *Keeper) prune(ctx context.Context, id uint64) (bool, error) {
 	account := types.AccountOfStream(id)
 	if id != types.StreamID(account, 0) {
-		return true, q.forgetStream(ctx, id)
+		return true, k.forgetStream(ctx, id)
 	}
-	closed, err := q.Account(ctx, account)
+	closed, err := k.Account(ctx, account)
 	if errors.Is(err, types.ErrAccountNotFound) {
 		return true, nil
 	}
@@ -105,26 +81,26 @@ func (q retainedSource) prune(ctx context.Context, id uint64) (bool, error) {
 	if closed.State != types.AccountState_ACCOUNT_STATE_CLOSED {
 		return false, types.ErrBroken.Wrapf("account %d is to be forgotten and not closed", account)
 	}
-	ids, err := q.closedChunk(ctx, account)
+	ids, err := k.closedChunk(ctx, account)
 	if err != nil {
 		return false, err
 	}
 	types.Weigh(ctx, 1+uint32(len(ids)))
 	for _, id := range ids {
-		if err := q.forgetStream(ctx, id); err != nil {
+		if err := k.forgetStream(ctx, id); err != nil {
 			return false, err
 		}
 	}
 	if len(ids) == types.MaxStreams {
 		return false, nil
 	}
-	return true, q.forgetAccount(ctx, closed)
+	return true, k.forgetAccount(ctx, closed)
 }
 
 // closedChunk returns the ids of the first closed streams of an account.
-func (q retainedSource) closedChunk(ctx context.Context, account uint64) ([]uint64, error) {
+func (k *Keeper) closedChunk(ctx context.Context, account uint64) ([]uint64, error) {
 	var ids []uint64
-	err := q.closedStreams.Walk(ctx, streamsOf(account), func(id uint64, _ types.Stream) (bool, error) {
+	err := k.closedStreams.Walk(ctx, streamsOf(account), func(id uint64, _ types.Stream) (bool, error) {
 		ids = append(ids, id)
 		return len(ids) == types.MaxStreams, nil
 	})
@@ -134,31 +110,31 @@ func (q retainedSource) closedChunk(ctx context.Context, account uint64) ([]uint
 	return ids, nil
 }
 
-func (q retainedSource) forgetStream(ctx context.Context, id uint64) error {
-	if err := q.closedStreams.Remove(ctx, id); err != nil {
+func (k *Keeper) forgetStream(ctx context.Context, id uint64) error {
+	if err := k.closedStreams.Remove(ctx, id); err != nil {
 		return fmt.Errorf("forget stream %d: %w", id, err)
 	}
 	return nil
 }
 
-func (q retainedSource) forgetAccount(ctx context.Context, account types.Account) error {
-	if err := q.addDust(ctx, account.Denom, booksOf(account).Remainder()); err != nil {
+func (k *Keeper) forgetAccount(ctx context.Context, account types.Account) error {
+	if err := k.addDust(ctx, account.Denom, booksOf(account).Remainder()); err != nil {
 		return err
 	}
-	owner, err := q.address(account.Owner)
+	owner, err := k.address(account.Owner)
 	if err != nil {
 		return err
 	}
-	if err := q.owners.Remove(ctx, collections.Join(owner, account.Id)); err != nil {
+	if err := k.owners.Remove(ctx, collections.Join(owner, account.Id)); err != nil {
 		return fmt.Errorf("unlist account %d: %w", account.Id, err)
 	}
-	if err := q.accounts.Remove(ctx, account.Id); err != nil {
+	if err := k.accounts.Remove(ctx, account.Id); err != nil {
 		return fmt.Errorf("forget account %d: %w", account.Id, err)
 	}
-	if q.hooks == nil {
+	if k.hooks == nil {
 		return nil
 	}
-	if err := q.hooks.AfterAccountPruned(ctx, account.Id); err != nil {
+	if err := k.hooks.AfterAccountPruned(ctx, account.Id); err != nil {
 		return fmt.Errorf("after account %d was forgotten: %w", account.Id, err)
 	}
 	return nil

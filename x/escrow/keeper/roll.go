@@ -17,7 +17,7 @@ import (
 // rollOrQuarantine rolls one pot into the running epoch. One that fails is left as it is, for the next sweep, and noted in
 // quarantine.
 func (k *Keeper) rollOrQuarantine(ctx sdk.Context, clock types.Clock, key potKey) error {
-	failure := k.isolate(ctx, func(ctx sdk.Context) error { return k.rollPot(ctx, clock, key) })
+	failure := types.Isolate(ctx, func(ctx sdk.Context) error { return k.rollPot(ctx, clock, key) })
 	if failure == nil {
 		return nil
 	}

@@ -66,4 +66,6 @@ var (
 	ErrGrant = errors.Register(ModuleName, 29, "deposit is not granted")
 	// ErrTooManyDeposits: the account has as many entries as it may.
 	ErrTooManyDeposits = errors.Register(ModuleName, 30, "too many depositors")
+	// ErrNothingDue: a deadline source was asked for an item that it does not have.
+	ErrNothingDue = errors.Register(ModuleName, 31, "nothing is due")
 )

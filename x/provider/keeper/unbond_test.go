@@ -235,8 +235,8 @@ func TestAnEmptyQueueHasNothingToProcess(t *testing.T) {
 	b := start(t)
 	for _, source := range []escrowtypes.DeadlineSource{b.Provider.UnbondingDeadlines(), b.Provider.RotationDeadlines()} {
 		_, err := source.ProcessNext(b.Ctx())
-		require.ErrorIs(t, err, types.ErrQueue, source.Name())
+		require.ErrorIs(t, err, escrowtypes.ErrNothingDue, source.Name())
 		_, err = source.Quarantine(b.Ctx())
-		require.ErrorIs(t, err, types.ErrQueue, source.Name())
+		require.ErrorIs(t, err, escrowtypes.ErrNothingDue, source.Name())
 	}
 }

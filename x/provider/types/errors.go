@@ -60,6 +60,4 @@ var (
 	ErrNoAttestation = errors.RegisterWithGRPCCode(ModuleName, 26, codes.NotFound, "attestation not found")
 	// ErrBehind: deadlines of the provider are due and not processed yet; try again in the next block.
 	ErrBehind = errors.Register(ModuleName, 27, "deadlines are behind")
-	// ErrQueue: a deadline source was asked for an item that it does not have.
-	ErrQueue = errors.Register(ModuleName, 28, "no such deadline")
 )
