@@ -11,6 +11,7 @@ import (
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/match"
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -153,14 +154,14 @@ func (k *Keeper) settle(ctx sdk.Context) error {
 	required := make([]sdk.Coins, len(providers))
 	failures := make([]error, len(providers))
 	for i, provider := range providers {
-		failures[i] = guard(func() (err error) {
+		failures[i] = escrowtypes.Guard(func() (err error) {
 			required[i], err = k.requirement(ctx, provider)
 			return err
 		})
 	}
 	for i, provider := range providers {
 		if failures[i] == nil {
-			failures[i] = isolate(ctx, func(ctx sdk.Context) error {
+			failures[i] = escrowtypes.Isolate(ctx, func(ctx sdk.Context) error {
 				return k.provider.SetRequirement(ctx, provider, required[i])
 			})
 		}

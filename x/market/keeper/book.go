@@ -73,7 +73,7 @@ func (k *Keeper) readBook(ctx context.Context, ids []uint64, params types.Params
 		offerAt: map[uint64]uint32{}, poolAt: map[string]uint32{}, providerAt: map[string]uint32{}, zoneAt: map[string]uint32{},
 	}
 	for _, id := range ids {
-		err := guard(func() error { return k.readInto(ctx, b, id, int(params.ClassesPerBlock)) })
+		err := escrowtypes.Guard(func() error { return k.readInto(ctx, b, id, int(params.ClassesPerBlock)) })
 		if err != nil {
 			k.logger(ctx).Error("offer left out of clearing", "offer", id, "err", err)
 		}

@@ -47,7 +47,7 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 		return err
 	}
 	if now > before.Second { // else what changed waits for the next clearing
-		err := isolate(sdkCtx, func(ctx sdk.Context) error { return k.clear(ctx, before, now, changed) })
+		err := escrowtypes.Isolate(sdkCtx, func(ctx sdk.Context) error { return k.clear(ctx, before, now, changed) })
 		if err != nil {
 			k.logger(ctx).Error("clearing failed", "err", err)
 		}
@@ -182,7 +182,7 @@ func firstKeys[K any](ctx context.Context, set collections.KeySet[K], limit int)
 // clearWindow clears bids beside a window of offers, or leaves everything as it was. It notes in the window where the
 // limit of classes ended it, and in the turn when bids are to be tried again.
 func (k *Keeper) clearWindow(ctx sdk.Context, turn *types.Clearing, w *window, bids []types.Bid, params types.Params) error {
-	return isolate(ctx, func(ctx sdk.Context) error {
+	return escrowtypes.Isolate(ctx, func(ctx sdk.Context) error {
 		book, err := k.readBook(ctx, w.offers, params)
 		if err != nil {
 			return err
@@ -285,7 +285,7 @@ func (k *Keeper) takeReturned(ctx context.Context, limit int) ([]uint64, error) 
 func (k *Keeper) openOf(ctx context.Context, ids []uint64) []types.Bid {
 	bids := make([]types.Bid, 0, len(ids))
 	for _, id := range ids {
-		err := guard(func() error {
+		err := escrowtypes.Guard(func() error {
 			bid, err := k.getBid(ctx, id)
 			if errors.Is(err, types.ErrBidNotFound) {
 				return nil
@@ -376,7 +376,7 @@ func (k *Keeper) standing(ctx context.Context, bids []types.Bid, reads int) *sta
 			s.later[bid.Deployment] = true
 			continue
 		}
-		err := guard(func() error {
+		err := escrowtypes.Guard(func() error {
 			leases, err := k.liveLeasesOf(ctx, bid.Deployment)
 			if err == nil {
 				s.leases[bid.Deployment] = leases
@@ -416,7 +416,7 @@ func (k *Keeper) demands(
 		if bid.Denom != denom || standing.bars(bid) {
 			continue
 		}
-		err := guard(func() error {
+		err := escrowtypes.Guard(func() error {
 			if err := standing.broken[bid.Deployment]; err != nil && spreadPlaced(bid) {
 				return err
 			}
@@ -449,7 +449,7 @@ func (k *Keeper) demands(
 
 // accountRoom is the further lease rate that a deployment's account can hold money for.
 func (k *Keeper) accountRoom(ctx context.Context, deployment, ackWindow uint64) (room uint64) {
-	err := guard(func() (err error) {
+	err := escrowtypes.Guard(func() (err error) {
 		room, err = k.escrow.RateRoom(ctx, deployment, ackWindow)
 		return err
 	})
@@ -471,7 +471,7 @@ func (k *Keeper) leaseRoom(
 		if _, known := room[deployment]; known {
 			continue
 		}
-		err := guard(func() error {
+		err := escrowtypes.Guard(func() error {
 			live, err := idsUnder(ctx, k.liveLeases, deployment)
 			room[deployment] = types.MaxLiveLeases - len(live)
 			return err
@@ -519,7 +519,7 @@ func (k *Keeper) serve(
 	ctx sdk.Context, book *book, bid types.Bid, taken []match.Assignment, room map[uint64]int,
 ) error {
 	var opened []match.Assignment
-	err := isolate(ctx, func(ctx sdk.Context) (err error) {
+	err := escrowtypes.Isolate(ctx, func(ctx sdk.Context) (err error) {
 		opened, err = k.openLeases(ctx, book, bid, taken, room[bid.Deployment])
 		return err
 	})
@@ -551,7 +551,7 @@ func (k *Keeper) openLeases(
 	opened := taken[:0:0]
 	for _, a := range taken[:max(0, min(len(taken), room))] {
 		offer := book.offers[book.offerAt[a.Offer]].Offer
-		if failure = attempt(ctx, func(ctx sdk.Context) error {
+		if failure = escrowtypes.Attempt(ctx, func(ctx sdk.Context) error {
 			return k.openAssigned(ctx, bid, offer, a)
 		}); failure != nil {
 			break

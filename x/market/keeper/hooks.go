@@ -105,11 +105,7 @@ func (h EscrowHooks) AfterAccountPruned(ctx context.Context, account uint64) err
 	if err != nil {
 		return err
 	}
-	now, err := h.k.escrow.Now(ctx)
-	if err != nil {
-		return err
-	}
-	return h.k.forgetDeployment(ctx, deployment, now)
+	return h.k.forgetDeployment(ctx, deployment)
 }
 
 // ProviderHooks end the leases of providers that were jailed or leave, and try resting bids again when one can take more.

@@ -6,6 +6,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -62,7 +63,7 @@ func (k *Keeper) noteTaken(ctx context.Context, operator sdk.AccAddress, accepte
 func (m msgServer) answer(
 	ctx context.Context, operator sdk.AccAddress, id, now uint64, do func(sdk.Context, types.Lease) error,
 ) types.AckResult {
-	err := attempt(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error {
+	err := escrowtypes.Attempt(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error {
 		lease, err := m.waitingLease(ctx, operator, id, now)
 		if err != nil {
 			return err

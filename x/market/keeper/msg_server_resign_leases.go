@@ -5,6 +5,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
 )
 
@@ -43,7 +44,7 @@ func (m msgServer) notify(
 	}
 	results := make([]types.AckResult, len(leases))
 	for i, id := range leases {
-		err := attempt(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error {
+		err := escrowtypes.Attempt(sdk.UnwrapSDKContext(ctx), func(ctx sdk.Context) error {
 			lease, err := m.servedLease(ctx, operator, id, now)
 			if err != nil {
 				return err

@@ -12,49 +12,8 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-var _ escrowtypes.DeadlineSource = retainedLeases{}
-
 // maxPruned is the most leases that one item forgets.
 const maxPruned = 256
-
-// RetainedLeases is the queue of ended leases of open deployments, by the second from which nothing can be claimed of
-// them; and of what is left to forget of deployments that were pruned.
-func (k *Keeper) RetainedLeases() escrowtypes.DeadlineSource { return retainedLeases{k} }
-
-type retainedLeases struct{ k *Keeper }
-
-// Name of the source.
-func (retainedLeases) Name() string { return types.RetainedSource }
-
-// NextDeadline returns the second from which the next lease may go.
-func (r retainedLeases) NextDeadline(ctx context.Context) (uint64, bool, error) {
-	key, ok, err := first(ctx, r.k.retained, types.RetainedSource)
-	return key.K1(), ok, err
-}
-
-// ProcessNext forgets the first lease.
-func (r retainedLeases) ProcessNext(ctx context.Context) (uint64, error) {
-	key, err := pop(ctx, r.k.retained, types.RetainedSource)
-	if err != nil {
-		return 0, err
-	}
-	return key.K2(), r.k.forgetRetained(ctx, key.K2(), key.K1())
-}
-
-// Quarantine takes the first lease out of the queue. It is kept.
-func (r retainedLeases) Quarantine(ctx context.Context) (uint64, error) {
-	key, err := pop(ctx, r.k.retained, types.RetainedSource)
-	return key.K2(), err
-}
-
-// Retry forgets a lease that was quarantined.
-func (r retainedLeases) Retry(ctx context.Context, id uint64) error {
-	now, err := r.k.escrow.Now(ctx)
-	if err != nil {
-		return err
-	}
-	return r.k.forgetRetained(ctx, id, now)
-}
 
 // retain keeps a lease that has just ended until nothing can be claimed of it.
 func (k *Keeper) retain(ctx context.Context, lease uint64) error {
@@ -68,8 +27,9 @@ func (k *Keeper) retain(ctx context.Context, lease uint64) error {
 	return nil
 }
 
-// forgetRetained forgets a lease, which may be gone already; of a deployment that was pruned as many as one item may.
-func (k *Keeper) forgetRetained(ctx context.Context, id, now uint64) error {
+// forgetRetained forgets an ended lease, which may be gone already; of a deployment that was pruned as many as one item may.
+// In quarantine it is kept.
+func (k *Keeper) forgetRetained(ctx context.Context, id uint64) error {
 	lease, err := k.getLease(ctx, id)
 	if errors.Is(err, types.ErrLeaseNotFound) {
 		return nil
@@ -82,13 +42,13 @@ func (k *Keeper) forgetRetained(ctx context.Context, id, now uint64) error {
 		return fmt.Errorf("look up deployment %d: %w", lease.Deployment, err)
 	}
 	if !kept {
-		return k.forgetLeases(ctx, lease.Deployment, now)
+		return k.forgetLeases(ctx, lease.Deployment)
 	}
 	return k.forgetLease(ctx, lease.Deployment, id)
 }
 
 // forgetLeases removes the first leases of a pruned deployment. If others are left they follow in the next second.
-func (k *Keeper) forgetLeases(ctx context.Context, deployment, now uint64) error {
+func (k *Keeper) forgetLeases(ctx context.Context, deployment uint64) error {
 	ids, more, err := k.firstLeases(ctx, deployment, maxPruned)
 	if err != nil {
 		return err
@@ -101,6 +61,10 @@ func (k *Keeper) forgetLeases(ctx context.Context, deployment, now uint64) error
 	}
 	if more == 0 {
 		return nil
+	}
+	now, err := k.escrow.Now(ctx)
+	if err != nil {
+		return err
 	}
 	if err := k.retained.Set(ctx, collections.Join(now+1, more)); err != nil {
 		return fmt.Errorf("forget more of deployment %d: %w", deployment, err)
@@ -165,7 +129,7 @@ func (k *Keeper) noteCompleted(ctx context.Context, lease types.Lease) error {
 }
 
 // forgetDeployment removes a closed deployment with its bids, and as many of its leases as one item may; the rest follows.
-func (k *Keeper) forgetDeployment(ctx context.Context, deployment types.Deployment, now uint64) error {
+func (k *Keeper) forgetDeployment(ctx context.Context, deployment types.Deployment) error {
 	bids, err := idsUnder(ctx, k.deploymentBids, deployment.Id)
 	if err != nil {
 		return fmt.Errorf("walk bids of deployment %d: %w", deployment.Id, err)
@@ -192,7 +156,7 @@ func (k *Keeper) forgetDeployment(ctx context.Context, deployment types.Deployme
 	if err != nil {
 		return fmt.Errorf("forget deployment %d: %w", deployment.Id, err)
 	}
-	if err := k.forgetLeases(ctx, deployment.Id, now); err != nil {
+	if err := k.forgetLeases(ctx, deployment.Id); err != nil {
 		return err
 	}
 	return emit(ctx, types.NewEventPruned(deployment.Id))

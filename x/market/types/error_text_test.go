@@ -16,6 +16,6 @@ func TestResultsAndEventsTellNoSourcePosition(t *testing.T) {
 	const want = "open stream of lease 7: account 7: account is low on funds"
 	require.Equal(t, want, types.ErrorText(failure))
 	require.Equal(t, want, types.NewEventBidSkipped(types.Bid{Id: 1}, failure).Error)
-	require.Equal(t, "panic", types.ErrorText(fmt.Errorf("bid: %w", types.ErrPanic.Wrapf("at %p", t))))
+	require.Equal(t, "panic", types.ErrorText(fmt.Errorf("bid: %w", escrowtypes.ErrPanic.Wrapf("at %p", t))))
 	require.Empty(t, types.ErrorText(nil))
 }

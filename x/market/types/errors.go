@@ -68,8 +68,6 @@ var (
 	ErrInvalidRequest = errors.Register(ModuleName, 30, "invalid request")
 	// ErrBroken: records that contradict each other.
 	ErrBroken = errors.Register(ModuleName, 31, "books do not balance")
-	// ErrPanic: an item of a block hook panicked.
-	ErrPanic = errors.Register(ModuleName, 32, "panic")
 	// ErrInvalidTerms: terms of an offer that nobody could meet, or that exceed a limit.
 	ErrInvalidTerms = errors.Register(ModuleName, 33, "invalid terms")
 	// ErrSuspended: the offer may not return to the book yet.
