@@ -65,7 +65,7 @@ test: build ## Run all tests that fit in ten minutes
 
 .PHONY: test-e2e
 test-e2e: build ## Run the end-to-end tests with real processes and containers (Linux, root)
-	@$(TESTRUN) -p 1 -timeout 30m -fresh ./tests/... ./tests/e2e/... -- -vet=off
+	@ALL_MOMENTS=1 $(TESTRUN) -p 1 -timeout 40m -fresh ./tests/... ./tests/e2e/... -- -vet=off
 
 .PHONY: cover
 cover: ## Measure what the tests of modules and clearing reach

@@ -21,6 +21,8 @@ const (
 	failpointRecordVar = "SOUK_FAILPOINT_RECORD"
 
 	agentProgram = "github.com/souk-network/souk/cmd/souk-agent"
+	// lastMoment of a lease's life at its provider.
+	lastMoment = "agent/release"
 	// anyMoment kills at one moment in so many in a run that has no more time.
 	anyMoment = 4
 )
@@ -48,7 +50,14 @@ func TestAnAgentKilledAtAnyStepOfItsJournalConverges(t *testing.T) {
 	record := filepath.Join(t.TempDir(), "moments")
 	j.restart(t, failpointRecordVar, record)
 	j.live(t, "recorded")
-	moments := strings.Fields(read(t, record))
+	var moments []string
+	await(t, convergeTimeout, "the agent forgets the lease", func() error {
+		moments = strings.Fields(read(t, record))
+		if !slices.Contains(moments, lastMoment) {
+			return fmt.Errorf("%s is not among %v", lastMoment, moments)
+		}
+		return nil
+	})
 	slices.Sort(moments)
 	require.Greater(t, len(moments), 15, "moments of a whole life: %v", moments)
 
