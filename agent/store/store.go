@@ -18,6 +18,7 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
+	"github.com/souk-network/souk/agent/seal"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/internal/failpoint"
 )
@@ -61,11 +62,11 @@ func Open(dir string) (*Store, error) {
 		return nil, fault.New("the agent's journal can not be opened", fmt.Errorf("%s: %w", path, err),
 			"free some disk space; if the file is damaged move it away: only the tenants' manifests are lost, which they send again")
 	}
-	seal, err := openSealer(filepath.Join(dir, keyName)) // behind the file's lock: only one process makes a key
+	key, err := seal.OpenKey(filepath.Join(dir, keyName)) // behind the file's lock: only one process makes a key
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	s := &Store{db: db, seal: seal}
+	s := &Store{db: db, seal: key}
 	if err := db.Update(makeBuckets); err != nil {
 		return nil, errors.Join(fmt.Errorf("prepare journal: %w", err), db.Close())
 	}

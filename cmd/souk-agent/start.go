@@ -17,6 +17,7 @@ import (
 	"github.com/souk-network/souk/agent/ingress"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/runtime/containerd"
+	"github.com/souk-network/souk/agent/seal"
 	"github.com/souk-network/souk/agent/store"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/fault"
@@ -119,7 +120,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (err error)
 
 // serve starts the runtime and opens the doors to tenants.
 func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors, parts agent.Parts) (err error) {
-	rt, capabilities, err := openRuntime(ctx, cfg, log, parts.Provider)
+	rt, capabilities, err := openRuntime(ctx, cfg, log, parts.Provider, parts.Store.Sealer())
 	if err != nil {
 		return err
 	}
@@ -150,12 +151,13 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 	return group.Wait()
 }
 
-func openRuntime(ctx context.Context, cfg config.Config, log *slog.Logger, provider string) (runtime.Runtime, runtime.Capabilities, error) {
+func openRuntime(ctx context.Context, cfg config.Config, log *slog.Logger, provider string, key seal.Key) (runtime.Runtime, runtime.Capabilities, error) {
 	const summary = "containers can not be run on this machine"
 	const try = "see the cause; `make build` puts libexec beside souk-agent, --libexec names another folder"
 	rt, err := containerd.New(ctx, containerd.Config{
 		ChainID: cfg.Client.ChainID, Provider: provider, StateDir: cfg.StateDir,
 		Libexec: cfg.Libexec, SubnetPool: cfg.SubnetPool, DNS: cfg.DNS, Registries: cfg.Registries, Ephemeral: cfg.Ephemeral, Logger: log,
+		Sealer: key,
 	})
 	if err != nil {
 		return nil, runtime.Capabilities{}, fault.New(summary, err, try)

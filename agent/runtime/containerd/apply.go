@@ -67,7 +67,7 @@ func (r *Runtime) save(rec record) error {
 	if err := os.MkdirAll(string(d), 0o711); err != nil {
 		return fmt.Errorf("make the lease's directory: %w", err)
 	}
-	return errors.Join(writeDurably(d.record(), rec), syncDir(r.leasesDir()))
+	return errors.Join(writeSealed(r.sealer, d.record(), r.recordContext(rec.Workload.Lease), rec), syncDir(r.leasesDir()))
 }
 
 // Remove implements runtime.Runtime. An orphan gets a record first, so that its removal survives a restart too.

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"strings"
+	"time"
 )
 
 // Config says whose workloads run and where. ChainID, Provider and StateDir make the instance.
@@ -14,14 +15,40 @@ type Config struct {
 	Provider string // the provider's account
 	StateDir string // made when missing; its "runtime" directory belongs to this package
 
-	Libexec    string         // directory of runc, shim, CNI plugins and souk-logger; "": SOUK_LIBEXEC, then libexec beside the executable
-	SubnetPool netip.Prefix   // IPv4 prefix of at most /26 for the leases' networks, /26 each; zero: a free /18 of 10.0.0.0/8 is chosen and kept
-	DNS        []netip.Addr   // resolvers given to workloads; none: public ones
-	Registries []string       // "host:port" of registries that may be pulled from by plain HTTP and at private addresses
-	Ephemeral  bool           // of a test or demonstration: PurgeDead may take it once its process died
-	Logger     *slog.Logger   // none: discarded
-	Limits     ImageLimits    // zero fields take their defaults
-	Backoff    RestartBackoff // zero fields take their defaults
+	Libexec    string       // directory of runc, shim, CNI plugins and souk-logger; "": SOUK_LIBEXEC, then libexec beside the executable
+	SubnetPool netip.Prefix // IPv4 prefix of at most /26 for the leases' networks, /26 each; zero: a free /18 of 10.0.0.0/8 is chosen and kept
+	DNS        []netip.Addr // resolvers given to workloads; none: public ones
+	Registries []string     // "host:port" of registries that may be pulled from by plain HTTP and at private addresses
+	Ephemeral  bool         // of a test or demonstration: PurgeDead may take it once its process died
+	Logger     *slog.Logger // none: discarded
+	Limits     ImageLimits  // zero fields take their defaults
+	Sealer     Sealer       // encrypts secrets on disk; none: one with a key that lies with the runtime's data
+	Keep       Keep         // zero fields take their defaults
+
+	// Storage gives each class of persistent volumes that is offered ("hdd", "ssd", "nvme") the directory of its volumes.
+	Storage map[string]string
+	Backoff RestartBackoff // zero fields take their defaults
+}
+
+// Keep says how long what is no longer used is kept.
+type Keep struct {
+	Volumes time.Duration // persistent volumes of a removed lease; default 24 h
+	Logs    time.Duration // logs of a removed lease; default 24 h
+	Images  time.Duration // public images that no lease uses; default 24 h
+	Every   time.Duration // how often what is over is looked for; default 1 minute
+}
+
+func (k Keep) withDefaults() Keep {
+	const day = 24 * time.Hour
+	for _, d := range []struct {
+		value *time.Duration
+		def   time.Duration
+	}{{&k.Volumes, day}, {&k.Logs, day}, {&k.Images, day}, {&k.Every, time.Minute}} {
+		if *d.value == 0 {
+			*d.value = d.def
+		}
+	}
+	return k
 }
 
 // ImageLimits bound what tenants may store.
@@ -72,6 +99,7 @@ func (c Config) withDefaults() (Config, error) {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	c.Limits = c.Limits.withDefaults()
+	c.Keep = c.Keep.withDefaults()
 	c.Backoff = c.Backoff.withDefaults()
 	return c, nil
 }

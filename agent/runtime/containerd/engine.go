@@ -55,8 +55,9 @@ type engine struct {
 // pluginConfigs guards the configurations of containerd's plugins, which the registry shares between engines.
 var pluginConfigs sync.Mutex
 
-// startEngine boots containerd with its durable data below root and the rest below run.
-func startEngine(ctx context.Context, root, run, namespace string) (*engine, error) {
+// startEngine boots containerd with its durable data below root and the rest below run. What it keeps of containers
+// was sealed by s.
+func startEngine(ctx context.Context, root, run, namespace string, s Sealer) (*engine, error) {
 	pluginConfigs.Lock()
 	defer pluginConfigs.Unlock()
 
@@ -71,7 +72,7 @@ func startEngine(ctx context.Context, root, run, namespace string) (*engine, err
 	e := &engine{}
 	set := plugin.NewPluginSet()
 	for _, r := range registry.Graph(func(*plugin.Registration) bool { return false }) {
-		if err := e.load(ctx, set, r, root, run); err != nil {
+		if err := e.load(ctx, set, opening(r, s), root, run); err != nil {
 			e.stop()
 			return nil, err
 		}

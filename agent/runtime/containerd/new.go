@@ -31,6 +31,7 @@ type Runtime struct {
 	swap    bool
 	ipv6    bool
 	files   uint64 // hard limit on open files
+	sealer  Sealer
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -84,14 +85,17 @@ func (r *Runtime) start(ctx context.Context) error {
 	if r.swap, r.ipv6, r.files, err = hostLimits(); err != nil {
 		return err
 	}
-	if err := r.libexec.first(); err != nil {
+	if err := errors.Join(r.libexec.first(), keepOffDisk()); err != nil {
+		return err
+	}
+	if r.sealer, err = r.openSealer(); err != nil {
 		return err
 	}
 	settle, err := r.rescueExits(ctx)
 	if err != nil {
 		return err
 	}
-	r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), r.engineRunDir(), r.id.Namespace())
+	r.engine, err = startEngine(r.ctx, filepath.Join(r.dataDir(), "containerd"), r.engineRunDir(), r.id.Namespace(), r.sealer)
 	settle()
 	if err != nil {
 		return err

@@ -113,7 +113,7 @@ func (r *Runtime) readRecords() (map[runtime.LeaseID]record, error) {
 			continue
 		}
 		var rec record
-		found, err := readJSON(r.dir(id).record(), &rec)
+		found, err := readSealed(r.sealer, r.dir(id).record(), r.recordContext(id), &rec)
 		if err != nil {
 			r.log.Error("a lease's record cannot be read; it will be shown as an orphan", "lease", id, "error", err)
 			continue

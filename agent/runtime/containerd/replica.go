@@ -321,7 +321,7 @@ func (l *lease) create(ctx context.Context, rec record, u unit) error {
 		client.WithRuntime(l.r.libexec.path("containerd-shim-runc-v2"), &options.Options{
 			BinaryName: l.r.libexec.path("runc"), Root: l.r.runcRoot(),
 		}),
-		client.WithSpec(spec),
+		withSealedSpec(l.r.sealer, spec),
 		client.WithContainerLabels(map[string]string{
 			leaseLabel: fmt.Sprint(l.id), serviceLabel: u.service.Name, revisionLabel: u.revision,
 			stopSignalLabel: i.config.Config.StopSignal, graceLabel: (time.Duration(grace) * time.Second).String(),
