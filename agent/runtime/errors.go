@@ -13,6 +13,8 @@ var (
 	ErrInvalid = errors.New("invalid")
 	// ErrNotRunning: the replica does not run at the moment.
 	ErrNotRunning = errors.New("not running")
+	// ErrTooMany: as many of these run at once as may.
+	ErrTooMany = errors.New("too many at once")
 	// ErrClosed: the runtime was closed or purged.
 	ErrClosed = errors.New("runtime is closed")
 	// ErrDigestMismatch: content does not hash to the digest given for it.

@@ -51,8 +51,9 @@ type Pauser interface {
 
 // Execer is a runtime that can run a further command in a running replica.
 type Execer interface {
-	// Exec runs a command until it ends, its streams break or ctx ends, and never leaves it behind. Errors say why it
-	// did not run: ErrNotFound, ErrInvalid, ErrNotRunning.
+	// Exec runs a command until it ends, its streams break or ctx ends, and never leaves it behind: when it is cut off,
+	// what it started is killed with it. Errors say why it did not run (ErrNotFound, ErrInvalid, ErrNotRunning,
+	// ErrTooMany) or what cut it off. Stdin may still be read from once when Exec has returned: the caller closes it.
 	Exec(ctx context.Context, r ExecRequest, s Streams) (exitCode int, err error)
 }
 

@@ -8,6 +8,19 @@ import (
 	"github.com/souk-network/souk/agent/runtime"
 )
 
+var basicCases = []testCase{
+	{name: "two runtimes run equal leases side by side and do not meet", run: sideBySide},
+	{name: "a container sees what its workload asks for", run: settings},
+	{name: "a workload waits for its image and starts when it is pushed", run: waitsForImage},
+	{name: "limits hold and neighbours live", run: limits},
+	{name: "replicas that end are started again by policy", run: restarts},
+	{name: "a new revision replaces the old and one without image does not", run: revisions},
+	{name: "logs are read across time with tail, since and follow", run: logs},
+	{name: "images are kept apart by scope and checked by digest", run: images},
+	{name: "workloads have no more powers than they need", run: powers},
+	{name: "what is malformed is refused", run: refusals},
+}
+
 func sideBySide(t *testing.T, p pair) {
 	ctx := t.Context()
 	for _, r := range p.each() {

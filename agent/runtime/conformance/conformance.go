@@ -9,6 +9,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -27,24 +29,25 @@ const (
 	bob   = "souk1bob"
 )
 
+// testCase is one thing that every runtime must do.
+type testCase struct {
+	name string
+	run  func(*testing.T, pair)
+	long bool // too slow for make test: runs when SOUK_LONG is set
+}
+
+// cases lists what each part of the suite brings, in the order in which it runs.
+func cases() []testCase {
+	return slices.Concat(basicCases, lifecycleCases, networkCases, storageCases, isolationCases)
+}
+
 // Run runs the suite. start gives two new runtimes of two providers on one host, which it purges when the test ends.
 func Run(t *testing.T, start func(t *testing.T) (a, b runtime.Runtime)) {
-	for _, c := range []struct {
-		name string
-		run  func(*testing.T, pair)
-	}{
-		{"two runtimes run equal leases side by side and do not meet", sideBySide},
-		{"a container sees what its workload asks for", settings},
-		{"a workload waits for its image and starts when it is pushed", waitsForImage},
-		{"limits hold and neighbours live", limits},
-		{"replicas that end are started again by policy", restarts},
-		{"a new revision replaces the old and one without image does not", revisions},
-		{"logs are read across time with tail, since and follow", logs},
-		{"images are kept apart by scope and checked by digest", images},
-		{"workloads have no more powers than they need", powers},
-		{"what is malformed is refused", refusals},
-	} {
+	for _, c := range cases() {
 		t.Run(c.name, func(t *testing.T) {
+			if c.long && os.Getenv("SOUK_LONG") == "" {
+				t.Skip("takes long: make test-runtime runs it")
+			}
 			a, b := start(t)
 			c.run(t, pair{a: a, b: b})
 		})

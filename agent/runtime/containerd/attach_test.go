@@ -45,6 +45,12 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
+// order is a workload to apply (without services: to remove), or a command to run.
+type order struct {
+	runtime.Workload
+	Exec *runtime.ExecRequest
+}
+
 func playAgent(state string) error {
 	r, err := containerd.New(context.Background(), containerd.Config{
 		ChainID: "souk-test", Provider: "souk1one", StateDir: state, Libexec: os.Getenv("SOUK_LIBEXEC"), Ephemeral: true,
@@ -55,14 +61,18 @@ func playAgent(state string) error {
 	fmt.Println("ready")
 	lines := bufio.NewScanner(os.Stdin)
 	for lines.Scan() {
-		var w runtime.Workload
+		var w order
 		if err := json.Unmarshal(lines.Bytes(), &w); err != nil {
 			return err
+		}
+		if w.Exec != nil {
+			go func() { _, _ = r.Exec(context.Background(), *w.Exec, runtime.Streams{Stdout: os.Stdout}) }()
+			continue
 		}
 		if len(w.Services) == 0 {
 			err = r.Remove(context.Background(), w.Lease)
 		} else {
-			err = r.Apply(context.Background(), w)
+			err = r.Apply(context.Background(), w.Workload)
 		}
 		if err != nil && runtime.ClassOf(err) != runtime.ClassTransient {
 			return err
@@ -103,11 +113,11 @@ func (a *agent) kill() {
 // tell applies a workload and waits until it is recorded.
 func (a *agent) tell(t testing.TB, w runtime.Workload) {
 	t.Helper()
-	a.send(t, w)
+	a.send(t, order{Workload: w})
 	require.True(t, a.out.Scan(), "the agent died")
 }
 
-func (a *agent) send(t testing.TB, w runtime.Workload) {
+func (a *agent) send(t testing.TB, w order) {
 	t.Helper()
 	b, err := json.Marshal(w)
 	require.NoError(t, err)
@@ -243,7 +253,7 @@ func TestAnAgentKilledAtRandomMomentsConverges(t *testing.T) {
 				w.Services[0].Image, w.Services[0].Args = "once:1", []string{"3"}
 				w.Revision = fmt.Sprintf("%064x", i*10+1)
 			}
-			a.send(t, w)
+			a.send(t, order{Workload: w})
 		}
 		time.Sleep(time.Duration(rng.Intn(700)) * time.Millisecond) // the moment of death is the point
 		a.kill()

@@ -22,14 +22,23 @@ func swapLimited() bool {
 	return err == nil
 }
 
+// cgroupPath is where the host shows a group of a controller's hierarchy, of the one hierarchy on cgroup v2.
+func cgroupPath(controller, group string) string {
+	if cgroupV2() {
+		return filepath.Join("/sys/fs/cgroup", group)
+	}
+	return filepath.Join("/sys/fs/cgroup", controller, group)
+}
+
 // oomKills is how many processes of a cgroup its memory limit ended. The group must still be there: read it before the
 // task is deleted.
 func oomKills(path string) uint64 {
-	file, field := filepath.Join("/sys/fs/cgroup/memory", path, "memory.oom_control"), "oom_kill "
+	const field = "oom_kill "
+	file := "memory.oom_control"
 	if cgroupV2() {
-		file = filepath.Join("/sys/fs/cgroup", path, "memory.events")
+		file = "memory.events"
 	}
-	b, err := os.ReadFile(file)
+	b, err := os.ReadFile(filepath.Join(cgroupPath("memory", path), file))
 	if err != nil {
 		return 0
 	}

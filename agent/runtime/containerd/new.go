@@ -32,6 +32,7 @@ type Runtime struct {
 	ipv6    bool
 	files   uint64 // hard limit on open files
 	sealer  Sealer
+	execs   execs
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -131,6 +132,15 @@ func (r *Runtime) start(ctx context.Context) error {
 		id: r.id, client: r.engine.client, limits: r.config.Limits, dataDir: r.dataDir(),
 		http: publicClient(plain), plain: plain, onImage: r.imageCame,
 	}
+	left, err := r.leftExecs()
+	if err != nil {
+		return err
+	}
+	r.workers.Go(func() {
+		for _, e := range left {
+			e.endLeft()
+		}
+	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for id, rec := range records {

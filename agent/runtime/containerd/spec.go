@@ -101,21 +101,37 @@ func process(s runtime.Service, image ocispec.ImageConfig) (*specs.Process, erro
 	return &specs.Process{Args: args, Cwd: path.Clean(dir), Env: environment(s, image)}, nil
 }
 
-// environment lets later values of a name replace earlier ones in their place.
 func environment(s runtime.Service, image ocispec.ImageConfig) []string {
+	return merged([]string{defaultPath, "HOSTNAME=" + unit{service: s}.hostname()}, image.Env, s.Env)
+}
+
+// merged lets later values of a name replace earlier ones in their place.
+func merged(lists ...[]string) []string {
 	var env []string
 	at := map[string]int{}
-	all := append([]string{defaultPath, "HOSTNAME=" + unit{service: s}.hostname()}, image.Env...)
-	for _, e := range append(all, s.Env...) {
-		name, _, _ := strings.Cut(e, "=")
-		if i, ok := at[name]; ok {
-			env[i] = e
-			continue
+	for _, list := range lists {
+		for _, e := range list {
+			name, _, _ := strings.Cut(e, "=")
+			if i, ok := at[name]; ok {
+				env[i] = e
+				continue
+			}
+			at[name] = len(env)
+			env = append(env, e)
 		}
-		at[name] = len(env)
-		env = append(env, e)
 	}
 	return env
+}
+
+// effective gives root the powers that a container is bounded by, and others none.
+func effective(bounds *specs.LinuxCapabilities, user specs.User) *specs.LinuxCapabilities {
+	if bounds == nil {
+		bounds = &specs.LinuxCapabilities{}
+	}
+	if user.UID != 0 {
+		return &specs.LinuxCapabilities{Bounding: bounds.Bounding}
+	}
+	return &specs.LinuxCapabilities{Bounding: bounds.Bounding, Permitted: bounds.Bounding, Effective: bounds.Bounding}
 }
 
 // containerSpec is the container of a unit as runc is told to make it.
@@ -133,10 +149,7 @@ func containerSpec(u unit, image ocispec.ImageConfig, h surroundings) (*specs.Sp
 	files := min(uint64(openFiles), h.openFiles)
 	p.User = h.user
 	p.NoNewPrivileges = true
-	p.Capabilities = &specs.LinuxCapabilities{Bounding: capabilities, Permitted: capabilities, Effective: capabilities}
-	if h.user.UID != 0 {
-		p.Capabilities = &specs.LinuxCapabilities{Bounding: capabilities}
-	}
+	p.Capabilities = effective(&specs.LinuxCapabilities{Bounding: capabilities}, h.user)
 	p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: files, Hard: files}, {Type: "RLIMIT_CORE"}}
 	spec.Process = p
 	spec.Hostname = u.hostname()

@@ -30,10 +30,12 @@ func main() {
 		fmt.Println("leaving with", os.Args[2])
 		os.Exit(number(os.Args[2]))
 	case "sleep":
-		select {}
+		time.Sleep(time.Hour)
 	case "lines":
 		lines(number(os.Args[2]))
 		serve(os.Args[3])
+	default:
+		command(os.Args[1:])
 	}
 }
 
@@ -74,6 +76,7 @@ func serve(address string) {
 			return "", nil
 		},
 		"/dial":  dial,
+		"/ps":    processes,
 		"/raw":   raw,
 		"/mount": mountTmpfs,
 		"/chmod": func(r *http.Request) (string, error) { return "", os.Chmod(r.FormValue("path"), 0o777) },

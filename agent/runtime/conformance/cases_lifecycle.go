@@ -1,0 +1,4 @@
+package conformance
+
+// lifecycleCases is how replicas live.
+var lifecycleCases = []testCase{}

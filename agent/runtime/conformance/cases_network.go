@@ -1,0 +1,4 @@
+package conformance
+
+// networkCases is how replicas reach and are reached.
+var networkCases = []testCase{}

@@ -1,0 +1,4 @@
+package conformance
+
+// storageCases is what replicas keep.
+var storageCases = []testCase{}
