@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,12 +62,19 @@ type Agent struct {
 	groups    map[uint64]group // manifests that are wanted and here
 	problems  map[uint64]problem
 	answering map[uint64]bool
+	clock     clock
 	height    int64 // acted on
 	journaled int64 // height in the journal
 	offerFrom time.Time
 
 	excess   map[uint64]uint64 // seconds for which a lease's workload took more than was paid for; of the loop
 	excessAt uint64            // service second at which it was looked at
+}
+
+// clock is the chain's service second and when it was read.
+type clock struct {
+	second uint64
+	read   time.Time
 }
 
 // group is a verified manifest group, kept so that it is not decrypted at every look.
@@ -192,6 +200,17 @@ func (a *Agent) Height() int64 {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.height
+}
+
+// Now is the chain's service second. While the chain can not be read it is guessed from this machine's clock: what expires
+// rather does so early; before it was ever read, at once.
+func (a *Agent) Now() uint64 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.clock.read.IsZero() {
+		return math.MaxUint64
+	}
+	return a.clock.second + uint64(time.Since(a.clock.read)/time.Second)
 }
 
 // Problem says what keeps a lease's workload from being applied.

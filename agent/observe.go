@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/souk-network/souk/agent/gateway"
 	"github.com/souk-network/souk/agent/offer"
@@ -29,11 +30,12 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 	if err != nil {
 		return in, err
 	}
-	clock, err := a.chain.Escrow.Clock(ctx, &escrowtypes.QueryClockRequest{})
+	service, err := a.chain.Escrow.Clock(ctx, &escrowtypes.QueryClockRequest{})
 	if err != nil {
 		return in, fmt.Errorf("read the service clock: %w", err)
 	}
-	in.Now = clock.Now
+	in.Now = service.Now
+	a.setClock(service.Now)
 	// Before the leases: a manifest that comes in between belongs to a lease that they may not have yet.
 	stored, err := a.store.ManifestLeases()
 	if err != nil {
@@ -135,6 +137,12 @@ func (a *Agent) remember(leases []workload.Lease, height int64) {
 			a.log.Error("height could not be journalled", "error", err)
 		}
 	}
+}
+
+func (a *Agent) setClock(second uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.clock = clock{second, time.Now()}
 }
 
 func stateOf(l workload.Lease) string {
@@ -302,6 +310,7 @@ func (a *Agent) lookUp(ctx context.Context, id uint64) (workload.Lease, error) {
 			return workload.FromChain(markettypes.Work{
 				Lease: lease.Lease, Owner: res.Deployment.Owner, Name: res.Deployment.Name, Group: bid.Spec.Name,
 				ManifestHash: res.Deployment.ManifestHash, Version: res.Deployment.Version,
+				AccessKeys: res.Deployment.AccessKeys,
 			}), nil
 		}
 	}

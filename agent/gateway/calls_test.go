@@ -17,6 +17,7 @@ import (
 	"github.com/souk-network/souk/agent/gateway"
 	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/manifest/manifestpb"
+	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
 func TestInfoNeedsNoToken(t *testing.T) {
@@ -69,6 +70,59 @@ func TestWhoMayNotCall(t *testing.T) {
 	}
 	_, err := w.store.Manifest(7)
 	require.Error(t, err, "nothing was stored")
+}
+
+func TestAccessKeysActForTheOwnerAsFarAsTheChainLetsThem(t *testing.T) {
+	w := start(t, nil)
+	w.agent.now = 1000
+	alice, mallory := newTenant(t), newTenant(t)
+	reader, manager, session := newTenant(t), newTenant(t), newTenant(t)
+	l, envelope := deploy(t, alice, 7, nil)
+	l.AccessKeys = []markettypes.AccessKey{
+		{Address: reader.address, Scopes: []markettypes.Scope{markettypes.Scope_SCOPE_READ}},
+		{Address: manager.address, Scopes: []markettypes.Scope{markettypes.Scope_SCOPE_MANAGE}, ExpiresAt: 1001},
+		{Address: session.address, Scopes: []markettypes.Scope{markettypes.Scope_SCOPE_MANAGE}, ExpiresAt: 1000},
+	}
+	w.agent.put(l)
+	other, _ := deploy(t, mallory, 8, nil)
+	other.AccessKeys = l.AccessKeys[:1]
+	w.agent.put(other)
+	forAlice := func(g *token.Grant) { g.Owner = alice.address }
+	wallet := manager
+	wallet.signer.Amino = true
+	tests := []struct {
+		name   string
+		bearer string
+		lease  uint64
+		send   connect.Code // of SendManifest; 0 when it is taken
+	}{
+		{"a key that may manage", manager.token(t, 7, forAlice), 7, 0},
+		{"the same, signed by a wallet", wallet.token(t, 7, forAlice), 7, 0},
+		{"a key that may read only, its token claiming everything", reader.token(t, 7, forAlice), 7, connect.CodePermissionDenied},
+		{"a key that has expired", session.token(t, 7, forAlice), 7, connect.CodePermissionDenied},
+		{"a stranger who claims to act for the owner", mallory.token(t, 7, forAlice), 7, connect.CodePermissionDenied},
+		{"a key that claims nobody", manager.token(t, 7, nil), 7, connect.CodePermissionDenied},
+		{"a key that claims the owner of another lease", manager.token(t, 7, func(g *token.Grant) { g.Owner = mallory.address }), 7, connect.CodePermissionDenied},
+		{"a key of another deployment", manager.token(t, 8, func(g *token.Grant) { g.Owner = mallory.address }), 8, connect.CodePermissionDenied},
+		{"a token that allows less than its key", manager.token(t, 7, func(g *token.Grant) {
+			g.Owner, g.Scopes = alice.address, []token.Scope{token.ScopeStatus}
+		}), 7, connect.CodePermissionDenied},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := w.client(tt.bearer).SendManifest(t.Context(), connect.NewRequest(&api.SendManifestRequest{Lease: tt.lease, Envelope: envelope}))
+			if tt.send == 0 {
+				require.NoError(t, err)
+				return
+			}
+			require.Equal(t, tt.send, connect.CodeOf(err), "%v", err)
+		})
+	}
+	w.agent.mu.Lock()
+	w.agent.now = 1001
+	w.agent.mu.Unlock()
+	_, err := w.client(manager.token(t, 7, forAlice)).GetManifest(t.Context(), connect.NewRequest(&api.GetManifestRequest{Lease: 7}))
+	require.Equal(t, connect.CodePermissionDenied, connect.CodeOf(err), "it has expired now")
 }
 
 func TestADeploymentsTokenOpensItsLeases(t *testing.T) {

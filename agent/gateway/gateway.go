@@ -56,6 +56,8 @@ type Agent interface {
 	Problem(id uint64) string
 	// Height of the last block that was acted on.
 	Height() int64
+	// Now is the service second of the chain, by which access keys expire.
+	Now() uint64
 	// Wake makes the agent look again soon.
 	Wake()
 	// Refresh makes what runs reachable through the ingress, before a tenant hears that it runs.
@@ -208,16 +210,4 @@ func (s *Server) bearer(r *http.Request) (token.Grant, error) {
 		return token.Grant{}, fmt.Errorf("%w: none was sent", token.ErrInvalid)
 	}
 	return s.tokens.Verify(raw)
-}
-
-// allowed finds a lease and makes sure that the caller owns it and may do this with it.
-func (s *Server) allowed(ctx context.Context, grant token.Grant, scope token.Scope, id uint64) (workload.Lease, error) {
-	l, err := s.agent.Lease(ctx, id)
-	if err != nil {
-		return workload.Lease{}, err
-	}
-	if l.Owner != grant.Owner {
-		return workload.Lease{}, fmt.Errorf("%w: lease %d is not the signer's", token.ErrElsewhere, id)
-	}
-	return l, grant.Allows(scope, l.ID, l.Deployment)
 }

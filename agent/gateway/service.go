@@ -96,25 +96,6 @@ func (s *service) Status(ctx context.Context, req *connect.Request[api.StatusReq
 	return connect.NewResponse(response), nil
 }
 
-// lease finds the lease of a call; its errors are Connect's.
-func (s *service) lease(ctx context.Context, scope token.Scope, id uint64) (workload.Lease, error) {
-	grant, ok := ctx.Value(grantKey{}).(token.Grant)
-	if !ok {
-		return workload.Lease{}, connect.NewError(connect.CodeUnauthenticated, token.ErrInvalid)
-	}
-	l, err := s.allowed(ctx, grant, scope, id)
-	switch {
-	case err == nil:
-		return l, nil
-	case errors.Is(err, ErrNoLease):
-		return workload.Lease{}, connect.NewError(connect.CodeNotFound, err)
-	case errors.Is(err, token.ErrElsewhere), errors.Is(err, token.ErrScope):
-		return workload.Lease{}, connect.NewError(connect.CodePermissionDenied, err)
-	default:
-		return workload.Lease{}, connect.NewError(connect.CodeUnavailable, err)
-	}
-}
-
 func (s *Server) addresses(lease uint64, group *manifestpb.Group) []*api.ServiceAddress {
 	var out []*api.ServiceAddress
 	for _, h := range workload.Hosts(lease, group) {

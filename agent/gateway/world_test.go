@@ -79,6 +79,7 @@ type table struct {
 	mu      sync.Mutex
 	leases  map[uint64]workload.Lease
 	down    bool
+	now     uint64
 	wakes   int
 	refresh func(context.Context)
 }
@@ -104,6 +105,12 @@ func (x *table) put(l workload.Lease) {
 
 func (*table) Problem(uint64) string { return "" }
 func (*table) Height() int64         { return 42 }
+
+func (x *table) Now() uint64 {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.now
+}
 
 func (x *table) Wake() {
 	x.mu.Lock()

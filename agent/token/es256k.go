@@ -18,6 +18,16 @@ type Signer struct {
 	Public *secp256k1.PubKey
 	// Sign gives r | s, 64 bytes with the low s, over the SHA-256 of msg.
 	Sign func(msg []byte) ([]byte, error)
+	// Amino: it signs documents of wallets only, as a Ledger and browsers do.
+	Amino bool
+}
+
+// method is the form of tokens that the signer can sign.
+func (s Signer) method() jwt.SigningMethod {
+	if s.Amino {
+		return adr036{}
+	}
+	return es256k{}
 }
 
 // KeyringSigner signs with a key of a keyring.
@@ -34,21 +44,25 @@ func KeyringSigner(ring keyring.Keyring, name string) (Signer, error) {
 	if !ok {
 		return Signer{}, fmt.Errorf("key %q is a %s, tokens need secp256k1", name, public.Type())
 	}
+	mode, amino := signing.SignMode_SIGN_MODE_DIRECT, record.GetType() == keyring.TypeLedger
+	if amino {
+		mode = signing.SignMode_SIGN_MODE_LEGACY_AMINO_JSON
+	}
 	sign := func(msg []byte) ([]byte, error) {
-		signature, _, err := ring.Sign(name, msg, signing.SignMode_SIGN_MODE_DIRECT)
+		signature, _, err := ring.Sign(name, msg, mode)
 		return signature, err
 	}
-	return Signer{Public: key, Sign: sign}, nil
+	return Signer{Public: key, Sign: sign, Amino: amino}, nil
 }
 
 // es256k is ECDSA over secp256k1 with SHA-256 (RFC 8812), with the low s only, as the chain has it.
 type es256k struct{}
 
-var method es256k
-
 // The parser finds methods by name in a table of its own.
 func init() {
-	jwt.RegisterSigningMethod(method.Alg(), func() jwt.SigningMethod { return method })
+	for _, method := range []jwt.SigningMethod{es256k{}, adr036{}} {
+		jwt.RegisterSigningMethod(method.Alg(), func() jwt.SigningMethod { return method })
+	}
 }
 
 // Alg is the registered name.

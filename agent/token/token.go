@@ -1,8 +1,9 @@
-// Package token makes and checks account tokens: short-lived JWTs by which the owner of a lease shows a provider's gateway
-// who calls. They are signed with the account's own key, so that a provider needs no user database and a tenant no password.
+// Package token makes and checks account tokens: short-lived JWTs by which the owner of a lease, or an access key that acts
+// for the owner, shows a provider's gateway who calls. They are signed with the account's own key, so that a provider needs no
+// user database and a tenant no password.
 //
-// It owns the format and its checks. It must not know the chain's state: whether the account owns the lease is the
-// gateway's question.
+// It owns the format and its checks. It must not know the chain's state: whether the owner has the lease, and whether the
+// access key may act for the owner, are the gateway's questions.
 package token
 
 import (
@@ -36,13 +37,15 @@ type Scope string
 // The scopes.
 const (
 	ScopeManifest Scope = "manifest" // send it, read it back
-	ScopeStatus   Scope = "status"
+	ScopeStatus   Scope = "status"   // usage, too
 	ScopeLogs     Scope = "logs"
 	ScopePush     Scope = "push" // images to the provider's registry
+	ScopeExec     Scope = "exec" // commands in running replicas
+	ScopeEvents   Scope = "events"
 )
 
 // AllScopes is everything that an owner may do.
-var AllScopes = []Scope{ScopeManifest, ScopeStatus, ScopeLogs, ScopePush}
+var AllScopes = []Scope{ScopeManifest, ScopeStatus, ScopeLogs, ScopePush, ScopeExec, ScopeEvents}
 
 // Errors of this package; all mean that the call is not allowed.
 var (
@@ -58,7 +61,8 @@ var (
 
 // Grant is what a token says. Exactly one of Lease and Deployment is set; a deployment stands for its leases at the provider.
 type Grant struct {
-	Owner      string // account address, the issuer
+	Issuer     string // account address of the key that signed; set by Issue
+	Owner      string // of the lease; the issuer itself, or the account that an access key acts for
 	ChainID    string
 	Provider   string // operator address
 	Lease      uint64
@@ -81,6 +85,7 @@ func (g Grant) Allows(scope Scope, lease, deployment uint64) error {
 // claims is a grant in JSON.
 type claims struct {
 	jwt.RegisteredClaims
+	Owner      string  `json:"owner,omitempty"` // when it is not the issuer
 	ChainID    string  `json:"chain"`
 	Provider   string  `json:"provider"`
 	Lease      uint64  `json:"lease,omitempty,string"`
@@ -100,29 +105,43 @@ func (c *claims) Validate() error {
 	case len(c.Scopes) > len(AllScopes):
 		return errors.New("has too many scopes")
 	}
+	return c.validateOwner()
+}
+
+func (c *claims) validateOwner() error {
+	if c.Owner == "" {
+		return nil
+	}
+	if prefix, _, err := bech32.DecodeAndConvert(c.Owner); err != nil || prefix != scope.AccountPrefix {
+		return errors.New("names an owner that is no account")
+	}
 	return nil
 }
 
-// Issue makes a token. The grant's owner is the signer.
+// Issue makes a token. A grant without an owner is the signer's own; with another owner the signer is an access key of the
+// deployment. A Signer with Amino gives the form for wallets.
 func Issue(s Signer, g Grant, now time.Time) (string, error) {
-	owner, err := addressOf(s.Public)
+	issuer, err := addressOf(s.Public)
 	if err != nil {
 		return "", err
+	}
+	if g.Owner == issuer {
+		g.Owner = ""
 	}
 	if g.ExpiresAt.IsZero() {
 		g.ExpiresAt = now.Add(Lifetime)
 	}
 	c := &claims{
 		RegisteredClaims: jwt.RegisteredClaims{
-			Issuer: owner, Audience: jwt.ClaimStrings{Audience},
+			Issuer: issuer, Audience: jwt.ClaimStrings{Audience},
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(g.ExpiresAt),
 		},
-		ChainID: g.ChainID, Provider: g.Provider, Lease: g.Lease, Deployment: g.Deployment, Scopes: g.Scopes,
+		Owner: g.Owner, ChainID: g.ChainID, Provider: g.Provider, Lease: g.Lease, Deployment: g.Deployment, Scopes: g.Scopes,
 	}
 	if err := c.Validate(); err != nil {
 		return "", fmt.Errorf("%w: it %w", ErrInvalid, err)
 	}
-	t := jwt.NewWithClaims(method, c)
+	t := jwt.NewWithClaims(s.method(), c)
 	if t.Header["jwk"], err = encodeKey(s.Public); err != nil {
 		return "", err
 	}
@@ -150,7 +169,7 @@ func (v Verifier) Verify(raw string) (Grant, error) {
 		now = time.Now
 	}
 	parser := jwt.NewParser(
-		jwt.WithValidMethods([]string{method.Alg()}), jwt.WithStrictDecoding(),
+		jwt.WithValidMethods([]string{es256k{}.Alg(), adr036{}.Alg()}), jwt.WithStrictDecoding(),
 		jwt.WithAudience(Audience), jwt.WithExpirationRequired(), jwt.WithIssuedAt(),
 		jwt.WithLeeway(Leeway), jwt.WithTimeFunc(now),
 	)
@@ -167,8 +186,12 @@ func (v Verifier) Verify(raw string) (Grant, error) {
 	if c.Provider != v.Provider {
 		return Grant{}, fmt.Errorf("%w: the provider %q", ErrElsewhere, c.Provider)
 	}
+	owner := c.Owner
+	if owner == "" {
+		owner = c.Issuer
+	}
 	return Grant{
-		Owner: c.Issuer, ChainID: c.ChainID, Provider: c.Provider, Lease: c.Lease, Deployment: c.Deployment,
+		Issuer: c.Issuer, Owner: owner, ChainID: c.ChainID, Provider: c.Provider, Lease: c.Lease, Deployment: c.Deployment,
 		Scopes: c.Scopes, ExpiresAt: c.ExpiresAt.Time,
 	}, nil
 }
@@ -179,11 +202,11 @@ func issuerKey(t *jwt.Token) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	owner, err := addressOf(key)
+	address, err := addressOf(key)
 	if err != nil {
 		return nil, err
 	}
-	if issuer, err := t.Claims.GetIssuer(); err != nil || issuer != owner {
+	if issuer, err := t.Claims.GetIssuer(); err != nil || issuer != address {
 		return nil, errors.New("its key is not the issuer's")
 	}
 	return key, nil

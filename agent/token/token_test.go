@@ -2,7 +2,10 @@ package token
 
 import (
 	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
+
+	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
 var now = time.Unix(1_800_000_000, 0)
@@ -57,6 +62,102 @@ func TestADeploymentTokenIsGoodForItsLeasesOnly(t *testing.T) {
 	require.ErrorIs(t, g.Allows(ScopeStatus, 99, 4), ErrElsewhere)
 }
 
+func TestAnAccessKeySignsForAnOwner(t *testing.T) {
+	owner, err := addressOf(newSigner(t).Public)
+	require.NoError(t, err)
+	for _, amino := range []bool{false, true} {
+		s := newSigner(t)
+		s.Amino = amino
+		issuer, err := addressOf(s.Public)
+		require.NoError(t, err)
+		g := grant()
+		g.Owner = owner
+		raw, err := Issue(s, g, now)
+		require.NoError(t, err)
+		g, err = verifier(now).Verify(raw)
+		require.NoError(t, err)
+		require.Equal(t, owner, g.Owner)
+		require.Equal(t, issuer, g.Issuer)
+	}
+}
+
+func TestAnOwnerIsItsOwnIssuer(t *testing.T) {
+	s := newSigner(t)
+	g := grant()
+	var err error
+	g.Owner, err = addressOf(s.Public)
+	require.NoError(t, err)
+	raw, err := Issue(s, g, now)
+	require.NoError(t, err)
+	got, err := verifier(now).Verify(raw)
+	require.NoError(t, err)
+	require.Equal(t, g.Owner, got.Issuer)
+	require.Equal(t, g.Owner, got.Owner)
+	g.Owner = "souk1nobody"
+	_, err = Issue(s, g, now)
+	require.ErrorIs(t, err, ErrInvalid)
+}
+
+func TestAccessKeysMayAtAProviderWhatTheChainLetsThem(t *testing.T) {
+	const read, exec = markettypes.Scope_SCOPE_READ, markettypes.Scope_SCOPE_EXEC
+	const manage, watch = markettypes.Scope_SCOPE_MANAGE, markettypes.Scope_SCOPE_WATCH
+	tests := []struct {
+		on   []markettypes.Scope
+		want []Scope
+	}{
+		{nil, nil},
+		{[]markettypes.Scope{read}, []Scope{ScopeStatus, ScopeLogs, ScopeEvents}},
+		{[]markettypes.Scope{exec}, []Scope{ScopeExec}},
+		{[]markettypes.Scope{manage}, []Scope{ScopeManifest, ScopeStatus, ScopeLogs, ScopePush, ScopeEvents}},
+		{[]markettypes.Scope{watch}, []Scope{ScopeManifest, ScopeStatus, ScopeEvents}},
+		{[]markettypes.Scope{read, exec, manage, watch}, AllScopes},
+		{[]markettypes.Scope{99}, nil},
+	}
+	for _, tt := range tests {
+		require.Equal(t, tt.want, ScopesOf(tt.on), "%v", tt.on)
+	}
+	for number := range markettypes.Scope_name {
+		if s := markettypes.Scope(number); s != markettypes.Scope_SCOPE_UNSPECIFIED {
+			require.NotEmpty(t, ScopesOf([]markettypes.Scope{s}), "%s", s)
+		}
+	}
+}
+
+// The tokens of keplr.json were made by the wallet's library and signed by CosmJS: see keplr.js.
+func TestTokensThatAWalletSignedAreTaken(t *testing.T) {
+	file, err := os.ReadFile("testdata/keplr.json")
+	require.NoError(t, err)
+	var vectors []struct {
+		Name, Issuer, Token, Key string
+		Document                 []byte
+	}
+	require.NoError(t, json.Unmarshal(file, &vectors))
+	require.Len(t, vectors, 3)
+	for _, v := range vectors {
+		t.Run(v.Name, func(t *testing.T) {
+			g, err := verifier(now).Verify(v.Token)
+			require.NoError(t, err)
+			require.Equal(t, v.Issuer, g.Issuer)
+			secret, err := hex.DecodeString(v.Key)
+			require.NoError(t, err)
+			key := &secp256k1.PrivKey{Key: secret}
+			public, ok := key.PubKey().(*secp256k1.PubKey)
+			require.True(t, ok)
+			text := v.Token[:strings.LastIndex(v.Token, ".")]
+			document, err := signDocument(public, text)
+			require.NoError(t, err)
+			require.Equal(t, string(v.Document), string(document))
+			signature, err := (adr036{}).Sign(text, Signer{Public: public, Sign: key.Sign, Amino: true})
+			require.NoError(t, err)
+			require.Equal(t, v.Token, text+"."+base64.RawURLEncoding.EncodeToString(signature), "both sign deterministically")
+			_, err = verifier(now).Verify(highS(t, v.Token))
+			require.ErrorIs(t, err, ErrInvalid)
+			_, err = verifier(now.Add(Lifetime + Leeway + time.Second)).Verify(v.Token)
+			require.ErrorIs(t, err, ErrExpired)
+		})
+	}
+}
+
 func TestTokensThatAreRefused(t *testing.T) {
 	s := newSigner(t)
 	issue := func(change func(*Grant)) string {
@@ -84,6 +185,19 @@ func TestTokensThatAreRefused(t *testing.T) {
 		{"a point off the curve", withHeader(t, good, func(h map[string]any) {
 			h["jwk"].(map[string]any)["y"] = base64.RawURLEncoding.EncodeToString(make([]byte, 32))
 		}, "x"), now, ErrInvalid},
+		{"a key on another curve", withHeader(t, good, func(h map[string]any) { h["jwk"].(map[string]any)["crv"] = "P-256" }, "x"), now, ErrInvalid},
+		{"an RSA key", withHeader(t, good, func(h map[string]any) { h["jwk"] = map[string]any{"kty": "RSA", "n": "AQAB", "e": "AQAB"} }, "x"), now, ErrInvalid},
+		{"a plain signature said to be a wallet's", resigned(t, s, good, "ADR036", s.Sign), now, ErrInvalid},
+		{"a wallet's signature said to be plain", resigned(t, s, good, "ES256K", func(text []byte) ([]byte, error) {
+			return adr036{}.Sign(string(text), s)
+		}), now, ErrInvalid},
+		{"a wallet's signature for another signer", resigned(t, s, good, "ADR036", func(text []byte) ([]byte, error) {
+			document, err := signDocument(newSigner(t).Public, string(text))
+			require.NoError(t, err)
+			return s.Sign(document)
+		}), now, ErrInvalid},
+		{"an owner that is no account", raw(t, s, func(c *claims) { c.Owner = "alice" }), now, ErrInvalid},
+		{"an owner on another kind of network", raw(t, s, func(c *claims) { c.Owner = "cosmos1qyqszqgpqyqszqgpqyqszqgpqyqszqgpjnp7du" }), now, ErrInvalid},
 		{"changed claims", changedClaims(t, good), now, ErrInvalid},
 		{"a signature with the high s", highS(t, good), now, ErrInvalid},
 		{"another audience", raw(t, s, func(c *claims) { c.Audience = jwt.ClaimStrings{"elsewhere"} }), now, ErrInvalid},
@@ -117,12 +231,21 @@ func FuzzVerify(f *testing.F) {
 	require.True(f, ok)
 	good, err := Issue(Signer{Public: public, Sign: key.Sign}, grant(), now)
 	require.NoError(f, err)
-	f.Add(good)
+	wallet, err := Issue(Signer{Public: public, Sign: key.Sign, Amino: true}, grant(), now)
+	require.NoError(f, err)
+	g := grant()
+	g.Owner = "souk1qyqszqgpqyqszqgpqyqszqgpqyqszqgpswkvju"
+	foreign, err := Issue(Signer{Public: public, Sign: key.Sign}, g, now)
+	require.NoError(f, err)
+	issued := []string{good, wallet, foreign}
+	for _, raw := range issued {
+		f.Add(raw)
+	}
 	f.Add("a.b.c")
 	f.Add(withHeader(f, good, func(h map[string]any) { h["jwk"] = []int{1} }, "x"))
 	f.Fuzz(func(t *testing.T, raw string) {
 		g, err := verifier(now).Verify(raw)
-		if err == nil && raw != good {
+		if err == nil && !slices.Contains(issued, raw) {
 			t.Fatalf("a forged token was taken: %q says %+v", raw, g)
 		}
 	})
@@ -141,7 +264,7 @@ func raw(t testing.TB, s Signer, change func(*claims)) string {
 		ChainID: "souk-1", Provider: "souk1provider", Lease: 7, Scopes: AllScopes,
 	}
 	change(c)
-	token := jwt.NewWithClaims(method, c)
+	token := jwt.NewWithClaims(s.method(), c)
 	token.Header["jwk"], err = encodeKey(s.Public)
 	require.NoError(t, err)
 	text, err := token.SignedString(s)
@@ -186,6 +309,15 @@ func foreignKey(t testing.TB, good string) string {
 	}, "")
 	text = strings.TrimSuffix(text, ".")
 	signature, err := thief.Sign([]byte(text))
+	require.NoError(t, err)
+	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
+}
+
+// resigned says another algorithm and signs that.
+func resigned(t testing.TB, s Signer, good, alg string, sign func([]byte) ([]byte, error)) string {
+	t.Helper()
+	text := strings.TrimSuffix(withHeader(t, good, func(h map[string]any) { h["alg"] = alg }, ""), ".")
+	signature, err := sign([]byte(text))
 	require.NoError(t, err)
 	return text + "." + base64.RawURLEncoding.EncodeToString(signature)
 }

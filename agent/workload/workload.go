@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -32,6 +33,7 @@ type Lease struct {
 	Replicas   uint32
 	AckBy      uint64 // service second
 	Hash       []byte // of the manifest that is wanted
+	AccessKeys []markettypes.AccessKey
 }
 
 // Revision is the wanted manifest hash in hex.
@@ -47,6 +49,7 @@ func FromChain(w markettypes.Work) Lease {
 		Paused:   paused,
 		Unit:     manifest.Unit{u.CpuMillis, u.MemoryMib, u.EphemeralMib, u.HddMib, u.SsdMib, u.NvmeMib, u.GpuMillis, u.EgressMbps},
 		Replicas: w.Lease.Replicas, AckBy: w.Lease.AckBy, Hash: w.ManifestHash,
+		AccessKeys: w.AccessKeys,
 	}
 }
 
@@ -81,29 +84,46 @@ func RunRevision(l Lease, group *manifestpb.Group) (string, error) {
 	return hex.EncodeToString(sum[:]), nil
 }
 
-// Of is what the runtime is to run. Every replica of the lease runs the whole group.
+// Of is what the runtime is to run. Every replica of the lease runs the whole group, with volumes of its own.
 func Of(l Lease, group *manifestpb.Group) (runtime.Workload, error) {
 	revision, err := RunRevision(l, group)
 	if err != nil {
 		return runtime.Workload{}, err
 	}
-	w := runtime.Workload{Lease: l.ID, Revision: revision, Owner: l.Owner}
+	w := runtime.Workload{Lease: l.ID, Revision: revision, Owner: l.Owner, Copies: max(1, l.Replicas), Isolation: group.GetIsolation()}
+	for _, v := range group.GetVolumes() {
+		w.Volumes = append(w.Volumes, runtime.Volume{Name: v.GetName(), Class: classes[v.GetClass()], SizeMiB: v.GetSizeMib()})
+	}
 	for _, s := range group.GetServices() {
-		w.Services = append(w.Services, serviceOf(s, l.Replicas))
+		service, err := serviceOf(s, w.Copies)
+		if err != nil {
+			return runtime.Workload{}, fmt.Errorf("read service %q of lease %d: %w", s.GetName(), l.ID, err)
+		}
+		w.Services = append(w.Services, service)
 	}
 	return w, nil
 }
 
-func serviceOf(s *manifestpb.Service, leaseReplicas uint32) runtime.Service {
-	grace := time.Duration(s.GetStopGraceMillis()) * time.Millisecond
+// classes of persistent volumes as a runtime names them.
+var classes = map[manifestpb.StorageClass]string{
+	manifestpb.StorageClass_STORAGE_CLASS_HDD:  "hdd",
+	manifestpb.StorageClass_STORAGE_CLASS_SSD:  "ssd",
+	manifestpb.StorageClass_STORAGE_CLASS_NVME: "nvme",
+}
+
+func serviceOf(s *manifestpb.Service, copies uint32) (runtime.Service, error) {
+	grace := millis(s.GetStopGraceMillis())
 	out := runtime.Service{
-		Name: s.GetName(), Image: ImageName(s.GetImage()),
+		Name: s.GetName(), Image: ImageName(s.GetImage()), Credentials: credentialsOf(s.GetImage()),
 		Entrypoint: arguments(s.GetEntrypoint()), Command: arguments(s.GetCommand()),
-		WorkingDir: s.GetWorkingDir(), User: s.GetUser(),
-		Replicas:     s.GetReplicas() * leaseReplicas,
+		WorkingDir: s.GetWorkingDir(), User: s.GetUser(), Hostname: s.GetHostname(),
+		Replicas:     s.GetReplicas() * copies,
 		Resources:    resourcesOf(s.GetResources()),
-		ReadOnlyRoot: s.GetReadOnly(), Restart: restartOf(s.GetRestartPolicy()),
-		StopGraceSeconds: uint32((grace + time.Second - 1) / time.Second),
+		ReadOnlyRoot: s.GetReadOnly(), Restart: restartOf(s.GetRestartPolicy()), MaxRestarts: s.GetMaxRestarts(), Job: s.GetJob(),
+		StopSignal: s.GetStopSignal(), StopGraceSeconds: uint32((grace + time.Second - 1) / time.Second),
+		HealthCheck: healthOf(s.GetHealthCheck()),
+		Init:        s.GetInit(), Aliases: s.GetAliases(), Groups: s.GetGroups(), DropCapabilities: s.GetDropCapabilities(),
+		ShmMiB: uint64(s.GetShmMib()), OpenFiles: uint64(s.GetOpenFiles()),
 	}
 	for _, e := range s.GetEnvironment() {
 		out.Env = append(out.Env, e.GetName()+"="+e.GetValue())
@@ -111,10 +131,57 @@ func serviceOf(s *manifestpb.Service, leaseReplicas uint32) runtime.Service {
 	for _, p := range s.GetPorts() {
 		out.Ports = append(out.Ports, runtime.Port{
 			Container: uint16(p.GetContainerPort()), Protocol: transportOf(p.GetProtocol()), Name: strconv.Itoa(int(p.GetContainerPort())),
+			Published: p.GetExposed() && p.GetProtocol() != manifestpb.Protocol_PROTOCOL_HTTP,
 		})
 	}
-	return out
+	for _, d := range s.GetDependsOn() {
+		out.DependsOn = append(out.DependsOn, runtime.Dependency{Service: d.GetService(), Condition: conditions[d.GetCondition()]})
+	}
+	for _, m := range s.GetMounts() {
+		out.Mounts = append(out.Mounts, runtime.Mount{
+			Target: m.GetTarget(), Volume: m.GetVolume(), Subpath: m.GetSubpath(), ReadOnly: m.GetReadOnly(),
+			TmpfsMiB: uint64(m.GetTmpfsMib()), Mode: m.GetMode(),
+		})
+	}
+	for _, f := range s.GetFiles() {
+		out.Files = append(out.Files, runtime.File{
+			Target: f.GetTarget(), Content: f.GetContent(), Mode: f.GetMode(), UID: f.GetUid(), GID: f.GetGid(),
+		})
+	}
+	for _, h := range s.GetExtraHosts() {
+		address, err := netip.ParseAddr(h.GetAddress())
+		if err != nil {
+			return runtime.Service{}, fmt.Errorf("extra host %q: %w", h.GetName(), err)
+		}
+		out.ExtraHosts = append(out.ExtraHosts, runtime.HostAddress{Name: h.GetName(), Address: address})
+	}
+	return out, nil
 }
+
+var conditions = map[manifestpb.DependencyCondition]runtime.DependencyCondition{
+	manifestpb.DependencyCondition_DEPENDENCY_CONDITION_STARTED:   runtime.DependencyStarted,
+	manifestpb.DependencyCondition_DEPENDENCY_CONDITION_HEALTHY:   runtime.DependencyHealthy,
+	manifestpb.DependencyCondition_DEPENDENCY_CONDITION_COMPLETED: runtime.DependencyCompleted,
+}
+
+func credentialsOf(i *manifestpb.Image) *runtime.Credentials {
+	if i.GetUsername() == "" {
+		return nil
+	}
+	return &runtime.Credentials{Username: i.GetUsername(), Password: i.GetPassword()}
+}
+
+func healthOf(h *manifestpb.HealthCheck) *runtime.HealthCheck {
+	if h == nil {
+		return nil
+	}
+	return &runtime.HealthCheck{
+		Disabled: h.GetDisabled(), Command: h.GetCommand(), Interval: millis(h.GetIntervalMillis()), Timeout: millis(h.GetTimeoutMillis()),
+		Retries: h.GetRetries(), StartPeriod: millis(h.GetStartPeriodMillis()), StartInterval: millis(h.GetStartIntervalMillis()),
+	}
+}
+
+func millis(n uint32) time.Duration { return time.Duration(n) * time.Millisecond }
 
 // ImageName is the name by which a runtime finds an image: with its digest where there is one.
 func ImageName(i *manifestpb.Image) string {
