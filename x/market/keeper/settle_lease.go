@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"cosmossdk.io/collections"
@@ -117,11 +118,16 @@ func (k *Keeper) sweepsOf(ctx context.Context, provider sdk.AccAddress) ([]types
 	if err != nil {
 		return nil, fmt.Errorf("walk sweeps of %s: %w", provider, err)
 	}
-	sweeps := make([]types.ProviderSweep, len(entries))
-	for i, entry := range entries {
-		if sweeps[i], err = k.getSweep(ctx, collections.Join(entry.Key.K2(), entry.Value)); err != nil {
+	sweeps := make([]types.ProviderSweep, 0, len(entries))
+	for _, entry := range entries {
+		sweep, err := k.readSweep(ctx, collections.Join(entry.Key.K2(), entry.Value))
+		if errors.Is(err, collections.ErrNotFound) {
+			continue // dropped when nobody could know whose it was
+		}
+		if err != nil {
 			return nil, err
 		}
+		sweeps = append(sweeps, sweep)
 	}
 	return sweeps, nil
 }

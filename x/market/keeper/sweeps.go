@@ -16,9 +16,7 @@ import (
 
 var _ escrowtypes.DeadlineSource = sweepDeadlines{}
 
-// SweepDeadlines is the queue of providers that were jailed, or leave. An item is one of their leases.
-func (k *Keeper) SweepDeadlines() escrowtypes.DeadlineSource { return sweepDeadlines{k} }
-
+// sweepDeadlines is the queue of providers that were jailed, or leave. An item is one of their leases.
 type sweepDeadlines struct{ k *Keeper }
 
 // Name of the source.
@@ -26,13 +24,21 @@ func (sweepDeadlines) Name() string { return types.SweepSource }
 
 // NextDeadline returns the second of the first sweep.
 func (d sweepDeadlines) NextDeadline(ctx context.Context) (uint64, bool, error) {
-	key, ok, err := d.first(ctx)
+	key, ok, err := d.look(ctx)
 	return key.K1(), ok, err
 }
 
 // ProcessNext deals with one lease of the first sweep.
 func (d sweepDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
-	sweep, id, err := d.step(ctx)
+	key, err := d.first(ctx)
+	if err != nil {
+		return 0, err
+	}
+	sweep, err := d.k.readSweep(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	id, err := d.k.passLease(ctx, sweep)
 	if err != nil || id == 0 {
 		return 0, err
 	}
@@ -43,14 +49,25 @@ func (d sweepDeadlines) ProcessNext(ctx context.Context) (uint64, error) {
 	return id, d.k.sweepLease(ctx, lease, sweep.Cause, sweep.Second)
 }
 
-// Quarantine passes over one lease of the first sweep. It goes on as it is.
+// Quarantine passes over one lease of the first sweep. It goes on as it is, and so do all of a sweep of which nothing can be
+// known any more: it is dropped, as item 0, since time must go on.
 func (d sweepDeadlines) Quarantine(ctx context.Context) (uint64, error) {
-	_, id, err := d.step(ctx)
-	return id, err
+	key, err := d.first(ctx)
+	if err != nil {
+		return 0, err
+	}
+	sweep, unknown := d.k.readSweep(ctx, key)
+	if unknown != nil {
+		return 0, d.k.dropUnknown(ctx, key)
+	}
+	return d.k.passLease(ctx, sweep)
 }
 
-// Retry deals with a lease that was quarantined, unless it has ended meanwhile.
+// Retry deals with a lease that was quarantined, unless it has ended meanwhile. Of a sweep that was dropped nothing is left.
 func (d sweepDeadlines) Retry(ctx context.Context, id uint64) error {
+	if id == 0 {
+		return nil
+	}
 	lease, err := d.k.getLease(ctx, id)
 	if err != nil || !lease.State.Live() {
 		return err
@@ -83,91 +100,78 @@ func missed(provider providertypes.Provider, lease types.Lease) (types.ProviderS
 	return types.ProviderSweep{}, false
 }
 
-// first returns the key of the first sweep. It looks from the second that this block dealt with last: nothing is ever
-// filed before it.
-func (d sweepDeadlines) first(ctx context.Context) (key pairKey, ok bool, err error) {
+// look returns the key of the first sweep, from the second that this block dealt with last: nothing is ever filed before it.
+func (d sweepDeadlines) look(ctx context.Context) (pairKey, bool, error) {
 	from := new(collections.Range[pairKey])
 	if last, ok := escrowtypes.LastItem(ctx, types.SweepSource); ok {
 		from = from.StartInclusive(collections.Join(last.Second, uint64(0)))
 	}
-	iterator, err := d.k.sweeps.Iterate(ctx, from)
-	if err != nil {
-		return pairKey{}, false, fmt.Errorf("look for the first sweep: %w", err)
-	}
-	defer func() { err = errors.Join(err, iterator.Close()) }()
-	if !iterator.Valid() {
-		return pairKey{}, false, nil
-	}
-	key, err = iterator.Key()
-	if err != nil {
-		return pairKey{}, false, fmt.Errorf("read the first sweep: %w", err)
-	}
-	return key, true, nil
+	return escrowtypes.FirstKey(ctx, d.k.sweeps.Iterate, from)
 }
 
-// step moves the first sweep on by one lease, whose id it returns; 0 if there is none. The sweep is over with its last
-// lease.
-func (d sweepDeadlines) step(ctx context.Context) (sweep types.ProviderSweep, lease uint64, err error) {
-	key, ok, err := d.first(ctx)
-	if err != nil {
-		return types.ProviderSweep{}, 0, err
+// first is look when there must be one.
+func (d sweepDeadlines) first(ctx context.Context) (pairKey, error) {
+	key, ok, err := d.look(ctx)
+	if err == nil && !ok {
+		err = escrowtypes.ErrNothingDue.Wrap(types.SweepSource)
 	}
-	if !ok {
-		return types.ProviderSweep{}, 0, types.ErrBroken.Wrap("no sweep is due")
-	}
-	if sweep, err = d.k.getSweep(ctx, key); err != nil {
-		return types.ProviderSweep{}, 0, err
-	}
-	if lease, err = d.k.nextSwept(ctx, sweep); err != nil {
-		return types.ProviderSweep{}, 0, err
-	}
-	if lease == 0 {
-		return sweep, 0, d.k.dropSweep(ctx, sweep)
-	}
-	sweep.Cursor = lease
-	next, err := d.k.nextSwept(ctx, sweep)
-	if err != nil {
-		return types.ProviderSweep{}, 0, err
-	}
-	if next == 0 {
-		return sweep, lease, d.k.dropSweep(ctx, sweep)
-	}
-	return sweep, lease, d.k.setSweep(ctx, sweep)
+	return key, err
 }
 
-// nextSwept returns the id of the next live lease of a sweep, of any state; 0 when none is left. One that cannot be read
-// counts: who deals with it fails, and the sweep can pass over it.
-func (k *Keeper) nextSwept(ctx context.Context, sweep types.ProviderSweep) (uint64, error) {
+// passLease moves a sweep on by one lease, whose id it returns; 0 if there is none. The sweep is over with its last lease.
+func (k *Keeper) passLease(ctx context.Context, sweep types.ProviderSweep) (uint64, error) {
 	provider, err := k.operator(sweep.Provider)
 	if err != nil {
 		return 0, err
 	}
-	id, found, err := k.nextLiveLease(ctx, provider, sweep.Cursor)
-	if err != nil || !found {
+	ids, err := k.nextSwept(ctx, provider, sweep)
+	if err != nil {
 		return 0, err
 	}
-	if lease, err := k.getLease(ctx, id); err == nil && lease.CreatedAt > sweep.Second { // ids rise with time
-		return 0, nil
+	switch len(ids) {
+	case 0:
+		return 0, k.dropSweep(ctx, provider, sweepKey(sweep))
+	case 1:
+		return ids[0], k.dropSweep(ctx, provider, sweepKey(sweep))
+	default:
+		sweep.Cursor = ids[0]
+		return ids[0], k.setSweep(ctx, sweep)
 	}
-	return id, nil
 }
 
-// nextLiveLease returns the first live lease of a provider after some id.
-func (k *Keeper) nextLiveLease(ctx context.Context, provider sdk.AccAddress, after uint64) (id uint64, found bool, err error) {
+// nextSwept returns the ids of the next live leases of a sweep, of any state: at most two. One that cannot be read counts:
+// who deals with it fails, and the sweep can pass over it.
+func (k *Keeper) nextSwept(ctx context.Context, provider sdk.AccAddress, sweep types.ProviderSweep) ([]uint64, error) {
+	ids, err := k.liveLeasesAfter(ctx, provider, sweep.Cursor, 2)
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range ids {
+		if lease, err := k.getLease(ctx, id); err == nil && lease.CreatedAt > sweep.Second { // ids rise with time
+			return ids[:i], nil
+		}
+	}
+	return ids, nil
+}
+
+// liveLeasesAfter returns the first live leases of a provider after some id.
+func (k *Keeper) liveLeasesAfter(
+	ctx context.Context, provider sdk.AccAddress, after uint64, limit int,
+) (ids []uint64, err error) {
 	iterator, err := k.providerLiveLeases.Iterate(ctx,
 		collections.NewPrefixedPairRange[sdk.AccAddress, uint64](provider).StartExclusive(after))
 	if err != nil {
-		return 0, false, fmt.Errorf("walk leases of %s: %w", provider, err)
+		return nil, fmt.Errorf("walk leases of %s: %w", provider, err)
 	}
 	defer func() { err = errors.Join(err, iterator.Close()) }()
-	if !iterator.Valid() {
-		return 0, false, nil
+	for ; iterator.Valid() && len(ids) < limit; iterator.Next() {
+		key, err := iterator.Key()
+		if err != nil {
+			return nil, fmt.Errorf("walk leases of %s: %w", provider, err)
+		}
+		ids = append(ids, key.K2())
 	}
-	key, err := iterator.Key()
-	if err != nil {
-		return 0, false, fmt.Errorf("walk leases of %s: %w", provider, err)
-	}
-	return key.K2(), true, nil
+	return ids, nil
 }
 
 // sweepLease does to a live lease what is done to all of its provider at a second: it fails with a jailed one, and gets
@@ -194,13 +198,13 @@ func (k *Keeper) sweepLease(ctx context.Context, lease types.Lease, cause types.
 func (k *Keeper) beginSweep(
 	ctx context.Context, provider sdk.AccAddress, number, at uint64, cause types.SweepCause,
 ) error {
-	_, found, err := k.nextLiveLease(ctx, provider, 0)
-	if err != nil || !found {
+	leases, err := k.liveLeasesAfter(ctx, provider, 0, 1)
+	if err != nil || len(leases) == 0 {
 		return err
 	}
-	before, err := k.sweeps.Get(ctx, collections.Join(at, number))
+	before, err := k.readSweep(ctx, collections.Join(at, number))
 	if err != nil && !errors.Is(err, collections.ErrNotFound) {
-		return fmt.Errorf("read sweep of provider %d: %w", number, err)
+		return err
 	}
 	if before.Cause == types.SweepCause_SWEEP_CAUSE_JAILED {
 		return nil
@@ -223,32 +227,23 @@ func (k *Keeper) fileSweep(ctx context.Context, provider sdk.AccAddress, sweep t
 	return nil
 }
 
-func (k *Keeper) getSweep(ctx context.Context, key pairKey) (types.ProviderSweep, error) {
-	sweep, err := k.sweeps.Get(ctx, key)
-	if err != nil {
-		return types.ProviderSweep{}, fmt.Errorf("read sweep of provider %d: %w", key.K2(), err)
-	}
-	return sweep, nil
-}
+func sweepKey(sweep types.ProviderSweep) pairKey { return collections.Join(sweep.Second, sweep.Number) }
 
 func (k *Keeper) setSweep(ctx context.Context, sweep types.ProviderSweep) error {
-	if err := k.sweeps.Set(ctx, collections.Join(sweep.Second, sweep.Number), sweep); err != nil {
+	if err := k.sweeps.Set(ctx, sweepKey(sweep), sweep); err != nil {
 		return fmt.Errorf("write sweep of %s: %w", sweep.Provider, err)
 	}
 	return nil
 }
 
-func (k *Keeper) dropSweep(ctx context.Context, sweep types.ProviderSweep) error {
-	provider, err := k.operator(sweep.Provider)
-	if err != nil {
-		return err
-	}
-	err = errors.Join(
-		k.sweeps.Remove(ctx, collections.Join(sweep.Second, sweep.Number)),
-		k.providerSweeps.Remove(ctx, collections.Join(provider, sweep.Second)),
+// dropSweep takes a sweep out of its queue and out of its index.
+func (k *Keeper) dropSweep(ctx context.Context, provider sdk.AccAddress, key pairKey) error {
+	err := errors.Join(
+		k.sweeps.Remove(ctx, key),
+		k.providerSweeps.Remove(ctx, collections.Join(provider, key.K1())),
 	)
 	if err != nil {
-		return fmt.Errorf("drop sweep of %s: %w", sweep.Provider, err)
+		return fmt.Errorf("drop sweep of provider %d: %w", key.K2(), err)
 	}
 	return nil
 }

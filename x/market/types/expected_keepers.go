@@ -49,6 +49,8 @@ type EscrowKeeper interface {
 type ProviderKeeper interface {
 	// GetProvider returns a provider.
 	GetProvider(ctx context.Context, operator sdk.AccAddress) (providertypes.Provider, error)
+	// ProviderByNumber returns the operator of a provider by its number.
+	ProviderByNumber(ctx context.Context, number uint64) (sdk.AccAddress, error)
 	// Authorize returns the provider if the signer is its operator or its agent.
 	Authorize(ctx context.Context, signer, operator string) (providertypes.Provider, error)
 	// AttestationsOf returns what auditors say of a provider, expired attestations included.
