@@ -159,8 +159,8 @@ func (b *bench) state() string {
 // book is what a market keeps of escrow's money: holds that are released when their second comes. Money that ran out
 // is noted in ended, streams that took the place of others in successors, accounts that were forgotten in pruned.
 type book struct {
+	types.Queue
 	escrow *keeper.Keeper
-	queue  collections.KeySet[collections.Pair[uint64, uint64]]
 	holds  collections.Map[uint64, string]
 	next   collections.Sequence
 	ended  collections.Map[uint64, uint64]
@@ -182,15 +182,15 @@ func newBook(c *chain.Chain) *book {
 	sb := collections.NewSchemaBuilder(c.StoreService("book"))
 	b := &book{
 		escrow: c.Escrow,
-		queue: collections.NewKeySet(sb, collections.NewPrefix(0), "queue",
-			collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)),
-		holds: collections.NewMap(sb, collections.NewPrefix(1), "holds", collections.Uint64Key, collections.StringValue),
-		next:  collections.NewSequence(sb, collections.NewPrefix(2), "next"),
-		ended: collections.NewMap(sb, collections.NewPrefix(3), "ended", collections.Uint64Key, collections.Uint64Value),
+		holds:  collections.NewMap(sb, collections.NewPrefix(1), "holds", collections.Uint64Key, collections.StringValue),
+		next:   collections.NewSequence(sb, collections.NewPrefix(2), "next"),
+		ended:  collections.NewMap(sb, collections.NewPrefix(3), "ended", collections.Uint64Key, collections.Uint64Value),
 		successors: collections.NewMap(sb, collections.NewPrefix(4), "successors", collections.Uint64Key,
 			collections.Uint64Value),
 		pruned: collections.NewKeySet(sb, collections.NewPrefix(5), "pruned", collections.Uint64Key),
 	}
+	b.Queue = types.Queue{Source: "book", Handle: b.handle, Keys: collections.NewKeySet(sb, collections.NewPrefix(0), "queue",
+		collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key))}
 	if _, err := sb.Build(); err != nil {
 		panic(err)
 	}
@@ -212,7 +212,7 @@ func (b *book) hold(ctx context.Context, account, rate, window uint64) (uint64, 
 		return 0, err
 	}
 	entry := fmt.Sprintf("%d %d %s", account, now+window, held)
-	return id, errors.Join(b.holds.Set(ctx, id, entry), b.queue.Set(ctx, collections.Join(now+window, id)))
+	return id, errors.Join(b.holds.Set(ctx, id, entry), b.Keys.Set(ctx, collections.Join(now+window, id)))
 }
 
 // release gives back what was held, once.
@@ -234,7 +234,7 @@ func (b *book) release(ctx context.Context, id uint64) error {
 		return fmt.Errorf("hold of %q", grains)
 	}
 	return errors.Join(b.escrow.Release(ctx, account, held), b.holds.Remove(ctx, id),
-		b.queue.Remove(ctx, collections.Join(until, id)))
+		b.Keys.Remove(ctx, collections.Join(until, id)))
 }
 
 func (b *book) AfterStreamExhausted(ctx context.Context, stream types.Stream, at uint64) error {
@@ -311,45 +311,12 @@ func (b *book) AfterAccountPruned(ctx context.Context, account uint64) error {
 	return b.pruned.Set(ctx, account)
 }
 
-func (*book) Name() string { return "book" }
-
-func (b *book) NextDeadline(ctx context.Context) (uint64, bool, error) {
-	key, found, err := b.first(ctx)
-	return key.K1(), found, err
-}
-
-func (b *book) ProcessNext(ctx context.Context) (uint64, error) {
-	key, _, err := b.first(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if err := poisoned(b.poisonItems, key.K2()); err != nil {
-		return 0, err
-	}
-	return key.K2(), b.release(ctx, key.K2())
-}
-
-func (b *book) Quarantine(ctx context.Context) (uint64, error) {
-	key, _, err := b.first(ctx)
-	if err != nil {
-		return 0, err
-	}
-	return key.K2(), b.queue.Remove(ctx, key)
-}
-
-func (b *book) Retry(ctx context.Context, id uint64) error {
+// handle releases a hold whose second has come.
+func (b *book) handle(ctx context.Context, id uint64) error {
 	if err := poisoned(b.poisonItems, id); err != nil {
 		return err
 	}
 	return b.release(ctx, id)
-}
-
-func (b *book) first(ctx context.Context) (key collections.Pair[uint64, uint64], found bool, err error) {
-	err = b.queue.Walk(ctx, nil, func(k collections.Pair[uint64, uint64]) (bool, error) {
-		key, found = k, true
-		return true, nil
-	})
-	return key, found, err
 }
 
 var errPoison = errors.New("poison")
