@@ -28,7 +28,7 @@ func FromPackages(ctx context.Context, packages []string, c Config) (v1.Image, e
 			return nil, fmt.Errorf("%w: %w", ErrNoPackages, err)
 		}
 	}
-	archives, err := fetch(ctx, packages)
+	archives, err := fetch(ctx, packages, c.Without)
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s: %w", strings.Join(packages, ", "), err)
 	}
@@ -47,22 +47,23 @@ func FromPackages(ctx context.Context, packages []string, c Config) (v1.Image, e
 
 // fetch returns the archives of the packages and of all that they depend on, in the order of their names. Package lists
 // that are missing or outdated are fetched once.
-func fetch(ctx context.Context, packages []string) ([]string, error) {
-	archives, err := tryFetch(ctx, packages)
+func fetch(ctx context.Context, packages, without []string) ([]string, error) {
+	archives, err := tryFetch(ctx, packages, without)
 	if err == nil || os.Geteuid() != 0 || ctx.Err() != nil {
 		return archives, err
 	}
 	if _, updating := run(ctx, "", "apt-get", "update", "-qq"); updating != nil {
 		return nil, errors.Join(err, updating)
 	}
-	return tryFetch(ctx, packages)
+	return tryFetch(ctx, packages, without)
 }
 
-func tryFetch(ctx context.Context, packages []string) ([]string, error) {
+func tryFetch(ctx context.Context, packages, without []string) ([]string, error) {
 	all, err := closure(ctx, packages)
 	if err != nil {
 		return nil, err
 	}
+	all = slices.DeleteFunc(all, func(name string) bool { return slices.Contains(without, name) })
 	wanted, err := locate(ctx, all)
 	if err != nil {
 		return nil, err

@@ -22,6 +22,7 @@ type Config struct {
 	Env        []string          // NAME=value
 	User       string            // "uid:gid"; root if empty
 	Files      map[string]string // content by absolute path
+	Without    []string          // packages that are left out though others depend on them
 }
 
 // Write puts an image into a new folder, as an OCI layout.
