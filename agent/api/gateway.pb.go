@@ -2085,7 +2085,9 @@ type ExecControl struct {
 	// New size of the terminal.
 	Resize *TerminalSize `protobuf:"bytes,1,opt,name=resize,proto3" json:"resize,omitempty"`
 	// No more standard input will come.
-	EndOfInput    bool `protobuf:"varint,2,opt,name=end_of_input,json=endOfInput,proto3" json:"end_of_input,omitempty"`
+	EndOfInput bool `protobuf:"varint,2,opt,name=end_of_input,json=endOfInput,proto3" json:"end_of_input,omitempty"`
+	// A fresh token for the same lease by the same issuer: the session may go on until it expires.
+	Token         string `protobuf:"bytes,3,opt,name=token,proto3" json:"token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2132,6 +2134,13 @@ func (x *ExecControl) GetEndOfInput() bool {
 		return x.EndOfInput
 	}
 	return false
+}
+
+func (x *ExecControl) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
 }
 
 // TerminalSize is counted in characters.
@@ -2375,11 +2384,12 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\tShortfall\x12\x1c\n" +
 	"\tdimension\x18\x01 \x01(\tR\tdimension\x12\x16\n" +
 	"\x06wanted\x18\x02 \x01(\x04R\x06wanted\x12\x12\n" +
-	"\x04free\x18\x03 \x01(\x04R\x04free\"d\n" +
+	"\x04free\x18\x03 \x01(\x04R\x04free\"z\n" +
 	"\vExecControl\x123\n" +
 	"\x06resize\x18\x01 \x01(\v2\x1b.souk.agent.v1.TerminalSizeR\x06resize\x12 \n" +
 	"\fend_of_input\x18\x02 \x01(\bR\n" +
-	"endOfInput\"<\n" +
+	"endOfInput\x12\x14\n" +
+	"\x05token\x18\x03 \x01(\tR\x05token\"<\n" +
 	"\fTerminalSize\x12\x18\n" +
 	"\acolumns\x18\x01 \x01(\rR\acolumns\x12\x12\n" +
 	"\x04rows\x18\x02 \x01(\rR\x04rows\"?\n" +
