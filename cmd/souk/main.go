@@ -3,16 +3,21 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/cmd/souk/output"
 	"github.com/souk-network/souk/cmd/souk/session"
 )
 
@@ -23,11 +28,31 @@ func main() {
 	err := newRootCommand().ExecuteContext(ctx)
 	stop()
 	if err != nil {
+		var status session.Status
+		if errors.As(err, &status) {
+			os.Exit(session.ExitCode(err))
+		}
 		if errors.Is(err, context.Canceled) && session.ExitCode(err) == session.ExitFailed {
 			err = fault.New("interrupted", nil, "run the same command again: it goes on where it stopped")
 		}
-		fault.Print(os.Stderr, err)
+		printError(os.Stderr, err)
 		os.Exit(session.ExitCode(err))
+	}
+}
+
+// printError writes an error for people, its first words coloured on a terminal.
+func printError(w io.Writer, err error) {
+	var text bytes.Buffer
+	fault.Print(&text, err)
+	colours := output.Colours(w)
+	for line := range strings.Lines(text.String()) {
+		for word, tone := range map[string]output.Tone{"error:": output.Bad, "cause:": output.Faint, "try:": output.Good} {
+			if rest, ok := strings.CutPrefix(line, word); ok {
+				line = tone.Paint(colours, word) + rest
+				break
+			}
+		}
+		fmt.Fprint(w, line)
 	}
 }
 

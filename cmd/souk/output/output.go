@@ -42,6 +42,8 @@ type Column struct {
 	Wide bool
 	// Right aligns numbers.
 	Right bool
+	// Tone colours a cell by what it says; nil for none.
+	Tone func(cell string) Tone
 }
 
 // Rows is a result that can be printed as a table.
@@ -53,8 +55,25 @@ type Rows struct {
 
 // Printer writes results in one format.
 type Printer struct {
-	Format Format
-	Out    io.Writer
+	Format  Format
+	Out     io.Writer
+	Colours bool // of tables
+}
+
+// ForPeople tells whether people read it, and not a program.
+func (p Printer) ForPeople() bool { return p.Format == Table || p.Format == Wide }
+
+// Item prints one of many items as they come, of which there may be no last: a line each for programs.
+func (p Printer) Item(item any, text string) error {
+	if p.Format == JSON {
+		return json.NewEncoder(p.Out).Encode(item)
+	}
+	if p.Format == YAML {
+		if _, err := io.WriteString(p.Out, "---\n"); err != nil {
+			return err
+		}
+	}
+	return p.One(item, text)
 }
 
 // List prints items: as a table of rows for people, as a JSON or YAML array, or an item a line.
@@ -116,12 +135,17 @@ func (p Printer) table(rows Rows) error {
 		_, err := fmt.Fprintln(p.Out, rows.Empty)
 		return err
 	}
-	_, err := fmt.Fprintln(p.Out, rows.Text(p.Format == Wide))
+	_, err := fmt.Fprintln(p.Out, rows.text(p.Format == Wide, p.Colours))
 	return err
 }
 
 // Text is the rows as an aligned table.
-func (r Rows) Text(wide bool) string {
+func (r Rows) Text(wide bool) string { return r.text(wide, false) }
+
+// Coloured is Text with tones, if colours are wanted.
+func (r Rows) Coloured(colours bool) string { return r.text(false, colours) }
+
+func (r Rows) text(wide, colours bool) string {
 	t := table.NewWriter()
 	style := table.StyleDefault
 	style.Options = table.OptionsNoBordersAndSeparators
@@ -143,9 +167,14 @@ func (r Rows) Text(wide bool) string {
 	for _, cells := range r.Cells {
 		var row table.Row
 		for i, c := range r.Columns {
-			if !c.Wide || wide {
-				row = append(row, Clean(cells[i]))
+			if c.Wide && !wide {
+				continue
 			}
+			cell := Clean(cells[i])
+			if c.Tone != nil {
+				cell = c.Tone(cell).Paint(colours, cell)
+			}
+			row = append(row, cell)
 		}
 		t.AppendRow(row)
 	}

@@ -110,7 +110,7 @@ func open(cmd *cobra.Command) (*Session, *viper.Viper, error) {
 	}
 	return &Session{
 		Home:  v.GetString(flagHome),
-		Out:   output.Printer{Format: format, Out: cmd.OutOrStdout()},
+		Out:   output.Printer{Format: format, Out: cmd.OutOrStdout(), Colours: output.Colours(cmd.OutOrStdout())},
 		In:    cmd.InOrStdin(),
 		Notes: cmd.ErrOrStderr(),
 	}, v, nil
@@ -222,6 +222,18 @@ func (s *Session) Address() (sdk.AccAddress, string, error) {
 	return address, text, err
 }
 
+// Interactive tells whether there is a terminal to ask on.
+func (s *Session) Interactive() bool {
+	f, ok := s.In.(*os.File)
+	return ok && isatty.IsTerminal(f.Fd())
+}
+
+// Live tells whether progress may be drawn in place: what a person sees is a terminal.
+func (s *Session) Live() bool { return output.IsTerminal(s.Notes) }
+
+// Colours tells whether progress is coloured.
+func (s *Session) Colours() bool { return output.Colours(s.Notes) }
+
 // Notef tells a person what happens; results do not go here.
 func (s *Session) Notef(format string, args ...any) {
 	fmt.Fprintf(s.Notes, format+"\n", args...)
@@ -236,8 +248,7 @@ func (s *Session) Confirm(ctx context.Context, yes bool, question string) error 
 	if yes {
 		return nil
 	}
-	f, ok := s.In.(*os.File)
-	if !ok || !isatty.IsTerminal(f.Fd()) {
+	if !s.Interactive() {
 		return Usage(fault.New("there is no terminal to ask on", nil, "add -y to proceed without being asked"))
 	}
 	fmt.Fprintf(s.Notes, "%s [Y/n] ", question)

@@ -20,6 +20,7 @@ import (
 	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/client/fault"
+	markettypes "github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
@@ -34,35 +35,52 @@ type gateway struct {
 	apiconnect.GatewayServiceClient
 
 	uri       *url.URL
-	transport http.RoundTripper
+	tls       *tls.Config
+	transport *http.Transport
 	lease     uint64
-	token     func(...token.Scope) (string, error)
+	token     func(token.Scope) (string, error)
 }
 
 // openGateway prepares calls to a provider about one lease. The TLS key must be one that the provider pinned on the chain;
 // no certificate authority is asked.
-func openGateway(provider providertypes.Provider, signer token.Signer, chainID string, lease uint64) (*gateway, error) {
+func openGateway(provider providertypes.Provider, authority *authority, lease markettypes.Lease) (*gateway, error) {
+	g, err := dialGateway(provider)
+	if err != nil {
+		return nil, err
+	}
+	g.lease = lease.Id
+	g.token = func(allows token.Scope) (string, error) { return authority.token(lease, allows) }
+	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(
+		&http.Client{Transport: g.transport}, g.uri.String(), connect.WithInterceptors(bearer{g.token}))
+	return g, nil
+}
+
+// dialGateway prepares calls to a provider for which nobody needs to say who he is.
+func dialGateway(provider providertypes.Provider) (*gateway, error) {
 	uri, err := url.Parse(provider.GatewayUri)
 	if err != nil {
 		return nil, fmt.Errorf("gateway of provider %s: %w", provider.Operator, err)
 	}
-	g := &gateway{
-		uri: uri, lease: lease,
-		transport: &http.Transport{
-			TLSClientConfig:     pinned(provider.TlsKeys),
-			TLSHandshakeTimeout: dialTimeout,
-			ForceAttemptHTTP2:   true,
-			Proxy:               http.ProxyFromEnvironment,
-		},
-		token: func(scopes ...token.Scope) (string, error) {
-			return token.Issue(signer, token.Grant{
-				ChainID: chainID, Provider: provider.Operator, Lease: lease, Scopes: scopes,
-			}, time.Now())
-		},
+	g := &gateway{uri: uri, tls: pinned(provider.TlsKeys)}
+	g.transport = &http.Transport{
+		TLSClientConfig: g.tls.Clone(), TLSHandshakeTimeout: dialTimeout, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment,
 	}
-	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(
-		&http.Client{Transport: g.transport}, uri.String(), connect.WithInterceptors(bearer{func() (string, error) { return g.token(token.AllScopes...) }}))
+	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(&http.Client{Transport: g.transport}, uri.String())
 	return g, nil
+}
+
+// scopeOf is what a call needs of a token.
+func scopeOf(procedure string) token.Scope {
+	switch procedure {
+	case apiconnect.GatewayServiceSendManifestProcedure, apiconnect.GatewayServiceGetManifestProcedure:
+		return token.ScopeManifest
+	case apiconnect.GatewayServiceLogsProcedure:
+		return token.ScopeLogs
+	case apiconnect.GatewayServiceEventsProcedure:
+		return token.ScopeEvents
+	default:
+		return token.ScopeStatus
+	}
 }
 
 // pinned accepts a server whose public key has one of the hashes, whatever its certificate says.
@@ -142,10 +160,12 @@ func repositoryOf(reference string) (repository, tag string, err error) {
 }
 
 // bearer puts a fresh token on every call.
-type bearer struct{ token func() (string, error) }
+type bearer struct {
+	token func(token.Scope) (string, error)
+}
 
-func (b bearer) authorize(h http.Header) error {
-	secret, err := b.token()
+func (b bearer) authorize(procedure string, h http.Header) error {
+	secret, err := b.token(scopeOf(procedure))
 	if err != nil {
 		return err
 	}
@@ -156,7 +176,7 @@ func (b bearer) authorize(h http.Header) error {
 // WrapUnary implements connect.Interceptor.
 func (b bearer) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 	return func(ctx context.Context, req connect.AnyRequest) (connect.AnyResponse, error) {
-		if err := b.authorize(req.Header()); err != nil {
+		if err := b.authorize(req.Spec().Procedure, req.Header()); err != nil {
 			return nil, err
 		}
 		ctx, cancel := context.WithTimeout(ctx, callTimeout)
@@ -169,7 +189,7 @@ func (b bearer) WrapUnary(next connect.UnaryFunc) connect.UnaryFunc {
 func (b bearer) WrapStreamingClient(next connect.StreamingClientFunc) connect.StreamingClientFunc {
 	return func(ctx context.Context, spec connect.Spec) connect.StreamingClientConn {
 		conn := next(ctx, spec)
-		if err := b.authorize(conn.RequestHeader()); err != nil {
+		if err := b.authorize(spec.Procedure, conn.RequestHeader()); err != nil {
 			return failedConn{conn, err}
 		}
 		return conn

@@ -4,40 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
-	"connectrpc.com/connect"
 	"github.com/spf13/cobra"
-	"golang.org/x/sync/errgroup"
 
-	"github.com/souk-network/souk/agent/api"
-	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/cmd/souk/output"
-	escrowtypes "github.com/souk-network/souk/x/escrow/types"
-	markettypes "github.com/souk-network/souk/x/market/types"
 )
-
-// statusTimeout is how long a listing waits for a provider.
-const statusTimeout = 5 * time.Second
-
-// psItem is a lease as ps prints it; a deployment without leases has one item without a lease.
-type psItem struct {
-	Deployment string   `json:"deployment"`
-	ID         uint64   `json:"id"`
-	Lease      uint64   `json:"lease,omitempty"`
-	Group      string   `json:"group,omitempty"`
-	Provider   string   `json:"provider,omitempty"`
-	Replicas   uint32   `json:"replicas"`
-	State      string   `json:"state"`
-	Reason     string   `json:"reason,omitempty"`
-	Status     string   `json:"status"`
-	Ready      bool     `json:"ready"`
-	Rate       uint64   `json:"rate_per_hour"`
-	Denom      string   `json:"denom"`
-	Runway     uint64   `json:"runway_seconds"`
-	URLs       []string `json:"urls"`
-	acked      uint64
-}
 
 func psCommand() *cobra.Command {
 	var all bool
@@ -46,7 +17,7 @@ func psCommand() *cobra.Command {
 		Short: "List your deployments, their leases and how they are doing",
 		Args:  cobra.MaximumNArgs(1), ValidArgsFunction: completeNames,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			t, err := openTenant(cmd)
+			t, err := openReader(cmd)
 			if err != nil {
 				return err
 			}
@@ -55,134 +26,86 @@ func psCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "show ended leases of open deployments too")
+	addOwnerFlag(cmd.Flags())
 	return cmd
 }
 
 func (t *tenant) ps(ctx context.Context, name string, all bool) error {
-	deployments, err := t.openDeployments(ctx)
+	views, err := t.views(ctx, name, all)
 	if err != nil {
 		return err
-	}
-	var items []*psItem
-	for _, d := range deployments {
-		if name != "" && d.Name != name {
-			continue
-		}
-		found, err := t.psDeployment(ctx, d, all)
-		if err != nil {
-			return err
-		}
-		items = append(items, found...)
 	}
 	rows := output.Rows{
 		Columns: []output.Column{
 			{Name: "name"},
 			{Name: "lease", Right: true},
 			{Name: "provider"},
-			{Name: "state"},
-			{Name: "status"},
+			{Name: "state", Tone: output.StateTone},
+			{Name: "status", Tone: firstWordTone},
+			{Name: "ready", Right: true},
 			{Name: "per hour", Right: true},
 			{Name: "runway"},
 			{Name: "url"},
 			{Name: "group", Wide: true},
 			{Name: "replicas", Wide: true, Right: true},
+			{Name: "volumes", Wide: true},
 		},
 		Empty: "nothing is deployed; souk up FILE deploys",
 	}
 	var printed []any
-	for _, i := range items {
-		printed = append(printed, i)
-		rows.Cells = append(rows.Cells, i.cells())
+	for _, v := range views {
+		printed = append(printed, v)
+		rows.Cells = append(rows.Cells, v.cells())
 	}
-	return t.Out.List(printed, rows)
+	if err := t.Out.List(printed, rows); err != nil {
+		return err
+	}
+	t.warnOfShortRunway(views)
+	return nil
 }
 
-func (t *tenant) psDeployment(ctx context.Context, d markettypes.Deployment, all bool) ([]*psItem, error) {
-	leases, err := t.leases(ctx, d.Id)
-	if err != nil {
-		return nil, err
-	}
-	runway, err := t.Escrow.Runway(ctx, &escrowtypes.QueryRunwayRequest{Id: d.Account})
-	if err != nil {
-		return nil, client.Explain("read the runway of "+d.Name, err)
-	}
-	bids, err := t.Market.Deployment(ctx, &markettypes.QueryDeploymentRequest{Id: d.Id})
-	if err != nil {
-		return nil, client.Explain("read deployment "+d.Name, err)
-	}
-	groups := map[uint64]string{}
-	for _, b := range bids.Bids {
-		groups[b.Id] = b.Spec.Name
-	}
-	var items []*psItem
-	var calls errgroup.Group
-	calls.SetLimit(16)
-	for _, l := range leases {
-		if !live(l) && !all {
-			continue
+// warnOfShortRunway says once a deployment that its money ends within three days.
+func (t *tenant) warnOfShortRunway(views []*leaseView) {
+	said := map[uint64]bool{}
+	for _, v := range views {
+		if v.acked != 0 && v.Runway < shortRunway && !said[v.ID] && v.Lease != 0 && v.Reason == "" {
+			said[v.ID] = true
+			t.Notef("warning: the money of %s lasts less than %d hours: souk deposit %s AMOUNT", v.Deployment, shortRunway/3600, v.Deployment)
 		}
-		item := &psItem{
-			Deployment: d.Name, ID: d.Id, Lease: l.Id, Group: groups[l.Bid], Provider: l.Provider, Replicas: l.Replicas,
-			State: word(l.State, "LEASE_STATE_"), Rate: l.Rate, Denom: l.Denom, URLs: []string{}, acked: l.AckedAt,
-		}
-		items = append(items, item)
-		if !live(l) {
-			item.Reason = word(l.Reason, "REASON_")
-			item.Status = "ended: " + item.Reason
-			continue
-		}
-		item.Runway = runway.Seconds
-		calls.Go(func() error {
-			t.addStatus(ctx, item, l)
-			return nil
-		})
-	}
-	if err := calls.Wait(); err != nil {
-		return nil, err
-	}
-	if len(items) == 0 {
-		items = append(items, &psItem{Deployment: d.Name, ID: d.Id, State: "open", Status: "waiting for a match", Denom: d.Denom, URLs: []string{}})
-	}
-	return items, nil
-}
-
-// addStatus asks the provider; what it does not say is not an error of the listing.
-func (t *tenant) addStatus(ctx context.Context, item *psItem, l markettypes.Lease) {
-	ctx, cancel := context.WithTimeout(ctx, statusTimeout)
-	defer cancel()
-	g, err := t.gatewayOf(ctx, l)
-	if err != nil {
-		item.Status = "provider unknown"
-		return
-	}
-	res, err := g.Status(ctx, connect.NewRequest(&api.StatusRequest{Lease: l.Id}))
-	if err != nil {
-		item.Status = "provider does not answer: " + connect.CodeOf(err).String()
-		return
-	}
-	item.Ready = res.Msg.GetReady()
-	item.Status = word(res.Msg.GetStage(), "LEASE_STAGE_")
-	if message := res.Msg.GetMessage(); message != "" && !item.Ready {
-		item.Status += ": " + message
-	}
-	for _, a := range res.Msg.GetAddresses() {
-		item.URLs = append(item.URLs, a.GetUrl())
 	}
 }
 
-func (i *psItem) cells() []string {
-	lease, rate, runway := "-", "-", "-"
-	if i.Lease != 0 {
-		lease, rate = fmt.Sprint(i.Lease), output.PerHour(i.Rate, i.Denom)
+// firstWordTone colours a status by what it begins with.
+func firstWordTone(cell string) output.Tone {
+	state, _, _ := strings.Cut(cell, ":")
+	return output.StateTone(state)
+}
+
+func (v *leaseView) cells() []string {
+	lease, rate, runway, ready := "-", "-", "-", "-"
+	if v.Lease != 0 {
+		lease, rate = fmt.Sprint(v.Lease), output.PerHour(v.Rate, v.Denom)
 	}
-	if i.acked != 0 && i.Runway != 0 {
-		runway = output.Runway(i.Runway)
+	if v.acked != 0 && v.Runway != 0 {
+		runway = output.Runway(v.Runway)
 	}
-	provider := i.Provider
-	if len(provider) > 16 {
-		provider = provider[:10] + "…" + provider[len(provider)-4:]
+	if len(v.Containers) > 0 {
+		ready = fmt.Sprintf("%d/%d", v.readyContainers(), len(v.Containers))
+	}
+	var volumes []string
+	for _, volume := range v.Volumes {
+		volumes = append(volumes, volume.text())
 	}
 	return []string{
-		i.Deployment, lease, provider, i.State, i.Status, rate, runway, strings.Join(i.URLs, " "), i.Group, fmt.Sprint(i.Replicas),
+		v.Deployment, lease, shortAddress(v.Provider), v.State, v.Status, ready, rate, runway, strings.Join(v.URLs, " "), v.Group,
+		fmt.Sprint(v.Replicas), strings.Join(volumes, ", "),
 	}
+}
+
+// shortAddress keeps both ends of an address.
+func shortAddress(address string) string {
+	if len(address) <= 16 {
+		return address
+	}
+	return address[:10] + "…" + address[len(address)-4:]
 }

@@ -5,7 +5,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/souk-network/souk/agent/api"
 	"github.com/souk-network/souk/cmd/souk/output"
 )
 
@@ -45,7 +44,7 @@ func (u *upRun) printReady() error {
 		fmt.Fprintf(&text, "lease %d  %s  %s\n", s.lease.Id, s.lease.Provider, output.PerHour(s.lease.Rate, s.lease.Denom))
 		for _, a := range s.addresses {
 			result.Addresses = append(result.Addresses, upEndpoint{s.lease.Id, a.GetService(), a.GetContainerPort(), a.GetUrl()})
-			writeAddress(&text, a)
+			writeAddress(&text, addressView{a.GetService(), a.GetContainerPort(), a.GetUrl()})
 		}
 	}
 	fmt.Fprintf(&text, "\nsouk logs -f %[1]s   souk cost %[1]s   souk down %[1]s\n", u.project.Name)
@@ -53,10 +52,10 @@ func (u *upRun) printReady() error {
 }
 
 // writeAddress shows a URL and, since not every resolver knows *.localhost, how to reach it without one.
-func writeAddress(text *strings.Builder, a *api.ServiceAddress) {
-	fmt.Fprintf(text, "%s:%d  %s\n", output.Clean(a.GetService()), a.GetContainerPort(), output.Clean(a.GetUrl()))
-	u, err := url.Parse(a.GetUrl())
-	if err != nil || !strings.HasSuffix(u.Hostname(), ".localhost") {
+func writeAddress(text *strings.Builder, a addressView) {
+	fmt.Fprintf(text, "%s:%d  %s\n", output.Clean(a.Service), a.Port, output.Clean(a.URL))
+	u, err := url.Parse(a.URL)
+	if err != nil || !strings.HasPrefix(u.Scheme, "http") || !strings.HasSuffix(u.Hostname(), ".localhost") {
 		return
 	}
 	fmt.Fprintf(text, "         curl -H 'Host: %s' %s://127.0.0.1:%s/\n", u.Hostname(), u.Scheme, u.Port())

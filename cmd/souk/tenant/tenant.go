@@ -9,12 +9,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/cosmos/cosmos-sdk/types/query"
 
-	"github.com/souk-network/souk/agent/token"
+	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/cmd/souk/session"
@@ -28,7 +29,7 @@ const settleTimeout = 2 * time.Minute
 // Commands returns the commands of tenants.
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
-		upCommand(), psCommand(), logsCommand(), costCommand(), depositCommand(), downCommand(),
+		upCommand(), psCommand(), statusCommand(), topCommand(), logsCommand(), execCommand(), eventsCommand(), costCommand(), depositCommand(), downCommand(),
 		leaseCommand(), accessCommand(), grantCommand(), offersCommand(),
 	}
 }
@@ -38,11 +39,11 @@ type tenant struct {
 	*session.Session
 	*client.Client
 
-	owner  string
-	signer token.Signer
+	owner     string
+	authority *authority
 }
 
-// openTenant connects and finds the key that signs. The caller closes it.
+// openTenant connects as the account that signs. The caller closes it.
 func openTenant(cmd *cobra.Command) (*tenant, error) {
 	s, err := session.Open(cmd)
 	if err != nil {
@@ -52,19 +53,52 @@ func openTenant(cmd *cobra.Command) (*tenant, error) {
 	if err != nil {
 		return nil, err
 	}
-	ring, err := s.Keyring()
+	return dialTenant(cmd.Context(), s, owner)
+}
+
+// openReader connects for commands that sign no transaction: the account's key is not opened as long as a session key
+// does, and the deployments may be somebody else's who gave this account access.
+func openReader(cmd *cobra.Command) (*tenant, error) {
+	s, err := session.Open(cmd)
 	if err != nil {
 		return nil, err
 	}
-	signer, err := token.KeyringSigner(ring, s.Context.From)
+	owner, err := readerOf(cmd, s)
 	if err != nil {
 		return nil, err
 	}
-	c, err := s.Dial(cmd.Context())
+	return dialTenant(cmd.Context(), s, owner)
+}
+
+// readerOf is the account whose deployments are read.
+func readerOf(cmd *cobra.Command, s *session.Session) (string, error) {
+	if flag := cmd.Flags().Lookup(flagOwner); flag != nil && flag.Value.String() != "" {
+		if _, err := scope.AddressCodec().StringToBytes(flag.Value.String()); err != nil {
+			return "", session.Usage(fault.New("--owner "+flag.Value.String(), err, "give the address of the account: souk1..."))
+		}
+		return flag.Value.String(), nil
+	}
+	owner, err := loginsIn(s.Home, s.Context.ChainID).ownerOf(s.Context.From, time.Now())
+	if err != nil || owner != "" {
+		return owner, err
+	}
+	_, owner, err = s.Address()
+	return owner, err
+}
+
+// flagOwner names another account, whose deployments one has access to.
+const flagOwner = "owner"
+
+func addOwnerFlag(flags *pflag.FlagSet) {
+	flags.String(flagOwner, "", "account whose deployment it is, if it gave you access: souk access")
+}
+
+func dialTenant(ctx context.Context, s *session.Session, owner string) (*tenant, error) {
+	c, err := s.Dial(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &tenant{Session: s, Client: c, owner: owner, signer: signer}, nil
+	return &tenant{Session: s, Client: c, owner: owner, authority: newAuthority(s, owner)}, nil
 }
 
 // queue opens the transaction queue of the owner's account; intents go into the journal of a deployment.
@@ -157,7 +191,7 @@ func (t *tenant) gatewayOf(ctx context.Context, lease markettypes.Lease) (*gatew
 	if err != nil {
 		return nil, err
 	}
-	return openGateway(p, t.signer, t.Client.Config.ChainID, lease.Id)
+	return openGateway(p, t.authority, lease)
 }
 
 // pages calls a paginated query until its last page.
@@ -180,25 +214,4 @@ func live(l markettypes.Lease) bool { return l.State.Live() }
 // word turns an enum's name into what people read: LEASE_STATE_ACTIVE is active.
 func word(enum fmt.Stringer, prefix string) string {
 	return strings.ReplaceAll(strings.ToLower(strings.TrimPrefix(enum.String(), prefix)), "_", " ")
-}
-
-// completeNames completes the names of open deployments.
-func completeNames(cmd *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
-	if len(args) > 0 {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	t, err := openTenant(cmd)
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	defer t.Close()
-	deployments, err := t.openDeployments(cmd.Context())
-	if err != nil {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	var names []string
-	for _, d := range deployments {
-		names = append(names, d.Name)
-	}
-	return names, cobra.ShellCompDirectiveNoFileComp
 }
