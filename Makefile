@@ -36,6 +36,10 @@ $(COMMANDS:%=build/%): build/%:
 libexec: ## Build what the agent runs beside itself: runc, the shim, CNI plugins, the logger
 	@if [[ $$(uname -s) == Linux && -x scripts/build-libexec ]]; then scripts/build-libexec; fi
 
+.PHONY: libexec-gvisor
+libexec-gvisor: ## Build runsc beside them, for the isolation class gvisor (takes minutes)
+	@scripts/build-libexec --gvisor
+
 examples/hello/hello.tar: $(wildcard examples/hello/*.go examples/hello/image/*.go)
 	@go run ./examples/hello/image -o $@
 
