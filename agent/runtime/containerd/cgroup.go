@@ -1,10 +1,16 @@
 package containerd
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/souk-network/souk/agent/instance"
+	"github.com/souk-network/souk/agent/runtime"
 )
 
 // cgroupV2 tells whether the host has the unified hierarchy with controllers.
@@ -33,22 +39,93 @@ func cgroupPath(controller, group string) string {
 // oomKills is how many processes of a cgroup its memory limit ended. The group must still be there: read it before the
 // task is deleted.
 func oomKills(path string) uint64 {
-	const field = "oom_kill "
 	file := "memory.oom_control"
 	if cgroupV2() {
 		file = "memory.events"
 	}
-	b, err := os.ReadFile(filepath.Join(cgroupPath("memory", path), file))
+	return fields(filepath.Join(cgroupPath("memory", path), file))["oom_kill"]
+}
+
+// groupUsage is what a cgroup has used. A group that is not there has identity 0 and used nothing.
+type groupUsage struct {
+	identity       uint64 // differs when the group was made anew
+	cpuNanos       uint64 // of the group and all below it, ended ones too
+	throttledNanos uint64 // of the group alone
+	memoryBytes    uint64 // without pages of files that were not used lately
+	pids           uint64
+}
+
+// readGroup reads a group on either version of cgroups. A group may go away meanwhile: what is missing is zero.
+func readGroup(group string) groupUsage {
+	if cgroupV2() {
+		return readGroupV2(cgroupPath("", group))
+	}
+	accounting, memory := cgroupPath("cpuacct", group), cgroupPath("memory", group)
+	stat := fields(filepath.Join(memory, "memory.stat"))
+	return groupUsage{
+		identity:       inode(accounting),
+		cpuNanos:       number(filepath.Join(accounting, "cpuacct.usage")),
+		throttledNanos: fields(filepath.Join(cgroupPath("cpu", group), "cpu.stat"))["throttled_time"],
+		memoryBytes:    less64(number(filepath.Join(memory, "memory.usage_in_bytes")), stat["total_inactive_file"]),
+		pids:           number(filepath.Join(cgroupPath("pids", group), "pids.current")),
+	}
+}
+
+func readGroupV2(dir string) groupUsage {
+	cpu := fields(filepath.Join(dir, "cpu.stat"))
+	return groupUsage{
+		identity:       inode(dir),
+		cpuNanos:       cpu["usage_usec"] * 1000,
+		throttledNanos: cpu["throttled_usec"] * 1000,
+		memoryBytes:    less64(number(filepath.Join(dir, "memory.current")), fields(filepath.Join(dir, "memory.stat"))["inactive_file"]),
+		pids:           number(filepath.Join(dir, "pids.current")),
+	}
+}
+
+// inode of a group's directory: the kernel gives each its own.
+func inode(path string) uint64 {
+	var st unix.Stat_t
+	if unix.Stat(path, &st) != nil {
+		return 0
+	}
+	return st.Ino
+}
+
+// number reads a file that has one number, zero when there is none.
+func number(path string) uint64 {
+	b, err := os.ReadFile(path)
 	if err != nil {
 		return 0
 	}
+	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// fields reads a file of lines "name number".
+func fields(path string) map[string]uint64 {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil
+	}
+	found := map[string]uint64{}
 	for line := range strings.Lines(string(b)) {
-		if count, ok := strings.CutPrefix(line, field); ok {
-			n, err := strconv.ParseUint(strings.TrimSpace(count), 10, 64)
-			if err == nil {
-				return n
-			}
+		name, value, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if !ok {
+			continue
+		}
+		if n, err := strconv.ParseUint(value, 10, 64); err == nil {
+			found[name] = n
 		}
 	}
-	return 0
+	return found
+}
+
+func less64(a, b uint64) uint64 { return a - min(a, b) }
+
+// leaseCgroup is the group of a lease, above those of its containers. It lasts as long as the lease.
+func leaseCgroup(id instance.ID, lease runtime.LeaseID) string {
+	return fmt.Sprintf("%s/%d", id.CgroupParent(), lease)
 }

@@ -33,6 +33,7 @@ type Runtime struct {
 	files   uint64 // hard limit on open files
 	sealer  Sealer
 	execs   execs
+	meter   meter
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc

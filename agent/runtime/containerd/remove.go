@@ -81,6 +81,9 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 	if err := l.letGoOfImages(ctx); err != nil {
 		return err
 	}
+	if err := l.r.forgetUsage(l.id); err != nil {
+		return err
+	}
 	return l.deleteFiles(d)
 }
 
