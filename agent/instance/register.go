@@ -30,8 +30,9 @@ type Record struct {
 	PID        int          `json:"pid"`       // of the last process that held it
 	StartedAt  time.Time    `json:"started_at"`
 	SubnetPool netip.Prefix `json:"subnet_pool,omitzero"`
-	Alive      bool         `json:"-"` // set by List
-	SeenAt     time.Time    `json:"-"` // set by List: when it last lived, to within BeatInterval
+	Ports      []PortRange  `json:"ports,omitempty"` // of the host, which lead to its leases
+	Alive      bool         `json:"-"`               // set by List
+	SeenAt     time.Time    `json:"-"`               // set by List: when it last lived, to within BeatInterval
 }
 
 // BeatInterval is how often a living instance touches its record.

@@ -1,6 +1,9 @@
 package containerd
 
-import "net/netip"
+import (
+	"net/netip"
+	"slices"
+)
 
 // notPublicV4 are the IPv4 ranges to which neither a workload nor a pull may connect: this host, private and shared
 // ranges, link-local with the metadata address, documentation, benchmarks, multicast and what is reserved
@@ -48,4 +51,22 @@ func inAny(a netip.Addr, prefixes []netip.Prefix) bool {
 		}
 	}
 	return false
+}
+
+// disjoint keeps the IPv4 prefixes that are in no other, ordered.
+func disjoint(prefixes []netip.Prefix) []netip.Prefix {
+	var list []netip.Prefix
+	for _, p := range prefixes {
+		if p.IsValid() && p.Addr().Is4() {
+			list = append(list, p.Masked())
+		}
+	}
+	slices.SortFunc(list, netip.Prefix.Compare)
+	var apart []netip.Prefix
+	for _, p := range list { // a wider prefix comes before what it contains
+		if n := len(apart); n == 0 || !apart[n-1].Overlaps(p) {
+			apart = append(apart, p)
+		}
+	}
+	return apart
 }

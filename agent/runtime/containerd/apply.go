@@ -33,7 +33,7 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 		if now.Workload.Revision == w.Revision {
 			return runtime.Invalidf("lease %d: revision %s stands for another workload already", w.Lease, w.Revision)
 		}
-		rec.Slot = now.Slot
+		rec.Slot, rec.Published = now.Slot, now.Published
 	} else {
 		slot, err := r.newSlot()
 		if err != nil {
@@ -41,6 +41,11 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 		}
 		rec.Slot = slot
 	}
+	published, err := r.publish(rec)
+	if err != nil {
+		return fmt.Errorf("apply lease %d: %w", w.Lease, err)
+	}
+	rec.Published = published
 	if err := r.save(rec); err != nil {
 		return fmt.Errorf("apply lease %d: %w", w.Lease, err)
 	}
@@ -58,7 +63,7 @@ func (r *Runtime) newSlot() (uint16, error) {
 	for _, l := range r.leases {
 		used[l.wanted().Slot] = true
 	}
-	return freeSlot(r.network.pool, used)
+	return freeSlot(r.network.rules.pool, used)
 }
 
 // save makes a record durable.

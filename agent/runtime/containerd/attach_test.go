@@ -222,8 +222,12 @@ func awaitServing(t testing.TB, state string, lease runtime.LeaseID) runtime.Rep
 		if err != nil {
 			return err
 		}
-		last := strings.Fields(strings.TrimSpace(string(b)))
-		address, err := netip.ParseAddr(last[len(last)-2])
+		lines := strings.Split(string(b), "\n")
+		if len(lines) < 2 {
+			return fmt.Errorf("hosts file is %q", b)
+		}
+		own, _, _ := strings.Cut(lines[1], "\t")
+		address, err := netip.ParseAddr(own)
 		if err != nil {
 			return err
 		}

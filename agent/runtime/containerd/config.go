@@ -1,12 +1,15 @@
 package containerd
 
 import (
+	"cmp"
 	"fmt"
 	"log/slog"
 	"net/netip"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/souk-network/souk/agent/instance"
 )
 
 // Config says whose workloads run and where. ChainID, Provider and StateDir make the instance.
@@ -19,11 +22,17 @@ type Config struct {
 	SubnetPool netip.Prefix // IPv4 prefix of at most /26 for the leases' networks, /26 each; zero: a free /18 of 10.0.0.0/8 is chosen and kept
 	DNS        []netip.Addr // resolvers given to workloads; none: public ones
 	Registries []string     // "host:port" of registries that may be pulled from by plain HTTP and at private addresses
-	Ephemeral  bool         // of a test or demonstration: PurgeDead may take it once its process died
-	Logger     *slog.Logger // none: discarded
-	Limits     ImageLimits  // zero fields take their defaults
-	Sealer     Sealer       // encrypts secrets on disk; none: one with a key that lies with the runtime's data
-	Keep       Keep         // zero fields take their defaults
+	// Deny lists addresses to which no lease may connect, beside those that are never open. IPv6 is never open.
+	Deny []netip.Prefix
+	// PublishedPorts of the host may lead to leases; agents of one host share it. Zero: 20000 to 24999.
+	PublishedPorts instance.PortRange
+	Connections    ConnectionLimits // of a lease; zero fields take their defaults
+
+	Ephemeral bool         // of a test or demonstration: PurgeDead may take it once its process died
+	Logger    *slog.Logger // none: discarded
+	Limits    ImageLimits  // zero fields take their defaults
+	Sealer    Sealer       // encrypts secrets on disk; none: one with a key that lies with the runtime's data
+	Keep      Keep         // zero fields take their defaults
 
 	// Storage gives each class of persistent volumes that is offered ("hdd", "ssd", "nvme") the directory of its volumes.
 	Storage map[string]string
@@ -101,5 +110,10 @@ func (c Config) withDefaults() (Config, error) {
 	c.Limits = c.Limits.withDefaults()
 	c.Keep = c.Keep.withDefaults()
 	c.Backoff = c.Backoff.withDefaults()
+	c.Connections = c.Connections.withDefaults()
+	c.PublishedPorts = cmp.Or(c.PublishedPorts, defaultPorts)
+	if err := checkPorts(c.PublishedPorts); err != nil {
+		return c, fmt.Errorf("containerd runtime: %w", err)
+	}
 	return c, nil
 }

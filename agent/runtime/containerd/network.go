@@ -6,11 +6,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/containernetworking/cni/libcni"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
@@ -23,10 +25,14 @@ import (
 // network connects replicas: a bridge and a subnet for each lease, a namespace for each replica, plumbed by the CNI
 // plugins of libexec. What may pass is the firewall's business.
 type network struct {
-	id   instance.ID
-	pool netip.Prefix
-	dns  []netip.Addr
-	cni  *libcni.CNIConfig
+	id    instance.ID
+	rules rules
+	dns   []netip.Addr
+	cni   *libcni.CNIConfig
+	log   *slog.Logger
+
+	mu     sync.Mutex
+	leases map[runtime.LeaseID]*connected
 }
 
 const (
@@ -34,9 +40,12 @@ const (
 	containerLink = "eth0"
 )
 
-func newNetwork(id instance.ID, pool netip.Prefix, dns []netip.Addr, programs libexec) *network {
-	cache := filepath.Join(id.RunDir(), "cni")
-	return &network{id: id, pool: pool, dns: dns, cni: libcni.NewCNIConfigWithCacheDir([]string{string(programs)}, cache, nil)}
+func newNetwork(r rules, dns []netip.Addr, programs libexec, log *slog.Logger) *network {
+	cache := filepath.Join(r.id.RunDir(), "cni")
+	return &network{
+		id: r.id, rules: r, dns: dns, cni: libcni.NewCNIConfigWithCacheDir([]string{string(programs)}, cache, nil),
+		log: log, leases: map[runtime.LeaseID]*connected{},
+	}
 }
 
 func (n *network) netns(container string) string { return filepath.Join(n.id.NetnsDir(), container) }
@@ -50,7 +59,7 @@ func (n *network) conf(slot uint16, egressMbps uint64) (*libcni.NetworkConfigLis
 		"type": "bridge", "bridge": n.id.BridgeName(slot), "isGateway": true, "ipMasq": false, "hairpinMode": false,
 		"ipam": map[string]any{
 			"type": "host-local", "dataDir": filepath.Join(n.id.RunDir(), "ipam"),
-			"ranges": [][]map[string]string{{{"subnet": leaseSubnet(n.pool, slot).String()}}},
+			"ranges": [][]map[string]string{{{"subnet": leaseSubnet(n.rules.pool, slot).String()}}},
 			"routes": []map[string]string{{"dst": "0.0.0.0/0"}},
 		},
 	}}
@@ -88,7 +97,7 @@ func (n *network) attach(ctx context.Context, u unit, slot uint16) (netip.Addr, 
 		return netip.Addr{}, err
 	}
 	if address, ok := n.address(u.id(), slot); ok {
-		return address, nil
+		return address, n.joined(u.lease, slot, u.id(), address)
 	}
 	if _, err := os.Lstat(n.netns(u.id())); err == nil { // left half done by an agent that was killed
 		if err := n.detach(ctx, u.id(), slot); err != nil {
@@ -118,7 +127,7 @@ func (n *network) attach(ctx context.Context, u unit, slot uint16) (netip.Addr, 
 	if !ok {
 		return netip.Addr{}, fmt.Errorf("connect %s to its lease's network: it got no address", u.id())
 	}
-	return address, nil
+	return address, n.joined(u.lease, slot, u.id(), address)
 }
 
 func (n *network) join(container, link string) *libcni.RuntimeConf {
@@ -175,7 +184,17 @@ func (n *network) hardenBridge(slot uint16, lease runtime.LeaseID) error {
 			return fmt.Errorf("harden bridge %s: %w", name, err)
 		}
 	}
-	return changeSameLease(n.id, name, true)
+	return nil
+}
+
+// allowLoopback lets the host reach published ports at its own loopback addresses, too. The rules let nothing else of a
+// lease come to those.
+func allowLoopback(bridge string) error {
+	err := os.WriteFile("/proc/sys/net/ipv4/conf/"+bridge+"/route_localnet", []byte("1"), 0o600)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("let bridge %s answer to the host's loopback: %w", bridge, err)
+	}
+	return nil
 }
 
 const bridgeAliasPrefix = "souk lease "
@@ -202,6 +221,11 @@ func (n *network) bridges() (map[runtime.LeaseID]netlink.Link, error) {
 
 // detach disconnects a replica; one that is not connected, or only in part, is no error.
 func (n *network) detach(ctx context.Context, container string, slot uint16) error {
+	if lease, ok := leaseOfUnit(container); ok {
+		if err := n.left(lease, container); err != nil {
+			return err
+		}
+	}
 	// With a bandwidth so that its plugin runs too: without a limit there is nothing for it to delete.
 	list, err := n.conf(slot, 1)
 	if err != nil {
@@ -241,7 +265,7 @@ func (n *network) deleteBridge(lease runtime.LeaseID, slot uint16) error {
 	if err != nil {
 		return err
 	}
-	if err := changeSameLease(n.id, n.id.BridgeName(slot), false); err != nil {
+	if err := n.forgotten(lease); err != nil {
 		return err
 	}
 	if bridge, ok := found[lease]; ok {
@@ -260,23 +284,17 @@ func (n *network) deleteBridge(lease runtime.LeaseID, slot uint16) error {
 }
 
 // writeFiles writes what a container sees as its hosts, hostname and resolv.conf.
-func (n *network) writeFiles(dir string, u unit, address netip.Addr) error {
+func (n *network) writeFiles(dir string, u unit, slot uint16, address netip.Addr, members []neighbour) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("write the name files of %s: %w", u.id(), err)
 	}
-	var resolv strings.Builder
-	for _, a := range n.dns {
-		fmt.Fprintf(&resolv, "nameserver %s\n", a)
-	}
 	for name, text := range map[string]string{
-		"hosts":       fmt.Sprintf("127.0.0.1\tlocalhost\n%s\t%s\n", address, u.hostname()),
+		"hosts":       hostsFile(u, address, members),
 		"hostname":    u.hostname() + "\n",
-		"resolv.conf": resolv.String(),
+		"resolv.conf": resolvFile(gateway(n.rules.pool, slot), n.dns),
 	} {
-		// Written in place: a running container has the file bound by its inode.
-		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil { //nolint:gosec // read by the container's users
-			return fmt.Errorf("write %s of %s: %w", name, u.id(), err)
+		if err := replaceInPlace(filepath.Join(dir, name), text); err != nil {
+			return fmt.Errorf("%s: %w", u.id(), err)
 		}
 	}
 	return nil

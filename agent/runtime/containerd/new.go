@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"sync"
 
@@ -110,21 +111,18 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if records, err = r.keepPorts(ctx, records); err != nil {
+		return err
+	}
 	if err := instance.EnableForwarding(ctx); err != nil {
 		return err
 	}
-	r.network = newNetwork(r.id, pool, r.config.DNS, r.libexec)
-	bridges, err := r.network.bridges()
-	if err != nil {
+	closed := disjoint(append(slices.Clone(notPublicV4), r.config.Deny...))
+	r.network = newNetwork(rules{id: r.id, pool: pool, closed: closed, limits: r.config.Connections}, r.config.DNS, r.libexec, r.log)
+	if err := r.network.takeUp(records); err != nil {
 		return err
 	}
-	var names []string
-	for _, b := range bridges {
-		names = append(names, b.Attrs().Name)
-	}
-	if err := installFirewall(r.id, pool, names); err != nil {
-		return err
-	}
+	r.workers.Go(func() { r.network.keepUp(r.ctx) })
 	plain := map[string]bool{}
 	for _, host := range r.config.Registries {
 		plain[host] = true
@@ -144,8 +142,7 @@ func (r *Runtime) start(ctx context.Context) error {
 	})
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for id, rec := range records {
-		rec.Workload.Lease = id
+	for _, rec := range r.republished(records) {
 		r.startWorker(rec)
 	}
 	return nil

@@ -19,6 +19,8 @@ type record struct {
 	Workload runtime.Workload `json:"workload"`
 	Slot     uint16           `json:"slot"` // of its subnet and bridge
 	Removing bool             `json:"removing"`
+	// Published ports of the host, which stay the same as long as the service has the port.
+	Published []runtime.PublishedPort `json:"published,omitempty"`
 }
 
 // leaseDir derives where a lease keeps its things.

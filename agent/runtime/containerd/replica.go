@@ -348,7 +348,7 @@ func (l *lease) start(ctx context.Context, rec record, u unit, c client.Containe
 	if err != nil {
 		return err
 	}
-	if err := l.r.network.writeFiles(d.files(u.id()), u, address); err != nil {
+	if err := l.r.network.writeFiles(d.files(u.id()), u, rec.Slot, address, l.members(rec)); err != nil {
 		return err
 	}
 	root, err := l.rootfs(ctx, u, c)

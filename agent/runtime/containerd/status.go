@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/souk-network/souk/agent/runtime"
@@ -23,7 +24,7 @@ func (r *Runtime) Status(_ context.Context, id runtime.LeaseID) (runtime.Workloa
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := runtime.WorkloadStatus{Lease: id, Wanted: l.record.Workload.Revision, Removing: l.record.Removing}
+	s := runtime.WorkloadStatus{Lease: id, Wanted: l.record.Workload.Revision, Removing: l.record.Removing, Published: slices.Clone(l.record.Published)}
 	for _, u := range units(l.record.Workload) {
 		one, ok := l.status[u.id()]
 		if !ok {

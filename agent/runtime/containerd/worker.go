@@ -25,6 +25,9 @@ type lease struct {
 	images      map[string]resolved // by service, of the revision below
 	imagesOf    string
 	removeDelay time.Duration
+
+	announced      []neighbour // who serves, as the network was told
+	announcedPorts []runtime.PublishedPort
 }
 
 // retry spaces tries to prepare a replica. It is not durable: a new process tries at once.
@@ -134,6 +137,7 @@ func (l *lease) advance(ctx context.Context, rec record, u unit) time.Duration {
 		return wait
 	}
 	wait, err := l.steps(ctx, rec, u)
+	l.announce(rec)
 	if err == nil {
 		l.mu.Lock()
 		delete(l.retries, u.id())

@@ -1,0 +1,165 @@
+package containerd
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"github.com/souk-network/souk/agent/runtime"
+)
+
+// connected is a lease with a bridge, as the network knows it.
+type connected struct {
+	slot      uint16
+	addresses map[string]netip.Addr // of connected replicas, by container
+	published []forwarding          // where its ports of the host are to lead
+	applied   leaseRules            // what the table says
+	seen      traffic               // last read from the table, to go on from when it is lost
+	zone      zone
+	resolver  *resolver // nil while it cannot be had
+}
+
+// rules are what the table is to say of the lease.
+func (l *connected) rules() leaseRules {
+	return leaseRules{
+		slot: l.slot, addresses: slices.SortedFunc(maps.Values(l.addresses), netip.Addr.Compare),
+		published: l.published, counted: l.seen,
+	}
+}
+
+// joined notes the address of a replica, and lets it send from there.
+func (n *network) joined(lease runtime.LeaseID, slot uint16, container string, address netip.Addr) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l, ok := n.leases[lease]
+	if !ok {
+		l = &connected{slot: slot, addresses: map[string]netip.Addr{}}
+		n.leases[lease] = l
+	}
+	l.addresses[container] = address
+	if !ok {
+		l.applied = l.rules()
+		if err := n.alter(func(c *ruleChange) error { return c.add(l.applied) }); err != nil {
+			return fmt.Errorf("rules of lease %d: %w", lease, err)
+		}
+	}
+	n.ensureResolver(lease, l)
+	return n.settle(lease, l)
+}
+
+// left forgets the address of a replica.
+func (n *network) left(lease runtime.LeaseID, container string) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.leases[lease]
+	if l == nil {
+		return nil
+	}
+	gone, ok := l.addresses[container]
+	if !ok {
+		return nil
+	}
+	delete(l.addresses, container)
+	for i := range l.published {
+		l.published[i].replicas = slices.DeleteFunc(slices.Clone(l.published[i].replicas), func(a netip.Addr) bool { return a == gone })
+	}
+	return n.settle(lease, l)
+}
+
+// forgotten removes all that the rules have of a lease.
+func (n *network) forgotten(lease runtime.LeaseID) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.leases[lease]
+	if l == nil {
+		return nil
+	}
+	delete(n.leases, lease)
+	l.resolver.stop()
+	if err := n.alter(func(c *ruleChange) error { return c.remove(l.applied) }); err != nil {
+		return fmt.Errorf("rules of lease %d: %w", lease, err)
+	}
+	return errors.Join(n.keepTraffic(), forgetConnections(leaseSubnet(n.rules.pool, l.slot).Contains))
+}
+
+// lead says where the ports of a lease lead, and who answers to its names.
+func (n *network) lead(lease runtime.LeaseID, published []forwarding, names zone) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	l := n.leases[lease]
+	if l == nil {
+		return nil
+	}
+	l.published, l.zone = published, names
+	n.ensureResolver(lease, l)
+	return n.settle(lease, l)
+}
+
+// settle brings the table to what it is to say of a lease. The caller holds n.mu.
+func (n *network) settle(lease runtime.LeaseID, l *connected) error {
+	from, to := l.applied, l.rules()
+	if slices.Equal(from.addresses, to.addresses) && slices.EqualFunc(from.published, to.published, forwarding.equal) {
+		return nil
+	}
+	if len(to.published) > 0 {
+		if err := allowLoopback(n.id.BridgeName(l.slot)); err != nil {
+			return err
+		}
+	}
+	l.applied = to
+	if err := n.alter(func(c *ruleChange) error { return c.alter(from, to) }); err != nil {
+		return fmt.Errorf("rules of lease %d: %w", lease, err)
+	}
+	gone := slices.DeleteFunc(reachable(from), func(a netip.Addr) bool { return slices.Contains(reachable(to), a) })
+	if len(gone) == 0 {
+		return nil
+	}
+	return forgetConnections(func(a netip.Addr) bool { return slices.Contains(gone, a) })
+}
+
+// reachable lists the replicas to which ports of the host lead.
+func reachable(l leaseRules) []netip.Addr {
+	var list []netip.Addr
+	for _, p := range l.published {
+		list = append(list, p.replicas...)
+	}
+	return list
+}
+
+func (p forwarding) equal(q forwarding) bool {
+	return p.host == q.host && p.protocol == q.protocol && p.container == q.container && slices.Equal(p.replicas, q.replicas)
+}
+
+// alter changes the table, or makes it anew when it is not as it should be: somebody else removed it. The caller holds
+// n.mu and has changed what the table is to say already.
+func (n *network) alter(do func(*ruleChange) error) error {
+	c, err := n.rules.change()
+	if err != nil {
+		return err
+	}
+	if err := do(c); err != nil {
+		return err
+	}
+	changed := c.conn.Flush()
+	if changed == nil {
+		return nil
+	}
+	n.log.Warn("the network rules are not as they were left; installing them anew", "error", changed)
+	return n.install()
+}
+
+// install makes the table from what is known of all leases, and keeps what was counted. The caller holds n.mu.
+func (n *network) install() error {
+	counters := n.counters()
+	all := make([]leaseRules, 0, len(n.leases))
+	for _, l := range n.leases {
+		l.seen = l.seen.atLeast(counters[l.slot])
+		l.applied = l.rules()
+		all = append(all, l.applied)
+	}
+	slices.SortFunc(all, func(a, b leaseRules) int { return cmp.Compare(a.slot, b.slot) })
+	return n.rules.install(all)
+}

@@ -1,0 +1,189 @@
+package containerd
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
+
+	"github.com/souk-network/souk/agent/instance"
+	"github.com/souk-network/souk/agent/runtime"
+)
+
+const (
+	repairInterval = 2 * time.Second
+	keepInterval   = 10 * time.Second // of what was counted
+)
+
+// takeUp finds what an earlier process connected, and installs the rules for it.
+func (n *network) takeUp(records map[runtime.LeaseID]record) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	bridges, err := n.bridges()
+	if err != nil {
+		return err
+	}
+	seen, err := n.readTraffic()
+	if err != nil {
+		n.log.Warn("what was counted of traffic cannot be read", "error", err)
+	}
+	for lease, bridge := range bridges {
+		if slot, ok := n.slotOf(bridge); ok {
+			n.leases[lease] = &connected{slot: slot, addresses: map[string]netip.Addr{}, seen: seen[lease]}
+		}
+	}
+	kept, err := names(n.id.NetnsDir())
+	if err != nil {
+		return err
+	}
+	for _, container := range kept {
+		lease, ok := leaseOfUnit(container)
+		if l := n.leases[lease]; ok && l != nil {
+			if a, ok := n.address(container, l.slot); ok {
+				l.addresses[container] = a
+			}
+		}
+	}
+	for lease, l := range n.leases {
+		members := n.assumed(records[lease], l)
+		l.published, l.zone = forwardings(records[lease].Published, members), zoneOf(members)
+		n.ensureResolver(lease, l)
+	}
+	return n.install()
+}
+
+// assumed takes every connected replica for one that serves, until its worker has looked.
+func (n *network) assumed(rec record, l *connected) []neighbour {
+	var list []neighbour
+	for _, u := range units(rec.Workload) {
+		a, ok := l.addresses[u.id()]
+		list = append(list, neighbour{
+			service: u.service.Name, hostname: u.service.Hostname, aliases: u.service.Aliases, replica: u.replica,
+			address: a, running: ok, serving: ok,
+		})
+	}
+	return list
+}
+
+// slotOf reads the slot off a bridge's name.
+func (n *network) slotOf(bridge netlink.Link) (uint16, bool) {
+	hex := strings.TrimPrefix(bridge.Attrs().Name, n.id.LinkPrefix()+"-")
+	slot, err := strconv.ParseUint(hex, 16, 16)
+	return uint16(slot), err == nil
+}
+
+// ensureResolver lets a lease's resolver listen, and know the lease's names. When it cannot, as when its bridge is gone,
+// the next repair tries again. The caller holds n.mu.
+func (n *network) ensureResolver(lease runtime.LeaseID, l *connected) {
+	name := n.id.BridgeName(l.slot)
+	bridge, err := netlink.LinkByName(name)
+	if err != nil {
+		return
+	}
+	if l.resolver != nil && l.resolver.link == bridge.Attrs().Index {
+		l.resolver.zone.Store(&l.zone)
+		return
+	}
+	l.resolver.stop()
+	l.resolver, err = startResolver(name, bridge.Attrs().Index, gateway(n.rules.pool, l.slot), n.dns, l.zone)
+	if err != nil {
+		n.log.Error("the lease's names cannot be resolved; will try again", "lease", lease, "error", err)
+	}
+}
+
+// keepUp repairs what others took away, and notes what was counted, until ctx ends.
+func (n *network) keepUp(ctx context.Context) {
+	tick := time.NewTicker(repairInterval)
+	defer tick.Stop()
+	kept := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			n.close()
+			return
+		case now := <-tick.C:
+			if err := n.repair(ctx); err != nil && ctx.Err() == nil {
+				n.log.Error("the network cannot be repaired; will try again", "error", err)
+			}
+			if now.Sub(kept) >= keepInterval {
+				kept = now
+				n.mu.Lock()
+				if err := n.keepTraffic(); err != nil {
+					n.log.Error("what was counted of traffic cannot be kept", "error", err)
+				}
+				n.mu.Unlock()
+			}
+		}
+	}
+}
+
+// repair looks whether the rules, forwarding and resolvers are there, and brings back what is not.
+func (n *network) repair(ctx context.Context) error {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if err := n.intact(); err != nil {
+		n.log.Warn("the network rules are not as they were left; installing them anew", "error", err)
+		if err := n.install(); err != nil {
+			return err
+		}
+	}
+	for lease, l := range n.leases {
+		n.ensureResolver(lease, l)
+	}
+	return instance.EnableForwarding(ctx)
+}
+
+// intact tells what is missing of the table.
+func (n *network) intact() error {
+	conn, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("open nftables: %w", err)
+	}
+	table := n.rules.table()
+	for name, want := range baseChains {
+		rules, err := conn.GetRules(table, &nftables.Chain{Name: name, Table: table})
+		if err != nil {
+			return fmt.Errorf("look at chain %s: %w", name, err)
+		}
+		if len(rules) != want {
+			return fmt.Errorf("chain %s has %d rules of %d", name, len(rules), want)
+		}
+	}
+	for set, want := range map[*nftables.Set]int{setsOf(table).assigned: n.replicas(), setsOf(table).egress: len(n.leases)} {
+		elements, err := conn.GetSetElements(set)
+		if err != nil {
+			return fmt.Errorf("look at set %s: %w", set.Name, err)
+		}
+		if len(elements) != want {
+			return fmt.Errorf("set %s has %d elements of %d", set.Name, len(elements), want)
+		}
+	}
+	return nil
+}
+
+// replicas is how many are connected.
+func (n *network) replicas() int {
+	total := 0
+	for _, l := range n.leases {
+		total += len(l.addresses)
+	}
+	return total
+}
+
+// close lets go of what ends with the process.
+func (n *network) close() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for _, l := range n.leases {
+		l.resolver.stop()
+		l.resolver = nil
+	}
+	if err := n.keepTraffic(); err != nil {
+		n.log.Error("what was counted of traffic cannot be kept", "error", err)
+	}
+}
