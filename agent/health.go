@@ -63,6 +63,9 @@ func NewHealth() *Health {
 	return h
 }
 
+// Registry is where parts of the agent add what they count.
+func (h *Health) Registry() prometheus.Registerer { return h.metrics.registry }
+
 // SetWaiting says what the agent waits for before it can work.
 func (h *Health) SetWaiting(what string) { h.waiting.Store(&what) }
 

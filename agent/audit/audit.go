@@ -42,9 +42,13 @@ type Log struct {
 	path     string
 	maxBytes int64
 	mu       sync.Mutex
-	file     *os.File
+	file     *os.File // nil after a rotation that failed
 	size     int64
+	closed   bool
 }
+
+// ErrClosed says that the log was closed.
+var ErrClosed = errors.New("audit log is closed")
 
 // Open opens the file at path, or makes it.
 func Open(path string) (*Log, error) { return open(path, maxBytes) }
@@ -95,6 +99,9 @@ func (l *Log) Add(r Record) error {
 	line = append(line, '\n')
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if l.closed {
+		return ErrClosed
+	}
 	if l.file == nil || l.size+int64(len(line)) > l.maxBytes {
 		if err := l.rotate(); err != nil {
 			return fmt.Errorf("rotate audit log: %w", err)
@@ -131,6 +138,7 @@ func (l *Log) rotate() error {
 func (l *Log) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.closed = true
 	if l.file == nil {
 		return nil
 	}

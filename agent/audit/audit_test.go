@@ -34,6 +34,7 @@ func TestEveryCallIsALineThatOnlyTheOperatorReads(t *testing.T) {
 	want := Record{Time: time.Unix(1, 0).UTC(), Remote: "192.0.2.1", Issuer: "souk1key", Owner: "souk1owner", Lease: 7, Call: "exec", Result: "ok", Detail: "sh"}
 	require.NoError(t, l.Add(want))
 	require.NoError(t, l.Close())
+	require.ErrorIs(t, l.Add(want), ErrClosed)
 	require.Equal(t, []Record{want}, records(t, path))
 	info, err := os.Stat(path)
 	require.NoError(t, err)

@@ -1,5 +1,5 @@
-// Package gateway is a provider's door for tenants: one TLS port with the Connect API of souk.agent.v1 and the OCI registry
-// under /v2/, both for callers who show a token of the lease's owner.
+// Package gateway is a provider's door for tenants: one TLS port with the Connect API of souk.agent.v1, a WebSocket for
+// commands, and the OCI registry under /v2/, all for callers who show a token of the lease's owner or of an access key.
 //
 // It owns authentication, limits and the translation between the protocols and the agent. It must not know how leases come
 // from the chain or how containers run: both are interfaces.
@@ -11,14 +11,18 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math"
 	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"time"
 
 	"connectrpc.com/connect"
+	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/souk-network/souk/agent/api/apiconnect"
+	"github.com/souk-network/souk/agent/audit"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/agent/workload"
@@ -36,13 +40,15 @@ const (
 	maxMessageBytes = 1 << 20
 	// callBodyTime is how long a Connect call may take to send its message, which is small.
 	callBodyTime = 10 * time.Second
-	// maxInfoBytes bounds the message of Info, which anybody may send and which says nothing.
+	// maxInfoBytes bounds the message of Info and Screen, which anybody may send and which say little.
 	maxInfoBytes = 4 << 10
+	// leaveTime is how long calls may take to end with the gateway.
+	leaveTime = 10 * time.Second
 	// maxRequests are served at once, and so many of them to one address; more are turned away.
 	maxRequests         = 512
 	maxRequestsOfRemote = 64
-	// maxLogStreams are open at once to one owner.
-	maxLogStreams = 16
+	// maxStreams are open at once to one owner.
+	maxStreams = 16
 )
 
 // ErrNoLease says that this provider has no live lease of that number.
@@ -71,6 +77,11 @@ type Manifests interface {
 	Manifest(lease uint64) (*manifestpb.Envelope, error)
 }
 
+// Auditor keeps a record of calls.
+type Auditor interface {
+	Add(audit.Record) error
+}
+
 // Config says who answers.
 type Config struct {
 	ChainID       string
@@ -83,34 +94,54 @@ type Config struct {
 	Certificate   tls.Certificate
 }
 
+// Parts are what the gateway works with.
+type Parts struct {
+	Agent     Agent
+	Manifests Manifests
+	Runtime   runtime.Runtime
+	Audit     Auditor               // nil for no record
+	Metrics   prometheus.Registerer // nil for none
+	Log       *slog.Logger
+}
+
 // Server is the gateway.
 type Server struct {
 	cfg       Config
 	agent     Agent
 	manifests Manifests
 	runtime   runtime.Runtime
+	audit     Auditor
+	metrics   *metrics
 	tokens    token.Verifier
 	log       *slog.Logger
 	handler   http.Handler
 	bodyTime  time.Duration // callBodyTime
+	alive     time.Duration // keepAlive
 	slots     chan struct{}
 	remotes   *tally // requests
-	streams   *tally // of logs, by owner
+	streams   *tally // of Connect, by owner
+	execs     *tally // by owner
+	callers   *rates // requests, by address
+	accounts  *rates // requests, by account that signed
+	refusals  *rates // in the audit log
 }
 
 // New makes a gateway.
-func New(cfg Config, agent Agent, manifests Manifests, rt runtime.Runtime, log *slog.Logger) *Server {
+func New(cfg Config, parts Parts) *Server {
 	s := &Server{
-		cfg: cfg, agent: agent, manifests: manifests, runtime: rt, log: log,
-		tokens:   token.Verifier{ChainID: cfg.ChainID, Provider: cfg.Provider},
-		bodyTime: callBodyTime, slots: make(chan struct{}, maxRequests),
-		remotes: newTally(maxRequestsOfRemote), streams: newTally(maxLogStreams),
+		cfg: cfg, agent: parts.Agent, manifests: parts.Manifests, runtime: parts.Runtime, audit: parts.Audit, log: parts.Log,
+		metrics: newMetrics(parts.Metrics), tokens: token.Verifier{ChainID: cfg.ChainID, Provider: cfg.Provider},
+		bodyTime: callBodyTime, alive: keepAlive, slots: make(chan struct{}, maxRequests),
+		remotes: newTally(maxRequestsOfRemote), streams: newTally(maxStreams), execs: newTally(maxExecs),
+		callers: newRates(callsOfRemote), accounts: newRates(callsOfAccount), refusals: newRates(refusalsKept),
 	}
-	path, rpc := apiconnect.NewGatewayServiceHandler(&service{Server: s}, connect.WithReadMaxBytes(maxMessageBytes))
+	path, rpc := apiconnect.NewGatewayServiceHandler(&service{Server: s},
+		connect.WithReadMaxBytes(maxMessageBytes), connect.WithInterceptors(&watch{s}))
 	mux := http.NewServeMux()
 	mux.Handle(path, s.brief(s.authenticate(rpc)))
+	mux.Handle("GET "+ExecPath, http.HandlerFunc(s.exec))
 	mux.Handle("/v2/", steady(s.registry()))
-	s.handler = s.bounded(mux)
+	s.handler = s.bounded(s.addressed(mux))
 	return s
 }
 
@@ -143,15 +174,33 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve gateway: %w", err)
 	}
+	s.empty()
 	return nil
 }
 
-// bounded turns away what is too much at once and ends answers that nobody takes.
+// empty waits until nobody is inside any more, by taking every place: sessions of commands are not the server's to end.
+func (s *Server) empty() {
+	limit := time.After(leaveTime)
+	for range cap(s.slots) {
+		select {
+		case s.slots <- struct{}{}:
+		case <-limit:
+			s.log.Warn("some calls did not end in time")
+			return
+		}
+	}
+}
+
+// bounded turns away what is too much at once or too often, and ends answers that nobody takes.
 func (s *Server) bounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		from := remote(r)
+		if wait := s.callers.take(from, time.Now()); wait > 0 {
+			s.tooOften(w, r, wait)
+			return
+		}
 		if !s.remotes.take(from) {
-			turnAway(w)
+			s.turnAway(w)
 			return
 		}
 		defer s.remotes.giveBack(from)
@@ -159,31 +208,49 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()
 		default:
-			turnAway(w)
+			s.turnAway(w)
 			return
 		}
-		next.ServeHTTP(&steadyWriter{w, http.NewResponseController(w)}, r)
+		r.Body = &countedBody{r.Body, s.metrics.received}
+		next.ServeHTTP(&steadyWriter{w, http.NewResponseController(w), s.metrics.sent}, r)
 	})
 }
 
-func turnAway(w http.ResponseWriter) {
+func (s *Server) turnAway(w http.ResponseWriter) {
+	s.metrics.turnedAway.Inc()
 	w.Header().Set("Retry-After", "1")
 	http.Error(w, "too many requests at once", http.StatusServiceUnavailable)
 }
 
+// tooOften answers callers who come quicker than they may.
+func (s *Server) tooOften(w http.ResponseWriter, r *http.Request, wait time.Duration) {
+	s.metrics.turnedAway.Inc()
+	w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
+	if connectErrors.IsSupported(r) {
+		_ = connectErrors.Write(w, r, connect.NewError(connect.CodeResourceExhausted, errTooOften)) // the caller left: nothing to tell
+		return
+	}
+	http.Error(w, errTooOften.Error(), http.StatusTooManyRequests)
+}
+
 type grantKey struct{}
 
-// authenticate checks the token before a byte of the body is read. Info needs none.
+// authenticate checks the token before a byte of the body is read. Info and Screen need none.
 func (s *Server) authenticate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == apiconnect.GatewayServiceInfoProcedure {
+		if r.URL.Path == apiconnect.GatewayServiceInfoProcedure || r.URL.Path == apiconnect.GatewayServiceScreenProcedure {
 			r.Body = http.MaxBytesReader(w, r.Body, maxInfoBytes)
 			next.ServeHTTP(w, r)
 			return
 		}
 		grant, err := s.bearer(r)
 		if err != nil {
+			s.record(r, token.Grant{}, 0, callOf(r.URL.Path), "unauthenticated", "")
 			writeUnauthenticated(w, r, err)
+			return
+		}
+		if wait := s.accounts.take(grant.Issuer, time.Now()); wait > 0 {
+			s.tooOften(w, r, wait)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), grantKey{}, grant)))

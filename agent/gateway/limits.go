@@ -36,10 +36,12 @@ func (t *tally) giveBack(key string) {
 }
 
 // remote names where a request comes from. An IPv6 host has a /64 to choose addresses from, so that is what counts.
-func remote(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
+func remote(r *http.Request) string { return remoteOf(r.RemoteAddr) }
+
+func remoteOf(peer string) string {
+	host, _, err := net.SplitHostPort(peer)
 	if err != nil {
-		return r.RemoteAddr
+		return peer
 	}
 	address, err := netip.ParseAddr(host)
 	if err != nil {

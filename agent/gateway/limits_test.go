@@ -17,7 +17,9 @@ import (
 	"github.com/souk-network/souk/agent/api/apiconnect"
 )
 
-func bare() *Server { return New(Config{}, nil, nil, nil, slog.New(slog.DiscardHandler)) }
+func bare() *Server {
+	return New(Config{IngressDomain: "p.localhost"}, Parts{Log: slog.New(slog.DiscardHandler)})
+}
 
 func TestOneAddressDoesNotTakeEveryPlace(t *testing.T) {
 	s := bare()

@@ -32,7 +32,7 @@ func (s *service) Logs(ctx context.Context, req *connect.Request[api.LogsRequest
 	}
 	if !s.streams.take(l.Owner) {
 		return connect.NewError(connect.CodeResourceExhausted,
-			fmt.Errorf("%d log streams of this account are open: close one first", maxLogStreams))
+			fmt.Errorf("%d streams of this account are open: close one first", maxStreams))
 	}
 	defer s.streams.giveBack(l.Owner)
 	grant, _ := ctx.Value(grantKey{}).(token.Grant)

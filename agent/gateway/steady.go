@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // timedBody is a body of which each read has a deadline.
@@ -56,13 +58,16 @@ func (s *Server) brief(next http.Handler) http.Handler {
 type steadyWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	sent    prometheus.Counter
 }
 
 // Write waits no longer than stall.
 func (w *steadyWriter) Write(p []byte) (int, error) {
 	_ = w.control.SetWriteDeadline(time.Now().Add(stall))
 	defer func() { _ = w.control.SetWriteDeadline(time.Time{}) }()
-	return w.ResponseWriter.Write(p)
+	n, err := w.ResponseWriter.Write(p)
+	w.sent.Add(float64(n))
+	return n, err
 }
 
 // Flush is what streaming handlers look for; it waits no longer than stall.
@@ -74,3 +79,16 @@ func (w *steadyWriter) Flush() {
 
 // Unwrap lets response controllers find the connection.
 func (w *steadyWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// countedBody counts what comes.
+type countedBody struct {
+	io.ReadCloser
+	received prometheus.Counter
+}
+
+// Read implements io.Reader.
+func (b *countedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	b.received.Add(float64(n))
+	return n, err
+}

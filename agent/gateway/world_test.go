@@ -17,12 +17,14 @@ import (
 
 	"connectrpc.com/connect"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/stretchr/testify/require"
 
 	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 	"github.com/cosmos/cosmos-sdk/types/bech32"
 
 	"github.com/souk-network/souk/agent/api/apiconnect"
+	"github.com/souk-network/souk/agent/audit"
 	"github.com/souk-network/souk/agent/gateway"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/runtime/conformance"
@@ -132,6 +134,8 @@ type world struct {
 	runtime runtime.Runtime
 	address string
 	keyHash []byte
+	audit   string // path
+	metrics *prometheus.Registry
 	http    *http.Client
 }
 
@@ -156,19 +160,24 @@ func start(t testing.TB, rt runtime.Runtime, options ...option) *world {
 	for _, o := range options {
 		o(&cfg)
 	}
-	w := &world{t: t, agent: &table{leases: map[uint64]workload.Lease{}}, store: journal, runtime: rt, keyHash: hash}
+	w := &world{t: t, agent: &table{leases: map[uint64]workload.Lease{}}, store: journal, runtime: rt, keyHash: hash, metrics: prometheus.NewRegistry()}
 	listener, err := gateway.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	w.address = listener.Addr().String()
+	w.audit = filepath.Join(dir, "audit.log")
+	record, err := audit.Open(w.audit)
+	require.NoError(t, err)
+	parts := gateway.Parts{Agent: w.agent, Manifests: journal, Runtime: rt, Audit: record, Metrics: w.metrics, Log: silent}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
-	go func() { done <- gateway.New(cfg, w.agent, journal, rt, silent).Serve(ctx, listener) }()
+	go func() { done <- gateway.New(cfg, parts).Serve(ctx, listener) }()
 	transport := w.transport()
 	w.http = &http.Client{Transport: transport, Timeout: time.Minute}
 	t.Cleanup(func() {
 		transport.CloseIdleConnections()
 		cancel()
 		require.NoError(t, <-done)
+		require.NoError(t, record.Close())
 	})
 	return w
 }

@@ -6,12 +6,14 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/souk-network/souk/agent"
+	"github.com/souk-network/souk/agent/audit"
 	"github.com/souk-network/souk/agent/config"
 	"github.com/souk-network/souk/agent/gateway"
 	"github.com/souk-network/souk/agent/ingress"
@@ -26,6 +28,9 @@ import (
 
 // maxBlobBytes bounds one image layer.
 const maxBlobBytes = 8 << 30
+
+// auditName is the record of calls, in the state folder.
+const auditName = "audit.log"
 
 func startCommand() *cobra.Command {
 	return withSettings(&cobra.Command{
@@ -138,11 +143,18 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 	if err != nil {
 		return err
 	}
+	record, err := audit.Open(filepath.Join(cfg.StateDir, auditName))
+	if err != nil {
+		return err
+	}
+	defer closing(&err, record.Close)
 	door := gateway.New(gateway.Config{
 		ChainID: cfg.Client.ChainID, Provider: parts.Provider, Version: version.Version,
 		IngressDomain: cfg.Domain, IngressPort: portOf(open.ingress), Isolation: capabilities.Isolation,
 		MaxBlobBytes: maxBlobBytes, Certificate: certificate,
-	}, a, parts.Store, rt, log)
+	}, gateway.Parts{
+		Agent: a, Manifests: parts.Store, Runtime: rt, Audit: record, Metrics: parts.Health.Registry(), Log: log,
+	})
 
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return door.Serve(ctx, open.gateway) })
