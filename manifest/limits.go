@@ -19,6 +19,23 @@ const (
 	MaxGroupBytes      = 512 << 10 // a whole group in canonical bytes
 	MaxHeaderBytes     = 4 << 10
 
+	MaxVolumes       = 32 // a group
+	MaxVolumeBytes   = 40 // a volume's name
+	MaxMounts        = 32 // a service
+	MaxFiles         = 64 // a service
+	MaxFileBytes     = 256 << 10
+	MaxPasswordBytes = 16 << 10
+	MaxPathBytes     = 1024
+	MaxDependencies  = MaxServices - 1 // a service
+	MaxAliases       = 16              // a service
+	MaxExtraHosts    = 64              // a service
+	MaxUserGroups    = 16              // a service
+	MaxHostnameBytes = 253
+	MaxRestarts      = 1_000_000
+	MinOpenFiles     = 64
+	MaxOpenFiles     = 1 << 20
+	MaxMode          = 0o7777
+
 	MaxCPUMillis  = 1_024_000
 	MaxMemoryMiB  = 16 << 20 // 16 TiB
 	MinMemoryMiB  = 4
@@ -40,4 +57,20 @@ const (
 	DefaultEgressMbps   = 10
 	DefaultPIDs         = 512
 	DefaultStopGrace    = 10 * time.Second
+	DefaultShmMiB       = 64
+)
+
+// Bounds of a health check, and what its parts are when a file does not say.
+const (
+	MinHealthInterval   = time.Second
+	MaxHealthInterval   = time.Hour
+	MinHealthTimeout    = 100 * time.Millisecond
+	MaxHealthTimeout    = 10 * time.Minute
+	MaxHealthStart      = time.Hour
+	MaxHealthRetries    = 100
+	DefaultHealthEvery  = 30 * time.Second
+	DefaultHealthWithin = 30 * time.Second
+	DefaultHealthTries  = 3
+	// DefaultHealthEarly is between checks in the start period, if there is one.
+	DefaultHealthEarly = 5 * time.Second
 )

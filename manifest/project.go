@@ -36,6 +36,10 @@ type Demand struct {
 	Unit Unit
 	// Replicas of the group that the market places.
 	Replicas uint32
+	// MaxPerProvider of the replicas may be at one provider; 0 for no bound.
+	MaxPerProvider uint32
+	// MaxPerZone of the replicas may be at offers with one value of the label zone; 0 for no bound.
+	MaxPerZone uint32
 	// CapMicroPerHour is the most a replica of the group may cost, in micro-denom per hour; 0 leaves it to the caller.
 	CapMicroPerHour uint64
 	// Requirements on an offer's labels, sorted by key and operator; all must hold.

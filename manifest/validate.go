@@ -89,6 +89,11 @@ func ValidateGroup(group *manifestpb.Group) error {
 	if err := ascending("service", services, (*manifestpb.Service).GetName); err != nil {
 		return err
 	}
+	for _, check := range []func(*manifestpb.Group) error{validateIsolation, validateVolumes, validateOrder, validateNames} {
+		if err := check(group); err != nil {
+			return fmt.Errorf("group %q: %w", group.GetName(), err)
+		}
+	}
 	encoded, err := encode(group)
 	if err != nil {
 		return err
@@ -119,7 +124,8 @@ func validateService(s *manifestpb.Service) error {
 		return invalid("user %q", user)
 	}
 	checks := []func(*manifestpb.Service) error{
-		validateImage, validateArguments, validateEnvironment, validateLabels, validatePorts, validateResources,
+		validateImage, validateCredentials, validateArguments, validateEnvironment, validateLabels, validatePorts, validateResources,
+		validateHealth, validateMounts, validateFiles, validateEnd, validateHost, validateRights,
 	}
 	for _, check := range checks {
 		if err := check(s); err != nil {
@@ -153,6 +159,28 @@ func validateImage(s *manifestpb.Service) error {
 	}
 	return nil
 }
+
+func validateCredentials(s *manifestpb.Service) error {
+	username, password := s.GetImage().GetUsername(), s.GetImage().GetPassword()
+	if username == "" && password == "" {
+		return nil
+	}
+	if s.GetImage().GetPushed() {
+		return invalid("a pushed image has no registry, and no credentials for it")
+	}
+	if !ValidUsername(username) || !ValidPassword(password) {
+		return invalid("credentials of the image: a user name without \":\" and a password, both printable, of at most %d and %d bytes", MaxKeyBytes, MaxPasswordBytes)
+	}
+	return nil
+}
+
+// ValidUsername tells whether s may be a user name at a registry.
+func ValidUsername(s string) bool {
+	return s != "" && len(s) <= MaxKeyBytes && plain(s) && !strings.Contains(s, ":")
+}
+
+// ValidPassword tells whether s may be a password or token at a registry.
+func ValidPassword(s string) bool { return s != "" && len(s) <= MaxPasswordBytes && plain(s) }
 
 func validateArguments(s *manifestpb.Service) error {
 	for _, list := range []*manifestpb.Arguments{s.GetEntrypoint(), s.GetCommand()} {
@@ -209,8 +237,14 @@ func validatePorts(s *manifestpb.Service) error {
 		if port.GetProtocol() < manifestpb.Protocol_PROTOCOL_TCP || port.GetProtocol() > manifestpb.Protocol_PROTOCOL_UDP {
 			return invalid("port %d: protocol %d", port.GetContainerPort(), port.GetProtocol())
 		}
-		if len(port.GetHostnames()) > 0 {
-			return invalid("port %d: host names are not supported yet", port.GetContainerPort())
+		if err := validateHostnames(port); err != nil {
+			return err
+		}
+	}
+	for i := 1; i < len(s.GetPorts()); i++ {
+		a, b := s.GetPorts()[i-1], s.GetPorts()[i]
+		if a.GetContainerPort() == b.GetContainerPort() && b.GetProtocol() == manifestpb.Protocol_PROTOCOL_HTTP {
+			return invalid("port %d: it speaks HTTP and plain TCP", b.GetContainerPort())
 		}
 	}
 	return ascending("port", s.GetPorts(), func(p *manifestpb.Port) string {

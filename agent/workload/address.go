@@ -2,8 +2,10 @@ package workload
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/manifest/manifestpb"
@@ -15,6 +17,8 @@ type Host struct {
 	Lease   uint64
 	Service string
 	Port    uint16
+	// Names are the tenant's own, such as shop.example.org; whoever serves them first sees that they are the tenant's.
+	Names []string
 }
 
 // Hosts lists the HTTP names of a lease's group: each service's first exposed HTTP port under the service's own name, the
@@ -32,17 +36,17 @@ func Hosts(lease uint64, group *manifestpb.Group) []Host {
 				label = fmt.Sprintf("%s-%d-%d", s.GetName(), p.GetContainerPort(), lease)
 			}
 			first = false
-			hosts = append(hosts, Host{Label: label, Lease: lease, Service: s.GetName(), Port: uint16(p.GetContainerPort())})
+			hosts = append(hosts, Host{Label: label, Lease: lease, Service: s.GetName(), Port: uint16(p.GetContainerPort()), Names: p.GetHostnames()})
 		}
 	}
 	return hosts
 }
 
-// Backends lists where the running replicas behind a host answer, in order.
+// Backends lists where the running replicas behind a host answer that are not unhealthy, in order.
 func (h Host) Backends(status runtime.WorkloadStatus) []netip.AddrPort {
 	var out []netip.AddrPort
 	for _, r := range status.Replicas {
-		if r.Service != h.Service || r.Phase != runtime.PhaseRunning {
+		if r.Service != h.Service || r.Phase != runtime.PhaseRunning || r.Health == runtime.HealthUnhealthy {
 			continue
 		}
 		for _, e := range r.Endpoints {
@@ -52,5 +56,24 @@ func (h Host) Backends(status runtime.WorkloadStatus) []netip.AddrPort {
 		}
 	}
 	slices.SortFunc(out, netip.AddrPort.Compare)
+	return out
+}
+
+// Address is a published port as the world writes it.
+type Address struct {
+	Service string
+	Port    uint16 // inside the container
+	URL     string // "tcp://provider.example:20001", "udp://…"
+}
+
+// Addresses lists the published ports of a lease at the provider's domain or address, in the order of the status.
+func Addresses(domain string, status runtime.WorkloadStatus) []Address {
+	var out []Address
+	for _, p := range status.Published {
+		out = append(out, Address{
+			Service: p.Service, Port: p.Container,
+			URL: p.Protocol + "://" + net.JoinHostPort(domain, strconv.Itoa(int(p.Host))),
+		})
+	}
 	return out
 }

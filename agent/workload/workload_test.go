@@ -61,7 +61,7 @@ func TestAGroupBecomesAWorkload(t *testing.T) {
 	run, err := RunRevision(l, v.Group)
 	require.NoError(t, err)
 	require.Equal(t, runtime.Workload{
-		Lease: 7, Revision: run, Owner: "souk1owner",
+		Lease: 7, Revision: run, Owner: "souk1owner", Copies: 3,
 		Services: []runtime.Service{{
 			Name: "web", Image: "hello:1@" + digest, Command: []string{}, Env: []string{"A=1", "B=x=y"},
 			Ports: []runtime.Port{

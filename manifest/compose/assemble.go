@@ -14,43 +14,81 @@ import (
 	"github.com/souk-network/souk/manifest/manifestpb"
 )
 
-// groupName is the placement group of a file that names none.
-const groupName = "main"
-
 // assemble makes the project of a judged tree.
 func (j *judge) assemble(ctx context.Context, root *node, name string) *manifest.Project {
-	group := &manifestpb.Group{Name: groupName}
-	project := &manifest.Project{Name: name, Groups: []*manifestpb.Group{group}}
-	demand := manifest.Demand{Group: groupName, Replicas: 1}
-
-	for _, e := range entriesOf(root.get("services")) {
-		if e.value.kind != mapping {
-			continue
-		}
-		what := "services." + e.key
-		service := &manifestpb.Service{Name: e.key, Ports: j.ports(e.value, what)}
-		service.Resources = j.resources(root, e.value, what)
-		service.Replicas = j.replicas(e.value, what)
-		image, local := j.image(e.value, what)
-		service.Image = image
-		if local != nil {
-			local.Group, local.Service = groupName, e.key
-			project.LocalImages = append(project.LocalImages, *local)
-		}
-		j.terms(root, e.value, what, project, &demand)
-		group.Services = append(group.Services, service)
+	project := &manifest.Project{Name: name}
+	j.hosts = map[string]bool{}
+	volumes := j.declaredVolumes(root)
+	sources := map[string]map[string]source{
+		"secrets": j.sources(root, "secrets", secretRules), "configs": j.sources(root, "configs", configRules),
 	}
-	slices.SortFunc(group.Services, func(a, b *manifestpb.Service) int { return strings.Compare(a.Name, b.Name) })
-
-	for _, service := range group.Services {
-		if loaded, ok := j.load(ctx, root, name, service.Name); ok {
-			j.run(root.at("services", service.Name), loaded, service)
+	j.money(root, project)
+	for _, d := range j.drafts(root) {
+		group := &manifestpb.Group{Name: d.name}
+		demand := manifest.Demand{Group: d.name, Replicas: d.replicas, MaxPerProvider: d.maxPerProvider, MaxPerZone: d.maxPerZone}
+		used := map[string]*manifestpb.Volume{}
+		needs := map[string][]need{}
+		aliases := j.aliases(d.services)
+		for _, e := range d.services {
+			what := "services." + e.key
+			service := &manifestpb.Service{Name: e.key, Ports: j.ports(e.value, what), Aliases: aliases[e.key], Replicas: 1}
+			service.Resources = j.resources(root, e.value, what)
+			if e.value.at("x-souk", "spread") == nil {
+				service.Replicas = j.replicas(e.value, what)
+			}
+			j.imageOf(root, e.value, what, service, d.name, project)
+			j.mounts(e.value, what, mounting{d.name, service, volumes, used, service.Replicas})
+			service.Files = j.files(e.value, what, sources)
+			service.HealthCheck = j.health(e.value, what)
+			j.process(e.value, what, service)
+			j.restart(e.value, what, service)
+			needs[e.key] = j.needs(e.value, what)
+			group.Services = append(group.Services, service)
 		}
+		slices.SortFunc(group.Services, func(a, b *manifestpb.Service) int { return strings.Compare(a.Name, b.Name) })
+		j.order(group, needs)
+		for _, name := range sortedKeys(used) {
+			group.Volumes = append(group.Volumes, used[name])
+		}
+		group.Isolation = j.terms(root, d.services, group, &demand)
+		project.Groups, project.Demands = append(project.Groups, group), append(project.Demands, demand)
 	}
-	demand.Unit = manifest.UnitOf(group)
-	project.Demands = []manifest.Demand{demand}
+	j.unmounted(volumes)
+	for i, group := range project.Groups {
+		for _, service := range group.Services {
+			if loaded, ok := j.load(ctx, root, name, service.Name); ok {
+				j.run(root.at("services", service.Name), loaded, service)
+			}
+		}
+		if circle := manifest.Circle(group); circle != nil {
+			at := root.at("services", circle[0])
+			j.refuse(at.line, "services."+circle[0]+".depends_on", "services wait for each other: "+strings.Join(circle, " -> "), "leave out one of them")
+		}
+		project.Demands[i].Unit = manifest.UnitOf(group)
+	}
 	j.lastCheck(project)
 	return project
+}
+
+// imageOf gives a service its image, with the credentials for it.
+func (j *judge) imageOf(root, s *node, what string, service *manifestpb.Service, group string, project *manifest.Project) {
+	image, local := j.image(s, what)
+	service.Image = image
+	if local != nil {
+		local.Group, local.Service = group, service.Name
+		project.LocalImages = append(project.LocalImages, *local)
+	} else if image != nil {
+		j.credentials(marketValue(root, s, what, "registry"), image)
+	}
+}
+
+// unmounted tells of volumes that nothing mounts: they are not bought.
+func (j *judge) unmounted(volumes map[string]*declared) {
+	for _, name := range sortedKeys(volumes) {
+		if volumes[name].group == "" {
+			j.note(volumes[name].line, "volumes."+name, "no service mounts it")
+		}
+	}
 }
 
 // run fills in how a service is run.
@@ -70,7 +108,6 @@ func (j *judge) run(s *node, from types.ServiceConfig, to *manifestpb.Service) {
 	}
 	to.ReadOnly = from.ReadOnly
 	to.StopGraceMillis = j.stopGrace(s, from.StopGracePeriod, what)
-	to.RestartPolicy = j.restart(s, what)
 }
 
 func (j *judge) variables(s *node, from types.ServiceConfig, to *manifestpb.Service, what string) {
@@ -156,36 +193,70 @@ var restartConditions = map[string]manifestpb.RestartPolicy{
 	"any":        manifestpb.RestartPolicy_RESTART_POLICY_ALWAYS,
 }
 
-// restart reads the policy; compose's own default is not to restart.
-func (j *judge) restart(s *node, what string) manifestpb.RestartPolicy {
-	policy := manifestpb.RestartPolicy_RESTART_POLICY_NO
+// restart reads what happens when a service ends, and whether it is meant to; compose's own default is not to start it
+// again.
+func (j *judge) restart(s *node, what string, to *manifestpb.Service) {
+	job := j.job(s, what)
+	to.Job = to.Job || job
+	to.RestartPolicy = manifestpb.RestartPolicy_RESTART_POLICY_NO
 	written := s.get("restart")
 	if written.isText() && written.text != "" {
-		known, ok := restartPolicies[written.text]
+		policy, attempts, bounded := strings.Cut(written.text, ":")
+		known, ok := restartPolicies[policy]
+		most, whole := parseWhole(attempts)
 		switch {
-		case strings.HasPrefix(written.text, "on-failure:"):
-			j.refuse(written.line, what+".restart", "a number of attempts is "+notYet, "restart: on-failure")
 		case !ok:
 			j.refuse(written.line, what+".restart", fmt.Sprintf("%q is not a policy", written.text), `"no", on-failure, always or unless-stopped`)
+		case bounded && (policy != "on-failure" || !whole || most > manifest.MaxRestarts):
+			j.refuse(written.line, what+".restart", fmt.Sprintf("%q has no number of attempts up to %d", written.text, manifest.MaxRestarts), "restart: on-failure:5")
 		}
-		policy = known
+		to.RestartPolicy, to.MaxRestarts = known, uint32(min(most, manifest.MaxRestarts))
 	}
-	section := s.at("deploy", "restart_policy")
-	if section == nil || section.isNull() {
-		return policy
+	if section := s.at("deploy", "restart_policy"); section.isMapping() {
+		j.restartSection(section, written, what+".deploy.restart_policy", to)
 	}
+	if to.Job && !ends(to) {
+		j.refuse(s.line, what, "a job is not started again when it ended well", `restart: "no" or restart: on-failure`)
+	}
+}
+
+// restartSection reads deploy.restart_policy, which must not say otherwise than restart.
+func (j *judge) restartSection(section, written *node, what string, to *manifestpb.Service) {
 	wanted := manifestpb.RestartPolicy_RESTART_POLICY_ALWAYS
+	if to.Job {
+		wanted = manifestpb.RestartPolicy_RESTART_POLICY_ON_FAILURE
+	}
 	if condition := section.get("condition"); condition.isText() {
 		known, ok := restartConditions[condition.text]
 		if !ok {
-			j.refuse(condition.line, what+".deploy.restart_policy.condition", fmt.Sprintf("%q is not a condition", condition.text), "none, on-failure or any")
+			j.refuse(condition.line, what+".condition", fmt.Sprintf("%q is not a condition", condition.text), "none, on-failure or any")
 		}
 		wanted = known
 	}
-	if written.isText() && wanted != policy {
-		j.refuse(section.line, what+".deploy.restart_policy", "it says otherwise than restart", "one of them")
+	if written.isText() && wanted != to.RestartPolicy {
+		j.refuse(section.line, what, "it says otherwise than restart", "one of them")
 	}
-	return wanted
+	to.RestartPolicy = wanted
+	if attempts := section.get("max_attempts"); attempts != nil {
+		to.MaxRestarts = uint32(j.quantity(attemptsQuantity, place{what + ".max_attempts", section, "max_attempts"}))
+	}
+	if to.RestartPolicy == manifestpb.RestartPolicy_RESTART_POLICY_NO {
+		to.MaxRestarts = 0
+	}
+}
+
+// job tells whether a service is said to be one.
+func (j *judge) job(s *node, what string) bool {
+	mode := s.at("deploy", "mode")
+	if souk := s.at("x-souk", "job"); souk != nil {
+		return said(j, place{what + ".x-souk.job", s.get("x-souk"), "job"}, parseFlag, "true or false", "job: true")
+	}
+	return mode.isText() && mode.text == "replicated-job"
+}
+
+// ends tells whether a service may stay ended; one that is refused already is not asked about.
+func ends(s *manifestpb.Service) bool {
+	return manifest.Ends(s) || s.RestartPolicy == manifestpb.RestartPolicy_RESTART_POLICY_UNSPECIFIED
 }
 
 // lastCheck holds the result against the format itself, so that what passes here passes at the provider. Its salt and

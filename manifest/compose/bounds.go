@@ -8,6 +8,7 @@ const (
 	maxValues           = 16
 	maxAttesters        = 4
 	maxProviders        = 16
+	maxMarketReplicas   = 1000
 	maxCustodians       = 2
 	maxReputationPPM    = 1_000_000
 	latencyClasses      = 32

@@ -19,6 +19,11 @@ type judge struct {
 	unset    map[int]bool // lines with a variable that could not be replaced: what else is wrong there says nothing
 	refusals manifest.Refusals
 	notes    []string
+
+	leftOut map[string]string // services that are left out, to their profiles
+	groups  map[string]string // services to their groups
+	hosts   map[string]bool   // host names of the tenant that lead somewhere
+	denom   string            // of all amounts; empty when it is refused
 }
 
 func (j *judge) refuse(line int, what, why, try string) {
@@ -30,6 +35,11 @@ func (j *judge) refuse(line int, what, why, try string) {
 
 func (j *judge) note(line int, what, why string) {
 	j.notes = append(j.notes, manifest.Refusal{File: j.file, Line: line, What: what, Why: "without effect: " + why}.String())
+}
+
+// tell says what a reader of the file may not expect, though it is taken.
+func (j *judge) tell(line int, what, why string) {
+	j.notes = append(j.notes, manifest.Refusal{File: j.file, Line: line, What: what, Why: why}.String())
 }
 
 // interpolate replaces variables in all values; extensions of others are left alone.
@@ -163,22 +173,23 @@ func (j *judge) service(e entry) {
 		j.refuse(e.line, what, fmt.Sprintf("a service's name is part of a host name: lower-case letters, digits and inner hyphens, at most %d", manifest.MaxServiceBytes), "rename it")
 	}
 	j.keys(s, what, serviceRules)
+	s.entries = slices.DeleteFunc(s.entries, func(e entry) bool { return e.value.isNull() }) // not said, as compose has it
 	j.kinds(s, what)
 	j.privileged(s, what)
 	j.networkMode(s, what)
 	j.serviceNetworks(s, what)
 	j.extends(s, what)
 	j.build(s, what)
-	j.volumes(s, what)
 	j.environment(s, what)
 
 	deploy := s.get("deploy")
 	j.keys(deploy, what+".deploy", deployRules)
 	j.keys(deploy.get("resources"), what+".deploy.resources", resourcesRules)
 	j.keys(deploy.at("resources", "limits"), what+".deploy.resources.limits", limitsRules)
+	j.keys(deploy.at("resources", "reservations"), what+".deploy.resources.reservations", reservationsRules)
 	j.keys(deploy.get("restart_policy"), what+".deploy.restart_policy", restartRules)
-	if mode := deploy.get("mode"); mode.isText() && mode.text != "replicated" {
-		j.refuse(mode.line, what+".deploy.mode", notYet, "replicas: 2")
+	if mode := deploy.get("mode"); mode.isText() && mode.text != "replicated" && mode.text != "replicated-job" {
+		j.refuse(mode.line, what+".deploy.mode", "one of a service on every machine is not for the market", "replicas: 2, or mode: replicated-job")
 		deploy.drop("mode")
 	}
 	if souk := s.get("x-souk"); souk != nil {
@@ -192,7 +203,11 @@ var serviceKinds = map[string][]nodeKind{
 	"pids_limit": {scalar}, "scale": {scalar}, "restart": {scalar}, "read_only": {scalar},
 	"stop_grace_period": {scalar}, "command": {scalar, list}, "entrypoint": {scalar, list},
 	"env_file": {scalar, list}, "environment": {list, mapping}, "labels": {list, mapping},
-	"deploy": {mapping}, "ports": {list}, "expose": {list},
+	"deploy": {mapping}, "ports": {list}, "expose": {list}, "volumes": {list}, "tmpfs": {scalar, list}, "secrets": {list},
+	"configs": {list}, "healthcheck": {mapping}, "depends_on": {list, mapping}, "links": {list}, "init": {scalar},
+	"stop_signal": {scalar}, "hostname": {scalar}, "shm_size": {scalar}, "group_add": {list}, "cap_drop": {list},
+	"ulimits": {mapping}, "extra_hosts": {list, mapping}, "security_opt": {list}, "container_name": {scalar},
+	"profiles": {list}, "gpus": {list}, "mem_reservation": {scalar},
 }
 
 // kinds refuses and takes out values of a wrong kind.
@@ -232,21 +247,30 @@ func (j *judge) networkMode(s *node, what string) {
 	s.drop("network_mode")
 }
 
-// serviceNetworks takes names of networks only: the services of a group share one network of their own.
+// serviceNetworks takes names of networks and further names in them only: the services of a group share one network.
 func (j *judge) serviceNetworks(s *node, what string) {
 	networks := s.get("networks")
 	for _, e := range entriesOf(networks) {
-		if !e.value.isNull() && len(e.value.entries)+len(e.value.items) > 0 {
-			j.refuse(e.value.line, what+".networks."+e.key, "options of a network are "+notYet, "networks: ["+e.key+"], or remove it; the provider assigns addresses")
+		at := what + ".networks." + e.key
+		if !e.value.isNull() && e.value.kind != mapping {
+			j.refuse(e.value.line, at, "it is not a mapping", "{aliases: [name]}")
+		}
+		j.keys(e.value, at, serviceNetworkRules)
+		for _, item := range itemsOf(e.value.get("aliases")) {
+			if !item.isText() {
+				j.refuse(item.line, at+".aliases", "it is not a name", "aliases: [name]")
+			}
 		}
 	}
 	if networks != nil && networks.kind == scalar && !networks.isNull() {
 		j.refuse(networks.line, what+".networks", "networks are a list of names", "remove it")
 	}
-	s.drop("networks")
 }
 
 func (j *judge) networks(root *node) {
+	if all := entriesOf(root.get("networks")); len(all) > 1 {
+		j.note(all[1].line, "networks", "all services of a group share one network, so that these keep none of them apart")
+	}
 	for _, e := range entriesOf(root.get("networks")) {
 		j.keys(e.value, "networks."+e.key, networkRules)
 		if driver := e.value.get("driver"); driver != nil && (driver.kind != scalar || driver.text != "bridge") {
@@ -320,35 +344,6 @@ func (j *judge) build(s *node, what string) {
 // unbuilt stands in for the image of a service that is refused for its build.
 const unbuilt = "unbuilt:0"
 
-func (j *judge) volumes(s *node, what string) {
-	v := s.get("volumes")
-	if v == nil {
-		return
-	}
-	for i, item := range v.items {
-		at := fmt.Sprintf("%s.volumes.%d", what, i)
-		if isBind(item) {
-			j.refuse(item.line, at, "a path of your machine or of the host cannot be mounted", "put the files into the image")
-		} else {
-			j.refuse(item.line, at, "volumes are "+notYet, "remove it; a service's own disk, see x-souk.storage, ends with its lease")
-		}
-	}
-	if len(v.items) == 0 && !v.isNull() && v.kind != list {
-		j.refuse(v.line, what+".volumes", "volumes are "+notYet, removeLine)
-	}
-	s.drop("volumes")
-}
-
-// isBind tells a mounted path from a volume: by its type, or by a source that looks like a path.
-func isBind(item *node) bool {
-	if item.kind == mapping {
-		kind := item.get("type")
-		return kind.isText() && kind.text == "bind"
-	}
-	source, _, two := strings.Cut(item.text, ":")
-	return two && (strings.ContainsAny(source, `/\`) || strings.HasPrefix(source, ".") || strings.HasPrefix(source, "~"))
-}
-
 // market judges the keys of an x-souk; its values are read later.
 func (j *judge) market(n *node, what string, inService bool) {
 	if n.kind != mapping {
@@ -360,9 +355,16 @@ func (j *judge) market(n *node, what string, inService bool) {
 		j.refuse(image.line, what+".image", "an image belongs to a service", "move it under the service's own x-souk")
 		n.drop("image")
 	}
+	for _, key := range []string{"group", "spread", "job", "hostnames"} {
+		if value := n.get(key); value != nil && !inService {
+			j.refuse(value.line, what+"."+key, "it belongs to a service", "move it under the service's own x-souk")
+			n.drop(key)
+		}
+	}
 	if custodians := n.get("custodians"); custodians != nil && inService {
 		j.refuse(custodians.line, what+".custodians", "custodians belong to the deployment", "move it under the x-souk at the top level")
 		n.drop("custodians")
 	}
 	j.keys(n.get("providers"), what+".providers", providersRules)
+	j.keys(n.get("registry"), what+".registry", registryRules)
 }

@@ -2,33 +2,61 @@ package compose
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/souk-network/souk/manifest"
+	"github.com/souk-network/souk/manifest/manifestpb"
 )
 
 const defaultDenom = "usouk"
 
-// terms reads what a file says to the market besides what is to run.
-func (j *judge) terms(root, s *node, what string, project *manifest.Project, demand *manifest.Demand) {
-	value := func(key string) place { return marketValue(root, s, what, key) }
+// money reads in what is paid and how much at first, and who keeps the manifest: of the whole deployment.
+func (j *judge) money(root *node, project *manifest.Project) {
+	services := entriesOf(root.get("services"))
 	project.Denom = defaultDenom
-	project.Custodians = j.addresses(value("custodians"), maxCustodians)
-	j.wanted(value, demand)
-	denom := value("denom")
+	project.Custodians = j.addresses(place{"x-souk.custodians", root.get("x-souk"), "custodians"}, maxCustodians)
+	denom := j.term(root, services, "denom")
 	if n := denom.node(); n != nil {
 		if !n.isText() || !validName.MatchString(n.text) {
 			j.refuse(n.line, denom.what, "it is not a denom of the chain", "denom: usouk")
+			j.denom = ""
 			return
 		}
 		project.Denom = n.text
 	}
-	demand.CapMicroPerHour = j.money(value("cap"), project.Denom, "cap: 0.05, per hour")
-	project.DepositMicro = j.money(value("deposit"), project.Denom, "deposit: 5")
+	j.denom = project.Denom
+	project.DepositMicro = j.amount(j.term(root, services, "deposit"), "deposit: 5")
+}
+
+// terms reads what a group says to the market besides what is to run, and returns its isolation class.
+func (j *judge) terms(root *node, services []entry, group *manifestpb.Group, demand *manifest.Demand) (isolation string) {
+	value := func(key string) place { return j.term(root, services, key) }
+	isolation = said(j, value("isolation"), parsed(manifest.ValidName), "an isolation class", "isolation: gvisor")
+	demand.CapMicroPerHour = j.amount(value("cap"), "cap: 0.05, per hour")
+	j.wanted(value, isolation, demand)
+	j.replace(value("replace"), group, demand)
+	return isolation
+}
+
+// replace reads whether a lease that fails is placed anew. What is on its volumes stays behind: with persistent ones it
+// is not, unless the file says so.
+func (j *judge) replace(p place, group *manifestpb.Group, demand *manifest.Demand) {
+	demand.NoReplace = said(j, p, parseKeptOut, "true or false", "replace: false")
+	persistent := slices.IndexFunc(group.Volumes, manifest.Persistent)
+	switch {
+	case persistent < 0:
+	case p.node() == nil:
+		demand.NoReplace = true
+		j.tell(0, "group "+group.Name, "it is not placed anew if its provider fails, for its persistent volumes do not follow; x-souk: {replace: true} places it with empty ones")
+	case !demand.NoReplace:
+		j.tell(p.node().line, p.what, "placed anew, the group has empty volumes")
+	}
 }
 
 // wanted reads what a group wants of a lease and of who gives it.
-func (j *judge) wanted(value func(key string) place, demand *manifest.Demand) {
-	demand.Requirements = j.requirements(value("regions"), value("labels"))
+func (j *judge) wanted(value func(key string) place, isolation string, demand *manifest.Demand) {
+	demand.Requirements = j.requirements(value("regions"), value("labels"), value("isolation"), isolation)
 	demand.AttestedBy = j.addresses(value("attested_by"), maxAttesters)
 	demand.Allow, demand.Deny = j.providers(value("providers"))
 	demand.MinReputationPPM = said(j, value("min_reputation"), parsePercent,
@@ -38,7 +66,44 @@ func (j *judge) wanted(value func(key string) place, demand *manifest.Demand) {
 	demand.Spot = said(j, value("class"), parseClass, "a class", "class: on-demand or class: spot")
 	demand.LeaseSeconds = said(j, value("duration"), parseDuration,
 		"a time such as 36h or 7d, up to 36600d", "duration: 7d, or remove it for a lease without end")
-	demand.NoReplace = said(j, value("replace"), parseKeptOut, "true or false", "replace: false")
+}
+
+const registryExample = "registry: {username: name, password: ${TOKEN}}"
+
+// credentials reads the account at an image's registry; said at the top level, it is for every image of the server that
+// it names, or for all.
+func (j *judge) credentials(p place, image *manifestpb.Image) {
+	n := p.node()
+	if n == nil || n.isNull() {
+		return
+	}
+	if n.kind != mapping {
+		j.refuse(n.line, p.what, "a registry is a mapping", registryExample)
+		return
+	}
+	field := func(key string) place { return place{p.what + "." + key, n, key} }
+	if server := n.get("server"); server != nil {
+		if !server.isText() || server.text == "" {
+			j.refuse(server.line, p.what+".server", "it is not a registry's name", "server: registry.example.org")
+			return
+		}
+		domain, _, _ := strings.Cut(image.Reference, "/")
+		if domain != server.text {
+			return
+		}
+	}
+	for _, key := range []string{"username", "password"} {
+		if n.get(key) == nil {
+			j.refuse(n.line, p.what, "it has no "+key, registryExample)
+			return
+		}
+	}
+	image.Username = said(j, field("username"), parsed(manifest.ValidUsername), "a user name", registryExample)
+	if password := n.get("password"); !password.isText() || !manifest.ValidPassword(password.text) {
+		j.refuse(password.line, p.what+".password", "it is not a password: empty, too long, or not printable", registryExample)
+	} else {
+		image.Password = password.text
+	}
 }
 
 // said reads one value; the zero value when there is none, or when it is refused.
@@ -71,13 +136,13 @@ func parseKeptOut(text string) (keptOut, ok bool) {
 	return text == "false", text == "true" || text == "false"
 }
 
-// money reads an amount above zero; 0 when there is none.
-func (j *judge) money(p place, denom, example string) uint64 {
+// amount reads an amount above zero in the denom of the deployment; 0 when there is none, or when the denom is refused.
+func (j *judge) amount(p place, example string) uint64 {
 	n := p.node()
-	if n == nil {
+	if n == nil || j.denom == "" {
 		return 0
 	}
-	value, err := parseAmount(n.text, denom)
+	value, err := parseAmount(n.text, j.denom)
 	if err == nil && (value == 0 || !n.isText()) {
 		err = fmt.Errorf("%q is not an amount above zero", n.text)
 	}

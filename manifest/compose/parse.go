@@ -25,6 +25,9 @@ type Source struct {
 	Dir string
 	// Name of the deployment; empty means the file's own name, else that of the folder.
 	Name string
+	// Profiles are chosen; services that belong to others only are left out. "*" chooses all, and nil those that the
+	// variable COMPOSE_PROFILES of Env names, between commas.
+	Profiles []string
 	// Env is all that variables are taken from; the process's environment is not looked at.
 	Env map[string]string
 }
@@ -123,11 +126,15 @@ func (j *judge) project(ctx context.Context, source Source) *manifest.Project {
 	}
 	j.interpolate(root)
 	name := j.name(source, root)
-	j.document(root)
-	if n := len(entriesOf(services)); n > 1 {
-		second := services.entries[1]
-		j.refuse(second.line, "services", fmt.Sprintf("more than one service a file is %s, this one has %d", notYet, n), "one file for each service")
+	profiles := source.Profiles
+	if profiles == nil && source.Env["COMPOSE_PROFILES"] != "" {
+		profiles = strings.Split(source.Env["COMPOSE_PROFILES"], ",")
 	}
+	j.chooseProfiles(root, profiles)
+	if len(j.leftOut) > 0 && len(services.entries) == 0 {
+		j.refuse(services.line, "services", "all services are left out, for no profile of theirs is chosen", "choose a profile")
+	}
+	j.document(root)
 	return j.assemble(ctx, root, name)
 }
 

@@ -16,9 +16,12 @@ var wholeNumber = regexp.MustCompile(`^-?[0-9]{1,18}$`)
 
 const conditionsExample = `">= 3", "<= 40", "!= x" or "*", in quotes; a list of them must hold altogether`
 
-// requirements reads regions and labels: what an offer must say of itself.
-func (j *judge) requirements(regions, labels place) []manifest.Requirement {
+// requirements reads regions and labels: what an offer must say of itself. An isolation class is one more label.
+func (j *judge) requirements(regions, labels, isolated place, isolation string) []manifest.Requirement {
 	var all []manifest.Requirement
+	if isolation != "" {
+		all = append(all, manifest.Requirement{Key: "isolation", Values: []string{isolation}})
+	}
 	if n := regions.node(); n != nil {
 		all = append(all, manifest.Requirement{Key: "region", Values: j.words(n, regions.what, "regions: [eu-west]")})
 	}
@@ -33,6 +36,10 @@ func (j *judge) requirements(regions, labels place) []manifest.Requirement {
 		}
 		if e.key == "region" && regions.node() != nil {
 			j.refuse(e.line, at, "regions says it already", "one of them")
+			continue
+		}
+		if e.key == "isolation" && isolated.node() != nil {
+			j.refuse(e.line, at, "x-souk.isolation says it already", "one of them")
 			continue
 		}
 		all = append(all, j.label(e, at)...)

@@ -36,9 +36,9 @@ var topRules = map[string]rule{
 	"networks": taken,
 	"x-souk":   taken,
 	"version":  noted("obsolete in compose"),
-	"volumes":  soon("a service keeps its data in its own disk, see x-souk.storage; it ends with the lease"),
-	"secrets":  soon("environment variables, which only the provider of the lease receives"),
-	"configs":  soon("put the file into the image"),
+	"volumes":  taken,
+	"secrets":  taken,
+	"configs":  taken,
 	"include":  soon("write everything into one file"),
 	"models":   soon(removeLine),
 	"jobs":     soon(removeLine),
@@ -71,41 +71,41 @@ var serviceRules = map[string]rule{
 	"build":             taken,
 	"x-souk":            taken,
 
-	"container_name":     noted("a service is known by its own name"),
+	"container_name":     taken,
 	"logging":            noted("the provider keeps the logs, see souk logs"),
 	"pull_policy":        noted("the provider pulls what it does not have"),
 	"pull_refresh_after": noted("the provider pulls what it does not have"),
 	"attach":             noted("souk logs shows every service"),
 	"develop":            noted("it is for docker compose watch"),
 
-	"depends_on":      soon("one service a file; reach others by their public address"),
-	"healthcheck":     soon("remove it; the container counts as ready when it runs"),
-	"secrets":         soon("environment variables, which only the provider of the lease receives"),
-	"configs":         soon("put the file into the image"),
-	"tmpfs":           soon("write below /tmp of the container's own disk"),
-	"volumes_from":    soon(removeLine),
-	"gpus":            soon(removeLine),
-	"hostname":        soon("remove it; the service's name is its host name"),
+	"depends_on":      taken,
+	"healthcheck":     taken,
+	"secrets":         taken,
+	"configs":         taken,
+	"tmpfs":           taken,
+	"volumes_from":    soon("name the volume in both services, at the top level, too"),
+	"gpus":            taken,
+	"hostname":        taken,
 	"domainname":      soon(removeLine),
-	"init":            soon("put an init such as tini into the image's entrypoint"),
-	"stop_signal":     soon("handle SIGTERM, or set STOPSIGNAL in the image"),
-	"tty":             soon(removeLine),
-	"stdin_open":      soon(removeLine),
+	"init":            taken,
+	"stop_signal":     taken,
+	"tty":             soon("remove it; souk exec -it gives a terminal"),
+	"stdin_open":      soon("remove it; souk exec -i gives an input"),
 	"platform":        soon("ask the market for it: x-souk: {labels: {arch: amd64}}"),
 	"runtime":         soon(removeLine),
-	"shm_size":        soon(removeLine),
-	"ulimits":         soon(removeLine),
+	"shm_size":        taken,
+	"ulimits":         taken,
 	"umask":           soon(removeLine),
 	"dns":             soon(removeLine),
 	"dns_opt":         soon(removeLine),
 	"dns_search":      soon(removeLine),
-	"extra_hosts":     soon(removeLine),
-	"links":           soon("remove it; services reach each other by name"),
-	"external_links":  soon(removeLine),
-	"group_add":       soon("user: name:group"),
-	"cap_drop":        soon("remove it; a workload has only the few harmless capabilities"),
-	"security_opt":    soon("remove it; no-new-privileges and the default seccomp profile are always on"),
-	"profiles":        soon("remove the service or the profile"),
+	"extra_hosts":     taken,
+	"links":           taken,
+	"external_links":  soon("remove it; a deployment reaches others by their public address"),
+	"group_add":       taken,
+	"cap_drop":        taken,
+	"security_opt":    taken,
+	"profiles":        taken,
 	"provider":        soon(removeLine),
 	"models":          soon(removeLine),
 	"pre_start":       soon(removeLine),
@@ -119,9 +119,9 @@ var serviceRules = map[string]rule{
 	"cpu_period":      soon("cpus: 0.5"),
 	"cpu_quota":       soon("cpus: 0.5"),
 	"cpu_shares":      soon("cpus: 0.5"),
-	"mem_reservation": soon("mem_limit: 256m"),
-	"mem_swappiness":  soon("remove it; a workload has no swap"),
-	"memswap_limit":   soon("remove it; a workload has no swap"),
+	"mem_reservation": taken,
+	"mem_swappiness":  noted("a workload has no swap"),
+	"memswap_limit":   noted("a workload has no swap"),
 	"blkio_config":    soon(removeLine),
 
 	"cap_add":             refuse("a workload gets no more capabilities than the few harmless ones", "remove it, or an image that needs none"),
@@ -150,16 +150,34 @@ var deployRules = map[string]rule{
 	"resources":       taken,
 	"restart_policy":  taken,
 	"mode":            taken,
-	"endpoint_mode":   soon(removeLine),
+	"endpoint_mode":   noted("connections to a service's name are spread over its replicas"),
 	"labels":          soon("labels of the service"),
-	"update_config":   soon(removeLine),
-	"rollback_config": soon(removeLine),
+	"update_config":   noted("replicas are updated one after the other, and the first that fails ends it"),
+	"rollback_config": noted("a replica whose update fails goes back by itself"),
 	"placement":       refuse(marketTerms, "x-souk: {regions: [eu-west], labels: {arch: amd64}}"),
 }
 
 var resourcesRules = map[string]rule{
 	"limits":       taken,
-	"reservations": refuse("what is bought is the limit", "write it under limits"),
+	"reservations": taken,
+}
+
+var reservationsRules = map[string]rule{
+	"cpus":    taken,
+	"memory":  taken,
+	"devices": taken,
+
+	"pids":              soon("write it under limits"),
+	"generic_resources": soon("x-souk: {labels: {…}}"),
+}
+
+var deviceRules = map[string]rule{
+	"count":        taken,
+	"capabilities": taken,
+	"driver":       noted("the provider has the driver of its GPUs"),
+
+	"device_ids": refuse(marketTerms, "count: 1"),
+	"options":    soon(removeLine),
 }
 
 var limitsRules = map[string]rule{
@@ -170,9 +188,122 @@ var limitsRules = map[string]rule{
 
 var restartRules = map[string]rule{
 	"condition":    taken,
-	"delay":        soon(removeLine),
-	"max_attempts": soon(removeLine),
-	"window":       soon(removeLine),
+	"max_attempts": taken,
+	"delay":        noted("the time between starts grows with the failures"),
+	"window":       noted("a service that stays up counts as started"),
+}
+
+var healthRules = map[string]rule{
+	"test":           taken,
+	"interval":       taken,
+	"timeout":        taken,
+	"retries":        taken,
+	"start_period":   taken,
+	"start_interval": taken,
+	"disable":        taken,
+}
+
+var dependencyRules = map[string]rule{
+	"condition": taken,
+	"required":  taken,
+	"restart":   noted("a service is not started again because another one was"),
+}
+
+var volumeRules = map[string]rule{
+	"driver":   taken,
+	"external": taken,
+	"x-souk":   taken,
+	"name":     noted("a deployment has volumes of its own"),
+	"labels":   noted("a volume has no labels"),
+
+	"driver_opts": refuse("where a volume is kept is the provider's, and its class says x-souk", persistExample),
+}
+
+var volumeMarketRules = map[string]rule{
+	"class": taken,
+	"size":  taken,
+}
+
+var mountRules = map[string]rule{
+	"type":        taken,
+	"source":      taken,
+	"target":      taken,
+	"read_only":   taken,
+	"volume":      taken,
+	"tmpfs":       taken,
+	"bind":        taken,
+	"consistency": noted("volumes are always consistent"),
+
+	"image": soon("put the files into the image"),
+}
+
+var mountVolumeRules = map[string]rule{
+	"subpath": taken,
+	"nocopy":  noted("whether files of the image are copied into a new volume is the provider's"),
+	"labels":  noted("a volume has no labels"),
+}
+
+var tmpfsRules = map[string]rule{
+	"size": taken,
+	"mode": taken,
+}
+
+var secretRules = map[string]rule{
+	"file":        taken,
+	"environment": taken,
+	"external":    taken,
+	"name":        noted("a file belongs to this deployment only"),
+	"labels":      noted("a file has no labels"),
+
+	"driver":          soon("file or environment"),
+	"driver_opts":     soon("file or environment"),
+	"template_driver": soon("variables in the text itself"),
+}
+
+var configRules = map[string]rule{
+	"file":        taken,
+	"environment": taken,
+	"content":     taken,
+	"external":    taken,
+	"name":        noted("a file belongs to this deployment only"),
+	"labels":      noted("a file has no labels"),
+
+	"template_driver": soon("variables in the text itself"),
+}
+
+var fileRules = map[string]rule{
+	"source": taken,
+	"target": taken,
+	"uid":    taken,
+	"gid":    taken,
+	"mode":   taken,
+}
+
+var ulimitRules = map[string]rule{
+	"nofile": taken,
+	"nproc":  noted("pids_limit bounds the processes of a service"),
+
+	"as": soon("mem_limit"), "core": soon(removeLine), "cpu": soon(removeLine), "data": soon("mem_limit"), "fsize": soon("x-souk: {storage: 2GiB}"),
+	"locks": soon(removeLine), "memlock": soon("remove it; a workload has no swap"), "msgqueue": soon(removeLine), "nice": soon(removeLine),
+	"rss": soon("mem_limit"), "rtprio": soon(removeLine), "rttime": soon(removeLine), "sigpending": soon(removeLine), "stack": soon(removeLine),
+}
+
+var nofileRules = map[string]rule{
+	"soft": taken,
+	"hard": taken,
+}
+
+var serviceNetworkRules = map[string]rule{
+	"aliases":     taken,
+	"priority":    noted("the services of a group share one network"),
+	"gw_priority": noted("the services of a group share one network"),
+
+	"ipv4_address":   refuse("the provider assigns addresses", "remove it; services reach each other by name"),
+	"ipv6_address":   refuse("the provider assigns addresses", "remove it; services reach each other by name"),
+	"link_local_ips": refuse("the provider assigns addresses", removeLine),
+	"mac_address":    refuse("the provider assigns addresses", removeLine),
+	"interface_name": soon(removeLine),
+	"driver_opts":    soon(removeLine),
 }
 
 var portRules = map[string]rule{
@@ -193,10 +324,10 @@ var networkRules = map[string]rule{
 	"ipam":        soon("remove it; the provider assigns addresses"),
 	"internal":    soon(removeLine),
 	"external":    soon("remove it; a deployment has its own network"),
-	"attachable":  soon(removeLine),
+	"attachable":  noted("nothing else joins the network of a group"),
 	"enable_ipv4": soon(removeLine),
-	"enable_ipv6": soon(removeLine),
-	"labels":      soon(removeLine),
+	"enable_ipv6": soon("remove it; inside a deployment there is IPv4"),
+	"labels":      noted("a network has no labels"),
 }
 
 var envFileRules = map[string]rule{
@@ -225,14 +356,29 @@ var marketRules = map[string]rule{
 	"replace":        taken,
 	"custodians":     taken,
 
-	"spread":    soon("one file for each replica, with other regions"),
-	"group":     soon("one file for each group"),
-	"standbys":  soon("remove it; what fails is placed anew, see x-souk.replace"),
-	"isolation": soon("labels: {isolation: gvisor}"),
-	"quotes":    soon("remove it; x-souk.cap bounds the price"),
+	"group":     taken,
+	"spread":    taken,
+	"isolation": taken,
+	"hostnames": taken,
+	"registry":  taken,
+	"job":       taken,
+
+	"standbys": soon("remove it; what fails is placed anew, see x-souk.replace"),
+	"quotes":   soon("remove it; x-souk.cap bounds the price"),
 }
 
 var providersRules = map[string]rule{
 	"allow": taken,
 	"deny":  taken,
+}
+
+var registryRules = map[string]rule{
+	"server":   taken,
+	"username": taken,
+	"password": taken,
+}
+
+var spreadRules = map[string]rule{
+	"provider": taken,
+	"zone":     taken,
 }

@@ -66,12 +66,17 @@ func (n *node) at(keys ...string) *node {
 	return n
 }
 
-// drop removes a key.
+// drop removes a key; it may be asked of nil.
 func (n *node) drop(key string) {
+	if n == nil {
+		return
+	}
 	n.entries = slices.DeleteFunc(n.entries, func(e entry) bool { return e.key == key })
 }
 
 func (n *node) isNull() bool { return n != nil && n.kind == scalar && n.tag == "!!null" }
+
+func (n *node) isMapping() bool { return n != nil && n.kind == mapping }
 
 // isText tells whether a non-null scalar stands there.
 func (n *node) isText() bool { return n != nil && n.kind == scalar && n.tag != "!!null" }
