@@ -71,4 +71,7 @@ func (id ID) SocketDir() string { return filepath.Join(id.RunDir(), "c", "s") }
 // DataDir is the part of a state directory that belongs to the runtime and is removed by a purge.
 func DataDir(stateDir string) string { return filepath.Join(stateDir, "runtime") }
 
+// VolumesDir is the part of a directory for volumes that belongs to the instance and is removed by a purge.
+func (id ID) VolumesDir(dir string) string { return filepath.Join(dir, "souk-"+string(id)) }
+
 func recordPath(id ID) string { return filepath.Join(RunRoot, "instances", string(id)+".json") }

@@ -89,6 +89,9 @@ func purge(ctx context.Context, r Record, keepData bool) error {
 	step("kill processes", killProcesses(ctx, r.ID))
 	step("unmount", unmountUnder(r.ID.RunDir(), data))
 	step("detach loop devices", detachLoops(ctx, data))
+	for _, dir := range volumeDirs(r) {
+		step("detach loop devices", detachLoops(ctx, dir))
+	}
 	step("delete nft table", deleteTable(r.ID))
 	step("delete links", deleteLinks(r.ID))
 	step("delete cgroups", deleteCgroups(ctx, r.ID))
@@ -97,11 +100,25 @@ func purge(ctx context.Context, r Record, keepData bool) error {
 	}
 	if data != "" && !keepData {
 		step("delete data", os.RemoveAll(data))
+		for _, dir := range volumeDirs(r) {
+			step("delete volumes", os.RemoveAll(dir))
+		}
 	}
 	step("delete run directory", os.RemoveAll(r.ID.RunDir()))
 	step("delete record", os.Remove(recordPath(r.ID)))
 	step("restore forwarding", restoreForwarding(ctx))
 	return errors.Join(errs...)
+}
+
+// volumeDirs are the directories of the instance's volumes.
+func volumeDirs(r Record) []string {
+	var dirs []string
+	for _, dir := range r.VolumeDirs {
+		if filepath.IsAbs(dir) {
+			dirs = append(dirs, r.ID.VolumesDir(dir))
+		}
+	}
+	return dirs
 }
 
 // readLocked reads the record of an instance whose lock this process holds.

@@ -29,6 +29,7 @@ type Record struct {
 	Ephemeral  bool         `json:"ephemeral"` // made by a test or demonstration: PurgeDead may take it when it is dead
 	PID        int          `json:"pid"`       // of the last process that held it
 	StartedAt  time.Time    `json:"started_at"`
+	VolumeDirs []string     `json:"volume_dirs,omitempty"` // directories in which VolumesDir is the instance's
 	SubnetPool netip.Prefix `json:"subnet_pool,omitzero"`
 	Ports      []PortRange  `json:"ports,omitempty"` // of the host, which lead to its leases
 	Alive      bool         `json:"-"`               // set by List

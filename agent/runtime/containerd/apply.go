@@ -12,7 +12,7 @@ import (
 
 // Apply implements runtime.Runtime.
 func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
-	if err := validate(w); err != nil {
+	if err := errors.Join(validate(w), r.checkStorage(w)); err != nil {
 		return fmt.Errorf("apply lease %d: %w", w.Lease, err)
 	}
 	r.mu.Lock()

@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -89,6 +90,28 @@ func (l ImageLimits) withDefaults() ImageLimits {
 	return l
 }
 
+// absolute checks the directories of classes of storage.
+func absolute(storage map[string]string) (map[string]string, error) {
+	dirs := map[string]string{}
+	for class, dir := range storage {
+		if !slices.Contains(storageClasses, class) {
+			return nil, fmt.Errorf("containerd runtime: storage class %q: want one of %s", class, strings.Join(storageClasses, ", "))
+		}
+		abs, err := filepath.Abs(dir)
+		if err != nil || dir == "" {
+			return nil, fmt.Errorf("containerd runtime: directory %q of storage class %s: %w", dir, class, err)
+		}
+		if strings.ContainsAny(abs, "*?[\\\n") {
+			return nil, fmt.Errorf("containerd runtime: directory %q of storage class %s: a pattern's characters cannot be in its path", abs, class)
+		}
+		dirs[class] = abs
+	}
+	return dirs, nil
+}
+
+// storageClasses are those that leases can ask for.
+var storageClasses = []string{"hdd", "ssd", "nvme"}
+
 func (c Config) withDefaults() (Config, error) {
 	if c.ChainID == "" || c.Provider == "" || c.StateDir == "" {
 		return c, fmt.Errorf("containerd runtime: chain id, provider and state directory must be set")
@@ -101,6 +124,9 @@ func (c Config) withDefaults() (Config, error) {
 		return c, fmt.Errorf("containerd runtime: state directory %q: overlay mounts cannot have a comma, colon, backslash or line feed in a path", dir)
 	}
 	c.StateDir = dir
+	if c.Storage, err = absolute(c.Storage); err != nil {
+		return c, err
+	}
 	if len(c.DNS) == 0 {
 		c.DNS = []netip.Addr{netip.AddrFrom4([4]byte{1, 1, 1, 1}), netip.AddrFrom4([4]byte{9, 9, 9, 9})}
 	}

@@ -66,7 +66,7 @@ func (r *Runtime) logPath(q runtime.LogRequest) (string, error) {
 		return "", runtime.ErrClosed
 	}
 	if l == nil {
-		return "", runtime.ErrNotFound
+		return r.keptLog(q)
 	}
 	services := l.wanted().Workload.Services
 	if q.Service == "" && len(services) == 1 {

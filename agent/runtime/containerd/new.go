@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -40,6 +41,8 @@ type Runtime struct {
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 
+	volumesMu sync.Mutex // held while the note of a volume changes; taken before mu
+
 	mu     sync.Mutex
 	leases map[runtime.LeaseID]*lease
 	closed bool
@@ -65,7 +68,7 @@ func New(ctx context.Context, config Config) (_ *Runtime, err error) {
 	if err := os.MkdirAll(filepath.Join(instance.DataDir(config.StateDir), "leases"), 0o700); err != nil {
 		return nil, fmt.Errorf("make the state directory: %w", err)
 	}
-	held, err := instance.Acquire(instance.Record{ChainID: config.ChainID, Provider: config.Provider, StateDir: config.StateDir, Ephemeral: config.Ephemeral})
+	held, err := instance.Acquire(instance.Record{ChainID: config.ChainID, Provider: config.Provider, StateDir: config.StateDir, Ephemeral: config.Ephemeral, VolumeDirs: slices.Sorted(maps.Values(config.Storage))})
 	if err != nil {
 		return nil, err
 	}
@@ -92,6 +95,9 @@ func (r *Runtime) start(ctx context.Context) error {
 		return err
 	}
 	if r.sealer, err = r.openSealer(); err != nil {
+		return err
+	}
+	if err := r.makeStorage(); err != nil {
 		return err
 	}
 	settle, err := r.rescueExits(ctx)
@@ -145,6 +151,7 @@ func (r *Runtime) start(ctx context.Context) error {
 	for _, rec := range r.republished(records) {
 		r.startWorker(rec)
 	}
+	r.workers.Go(r.collect)
 	return nil
 }
 

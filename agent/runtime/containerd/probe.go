@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	goruntime "runtime"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -20,6 +21,7 @@ func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 	c := runtime.Capabilities{
 		Runtime: "containerd " + version.Version, Instance: string(r.id),
 		Isolation: []string{"runc"}, Limits: []string{"cpu", "memory", "pids", "disk", "egress"}, CgroupMode: "v1",
+		Storage: slices.DeleteFunc(slices.Clone(storageClasses), func(class string) bool { return r.config.Storage[class] == "" }),
 	}
 	if cgroupV2() {
 		c.CgroupMode = "v2"
@@ -27,7 +29,7 @@ func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 	if _, err := findLibexec(string(r.libexec)); err != nil {
 		return c, err
 	}
-	if _, err := findMkfs(); err != nil {
+	if _, err := findTool("mkfs.ext4"); err != nil {
 		return c, err
 	}
 	if _, err := os.Stat("/dev/loop-control"); err != nil {
@@ -39,6 +41,9 @@ func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 	}
 	if free < r.config.Limits.MinimumFreeMiB {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("only %d MiB are free at %s: no image will be accepted; free space there", free, r.dataDir()))
+	}
+	if memory, err := inMemory(r.id.RunDir()); err == nil && !memory {
+		c.Warnings = append(c.Warnings, "/run is on a disk: what containers are told when they start, their environment too, is written there in plain; mount a tmpfs at /run")
 	}
 	if !r.swap {
 		c.Warnings = append(c.Warnings, "the kernel does not limit swap: turn swap off (swapoff -a), or boot with swapaccount=1")
@@ -74,10 +79,20 @@ func (r *Runtime) Inventory(context.Context) (runtime.Inventory, error) {
 		promised.DiskMiB += p.DiskMiB
 		used += allocatedMiB(r.dir(id).diskImage())
 	}
+	wanted := make([]runtime.Workload, 0, len(r.leases))
+	for _, l := range r.leases {
+		wanted = append(wanted, l.wanted().Workload)
+	}
+	volumesTotal, volumesPromised, err := r.volumeCapacity(wanted)
+	if err != nil {
+		return runtime.Inventory{}, err
+	}
+	promised.HDDMiB, promised.SSDMiB, promised.NVMeMiB = volumesPromised["hdd"], volumesPromised["ssd"], volumesPromised["nvme"]
 	total := runtime.Capacity{
 		CPUMillis: uint64(goruntime.NumCPU()) * 1000, //nolint:gosec // positive
 		MemoryMiB: memory,
 		DiskMiB:   uint64(max(free-r.config.Limits.MinimumFreeMiB, 0)) + used, //nolint:gosec // not negative
+		HDDMiB:    volumesTotal["hdd"], SSDMiB: volumesTotal["ssd"], NVMeMiB: volumesTotal["nvme"],
 	}
 	name, err := os.Hostname()
 	if err != nil {
@@ -95,7 +110,7 @@ func promisedTo(w runtime.Workload) runtime.Capacity {
 		p.DiskMiB += n * (s.Resources.DiskMiB + logAllowanceMiB)
 	}
 	if len(w.Services) > 0 {
-		p.DiskMiB += diskOverheadMiB
+		p.DiskMiB += fileDiskMiB(diskMiB(w)) - diskMiB(w)
 	}
 	return p
 }
@@ -105,6 +120,9 @@ func less(total, promised runtime.Capacity) runtime.Capacity {
 		CPUMillis: total.CPUMillis - min(promised.CPUMillis, total.CPUMillis),
 		MemoryMiB: total.MemoryMiB - min(promised.MemoryMiB, total.MemoryMiB),
 		DiskMiB:   total.DiskMiB - min(promised.DiskMiB, total.DiskMiB),
+		HDDMiB:    total.HDDMiB - min(promised.HDDMiB, total.HDDMiB),
+		SSDMiB:    total.SSDMiB - min(promised.SSDMiB, total.SSDMiB),
+		NVMeMiB:   total.NVMeMiB - min(promised.NVMeMiB, total.NVMeMiB),
 	}
 }
 

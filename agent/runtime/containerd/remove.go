@@ -74,10 +74,10 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 	if err := l.r.network.deleteBridge(l.id, rec.Slot); err != nil {
 		return err
 	}
-	d := l.r.dir(l.id)
-	if err := unmountBelow(d.disk()); err != nil {
+	if err := errors.Join(l.releaseStorage(time.Now()), l.r.keepLogs(l.id, time.Now())); err != nil {
 		return err
 	}
+	d := l.r.dir(l.id)
 	if err := l.letGoOfImages(ctx); err != nil {
 		return err
 	}

@@ -275,7 +275,10 @@ func (l *lease) prepareImage(ctx context.Context, u unit) (resolved, error) {
 		return i, nil
 	}
 	l.progress(u, runtime.PhasePulling, "getting "+u.service.Image)
-	i, err := l.r.images.resolve(ctx, runtime.Scope(u.owner), u.service.Image, l.holder())
+	i, err := l.r.images.resolve(ctx, wish{
+		owner: runtime.Scope(u.owner), image: u.service.Image, credentials: u.service.Credentials,
+		tell: func(text string) { l.progress(u, runtime.PhasePulling, "pulling "+u.service.Image+": "+text) },
+	}, l.holder())
 	if err != nil {
 		return resolved{}, err
 	}
@@ -308,7 +311,7 @@ func (l *lease) create(ctx context.Context, rec record, u unit) error {
 	d := l.r.dir(l.id)
 	spec, err := containerSpec(u, i.config.Config, surroundings{
 		netns: l.r.network.netns(u.id()), files: d.files(u.id()), cgroup: cgroupOf(l.r.id, l.id, u.id()),
-		swap: l.r.swap, ipv6: l.r.ipv6, openFiles: l.r.files, user: account,
+		swap: l.r.swap, ipv6: l.r.ipv6, openFiles: l.r.files, user: account, mounts: l.r.storageMounts(u),
 	})
 	if err != nil {
 		return err
@@ -341,7 +344,7 @@ func (l *lease) start(ctx context.Context, rec record, u unit, c client.Containe
 		return err
 	}
 	d := l.r.dir(l.id)
-	if err := ensureDisk(ctx, d, diskMiB(rec.Workload)); err != nil {
+	if err := l.prepareStorage(ctx, rec, u, func() ([]string, error) { return l.layersOf(ctx, c) }); err != nil {
 		return err
 	}
 	address, err := l.r.network.attach(ctx, u, rec.Slot)
@@ -395,14 +398,19 @@ func startError(u unit, err error) error {
 	return wrapped
 }
 
-// rootfs is the overlay of the image's layers and the replica's own directory on the lease's disk.
-func (l *lease) rootfs(ctx context.Context, u unit, c client.Container) (mount.Mount, error) {
+// layersOf gives the directories of the image that a container was made of, uppermost first.
+func (l *lease) layersOf(ctx context.Context, c client.Container) ([]string, error) {
 	labels, err := c.Labels(ctx)
 	if err != nil {
-		return mount.Mount{}, fmt.Errorf("read the labels of container %s: %w", c.ID(), err)
+		return nil, fmt.Errorf("read the labels of container %s: %w", c.ID(), err)
 	}
 	scope, chain, _ := strings.Cut(labels[layersLabel], "/")
-	layers, err := l.r.images.view(ctx, runtime.Scope(scope), digest.Digest(chain), l.holder())
+	return l.r.images.view(ctx, runtime.Scope(scope), digest.Digest(chain), l.holder())
+}
+
+// rootfs is the overlay of the image's layers and the replica's own directory on the lease's disk.
+func (l *lease) rootfs(ctx context.Context, u unit, c client.Container) (mount.Mount, error) {
+	layers, err := l.layersOf(ctx, c)
 	if err != nil {
 		return mount.Mount{}, err
 	}
@@ -462,5 +470,5 @@ func (l *lease) end(ctx context.Context, c client.Container, slot uint16) error 
 		return err
 	}
 	d := l.r.dir(l.id)
-	return errors.Join(os.RemoveAll(filepath.Join(d.disk(), c.ID())), os.RemoveAll(d.files(c.ID())), os.RemoveAll(d.history(c.ID())), os.RemoveAll(d.exit(c.ID())))
+	return errors.Join(l.r.releaseStorage(c.ID()), os.RemoveAll(filepath.Join(d.disk(), c.ID())), os.RemoveAll(d.files(c.ID())), os.RemoveAll(d.history(c.ID())), os.RemoveAll(d.exit(c.ID())))
 }

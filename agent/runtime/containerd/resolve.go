@@ -25,39 +25,78 @@ type resolved struct {
 
 func (i resolved) chainID() digest.Digest { return identity.ChainID(i.config.RootFS.DiffIDs) }
 
-// locate finds the image of a service: pushed by its owner, else public and here, else pulled.
-func (s *imageStore) locate(ctx context.Context, owner runtime.Scope, image string) (runtime.Scope, ocispec.Descriptor, error) {
-	for _, scope := range []runtime.Scope{owner, runtime.PublicScope} {
-		in, err := s.within(ctx, scope)
-		if err != nil {
-			return "", ocispec.Descriptor{}, err
+// wish is an image that a service asks for.
+type wish struct {
+	owner       runtime.Scope
+	image       string
+	credentials *runtime.Credentials
+	tell        func(progress string)
+}
+
+// places are where an image may lie that was pushed or pulled before, in order, each with the name that it has there. One
+// that is asked for with credentials is not looked for among the public ones.
+func (w wish) places() (map[runtime.Scope]string, []runtime.Scope, error) {
+	if w.credentials == nil {
+		return map[runtime.Scope]string{w.owner: w.image, runtime.PublicScope: w.image}, []runtime.Scope{w.owner, runtime.PublicScope}, nil
+	}
+	name, err := normalPublicName(w.image)
+	return map[runtime.Scope]string{w.owner: name}, []runtime.Scope{w.owner}, err
+}
+
+// locate finds the image of a service and makes the lease called hold keep it: pushed by its owner, else public and here,
+// else pulled.
+func (s *imageStore) locate(ctx context.Context, w wish, hold string) (runtime.Scope, ocispec.Descriptor, error) {
+	scope, target, err := s.takeUp(ctx, w, hold)
+	if err == nil || (!errors.Is(err, runtime.ErrNotFound) && !errors.Is(err, runtime.ErrIncomplete)) {
+		return scope, target, err
+	}
+	into := runtime.PublicScope
+	if w.credentials != nil {
+		into = w.owner
+	}
+	if _, err := s.pullInto(ctx, into, w.image, w.credentials, w.tell); err != nil {
+		return "", ocispec.Descriptor{}, err
+	}
+	return s.takeUp(ctx, w, hold)
+}
+
+// takeUp finds an image that is here and holds it, with no collection in between.
+func (s *imageStore) takeUp(ctx context.Context, w wish, hold string) (runtime.Scope, ocispec.Descriptor, error) {
+	s.takingUp.RLock()
+	defer s.takingUp.RUnlock()
+	names, order, err := w.places()
+	if err != nil {
+		return "", ocispec.Descriptor{}, err
+	}
+	for _, scope := range order {
+		in, inErr := s.within(ctx, scope)
+		if inErr != nil {
+			return "", ocispec.Descriptor{}, inErr
 		}
-		target, err := s.find(in, scope, image)
-		if err == nil {
-			return scope, target, nil
+		var target ocispec.Descriptor
+		if target, err = s.find(in, scope, names[scope]); err == nil {
+			return scope, target, s.holdImage(in, hold, target)
 		}
 		if !errors.Is(err, runtime.ErrNotFound) && !errors.Is(err, runtime.ErrIncomplete) {
 			return "", ocispec.Descriptor{}, err
 		}
 	}
-	if _, err := s.Pull(ctx, image); err != nil {
-		return "", ocispec.Descriptor{}, err
-	}
-	in, err := s.within(ctx, runtime.PublicScope)
-	if err != nil {
-		return "", ocispec.Descriptor{}, err
-	}
-	target, err := s.find(in, runtime.PublicScope, image)
-	return runtime.PublicScope, target, err
+	return "", ocispec.Descriptor{}, err
 }
 
-// resolve locates an image and makes the lease called hold keep it.
-func (s *imageStore) resolve(ctx context.Context, owner runtime.Scope, image, hold string) (resolved, error) {
-	scope, target, err := s.locate(ctx, owner, image)
+// resolve locates an image, makes the lease called hold keep it and reads what it says of itself.
+func (s *imageStore) resolve(ctx context.Context, w wish, hold string) (resolved, error) {
+	scope, target, err := s.locate(ctx, w, hold)
 	if err != nil {
 		return resolved{}, err
 	}
-	if ctx, err = s.within(ctx, scope); err != nil {
+	return s.open(ctx, scope, target, w.image, hold)
+}
+
+// open reads what an image that is here says of itself, and makes the lease called hold keep it.
+func (s *imageStore) open(ctx context.Context, scope runtime.Scope, target ocispec.Descriptor, image, hold string) (resolved, error) {
+	ctx, err := s.within(ctx, scope)
+	if err != nil {
 		return resolved{}, err
 	}
 	if err := s.holdImage(ctx, hold, target); err != nil {

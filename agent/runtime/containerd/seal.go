@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/seal"
@@ -82,4 +84,13 @@ func keepOffDisk() error {
 		return fmt.Errorf("keep the files of exec off the disk: %w", err)
 	}
 	return nil
+}
+
+// inMemory tells whether a directory is in memory only.
+func inMemory(dir string) (bool, error) {
+	var st unix.Statfs_t
+	if err := unix.Statfs(dir, &st); err != nil {
+		return false, fmt.Errorf("look at the file system of %s: %w", dir, err)
+	}
+	return st.Type == unix.TMPFS_MAGIC || st.Type == unix.RAMFS_MAGIC, nil
 }

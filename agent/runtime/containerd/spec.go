@@ -40,6 +40,8 @@ type unit struct {
 	replica  uint32
 	revision string
 	owner    string
+	copy     uint32           // of the group
+	volumes  []runtime.Volume // of the workload
 }
 
 // id names the unit's container, network namespace and files within the instance.
@@ -57,7 +59,10 @@ func units(w runtime.Workload) []unit {
 	var list []unit
 	for i, s := range w.Services {
 		for r := range s.Replicas {
-			list = append(list, unit{lease: w.Lease, index: i, service: s, replica: r, revision: w.Revision, owner: w.Owner})
+			list = append(list, unit{
+				lease: w.Lease, index: i, service: s, replica: r, revision: w.Revision, owner: w.Owner,
+				copy: copyOf(w, s, r), volumes: w.Volumes,
+			})
 		}
 	}
 	return list
@@ -72,6 +77,7 @@ type surroundings struct {
 	ipv6      bool   // the kernel has IPv6
 	openFiles uint64 // hard limit of this process
 	user      specs.User
+	mounts    []specs.Mount // of volumes, memory and files
 }
 
 // process merges what the image and the service say about the program.
@@ -179,6 +185,7 @@ func mounts(defaults []specs.Mount, h surroundings) []specs.Mount {
 		}
 		list = append(list, m)
 	}
+	list = append(list, h.mounts...)
 	for _, name := range []string{"hosts", "hostname", "resolv.conf"} {
 		list = append(list, specs.Mount{
 			Destination: "/etc/" + name, Type: "bind", Source: path.Join(h.files, name),

@@ -22,9 +22,10 @@ func (r *Runtime) Status(_ context.Context, id runtime.LeaseID) (runtime.Workloa
 	if l == nil {
 		return runtime.WorkloadStatus{}, fmt.Errorf("status of lease %d: %w", id, runtime.ErrNotFound)
 	}
+	stored := r.volumeStatus(l.wanted().Workload)
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := runtime.WorkloadStatus{Lease: id, Wanted: l.record.Workload.Revision, Removing: l.record.Removing, Published: slices.Clone(l.record.Published)}
+	s := runtime.WorkloadStatus{Volumes: stored, Lease: id, Wanted: l.record.Workload.Revision, Removing: l.record.Removing, Published: slices.Clone(l.record.Published)}
 	for _, u := range units(l.record.Workload) {
 		one, ok := l.status[u.id()]
 		if !ok {

@@ -119,6 +119,10 @@ func (l *lease) pass() (again time.Duration, gone bool) {
 		l.r.log.Error("cannot remove replicas that are no longer wanted", "lease", l.id, "error", err)
 		again = 5 * time.Second
 	}
+	if err := l.growStorage(ctx, rec); err != nil && ctx.Err() == nil {
+		l.r.log.Error("cannot make a disk larger; will try again", "lease", l.id, "error", err)
+		again = time.Minute
+	}
 	for _, u := range wanted {
 		wait := l.advance(ctx, rec, u)
 		if wait > 0 && (again == 0 || wait < again) {
