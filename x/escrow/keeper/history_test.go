@@ -264,6 +264,10 @@ func TestWhatHappensDoesNotDependOnWhenItIsProcessed(t *testing.T) {
 			if s.Kind == "pay hold" && slow.clock().Frontier < slow.Now() {
 				continue
 			}
+			// A stream stops no earlier than its epoch began, and the second chain may not have begun it yet.
+			if s.Kind == "stop earlier" && slow.clock().EpochStart != prompt.clock().EpochStart {
+				continue
+			}
 			if slow.step(s) == nil {
 				require.NoError(rt, prompt.step(s), "%+v", s)
 			}
