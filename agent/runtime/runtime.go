@@ -332,6 +332,8 @@ type ReplicaStatus struct {
 	Health    Health
 	// HealthOutput of the last check that failed, shortened.
 	HealthOutput string
+	// Silent TCP ports of the service are those on which nothing in the replica listens, while it runs.
+	Silent []uint16
 	// HeldBack: the wanted revision failed, and the last one that worked goes on; Error says why.
 	HeldBack bool
 	Wanted   string // revision
