@@ -61,19 +61,17 @@ func usageErrors(root *cobra.Command) {
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return session.Usage(fault.New("wrong flags for "+cmd.CommandPath(), err, cmd.CommandPath()+" --help"))
 	})
-	for _, cmd := range append(root.Commands(), root) {
-		if cmd != root {
-			usageErrors(cmd)
+	for _, cmd := range root.Commands() {
+		usageErrors(cmd)
+	}
+	check := root.Args
+	if check == nil {
+		return
+	}
+	root.Args = func(cmd *cobra.Command, args []string) error {
+		if err := check(cmd, args); err != nil {
+			return session.Usage(fault.New("wrong arguments for "+cmd.CommandPath(), err, cmd.CommandPath()+" --help"))
 		}
-		check := cmd.Args
-		if check == nil {
-			continue
-		}
-		cmd.Args = func(cmd *cobra.Command, args []string) error {
-			if err := check(cmd, args); err != nil {
-				return session.Usage(fault.New("wrong arguments for "+cmd.CommandPath(), err, cmd.CommandPath()+" --help"))
-			}
-			return nil
-		}
+		return nil
 	}
 }

@@ -137,8 +137,8 @@ func (s *Session) resolve(v *viper.Viper) (Context, error) {
 	}
 	c, err := all.Find(v.GetString(flagContext))
 	if err != nil && (v.GetString(flagContext) != "" || v.GetString(flagNode) == "") {
-		return Context{}, fault.New("no network is chosen", err,
-			"souk devnet up   (a network on this machine), or: souk context add NAME --node URL --grpc HOST:PORT --chain-id ID")
+		return Context{}, Usage(fault.New("no network is chosen", err,
+			"souk devnet up   (a network on this machine), or: souk context add NAME --node URL --grpc HOST:PORT --chain-id ID"))
 	}
 	return lay(v, c, s.Home), nil
 }

@@ -113,7 +113,7 @@ func (u *upRun) whyNot(ctx context.Context, d *open) string {
 			continue
 		}
 		if s := orders.ScreenFor(b.Spec, u.asTenant(d.Denom)); s.Reason.Block != match.Clears {
-			return ": " + s.Reason.String()
+			return ": " + whyNot(orders, b.Spec, u.asTenant(d.Denom), s.Reason)
 		}
 	}
 	return ""

@@ -10,10 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/souk-network/souk/agent/api"
-	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/cmd/souk/output"
-	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
@@ -119,13 +117,13 @@ func listed(events []event) stream[event] {
 
 // chainEvents are the turning points of leases that the chain knows of, by time.
 func (t *tenant) chainEvents(ctx context.Context, leases []markettypes.Lease) ([]event, error) {
-	wall, err := t.serviceClock(ctx)
+	clock, err := t.serviceClock(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var all []event
 	for _, l := range leases {
-		all = append(all, leaseEvents(l, wall)...)
+		all = append(all, leaseEvents(l, clock.at)...)
 	}
 	slices.SortStableFunc(all, func(a, b event) int { return a.Time.Compare(b.Time) })
 	return all, nil
@@ -143,21 +141,6 @@ func leaseEvents(l markettypes.Lease, wall func(uint64) time.Time) []event {
 		all = append(all, at(l.ClosedAt, "ended", reasonText(l.Reason)))
 	}
 	return all
-}
-
-// serviceClock turns seconds of the chain's service clock, which stands still while the chain does, into the time of day.
-func (t *tenant) serviceClock(ctx context.Context) (func(uint64) time.Time, error) {
-	res, err := t.Escrow.Clock(ctx, &escrowtypes.QueryClockRequest{})
-	if err != nil {
-		return nil, client.Explain("read the service clock", err)
-	}
-	now := time.Now()
-	if res.Clock.LastBlockTime != nil {
-		now = *res.Clock.LastBlockTime
-	}
-	return func(second uint64) time.Time {
-		return now.Add(time.Duration(int64(second)-int64(res.Now)) * time.Second).Truncate(time.Second)
-	}, nil
 }
 
 // noteEnds says which of the leases that lived have ended meanwhile, and why.

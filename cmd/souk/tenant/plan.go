@@ -78,13 +78,18 @@ func planGroup(orders *book.Book, demand manifest.Demand, tenant markettypes.Ten
 	s := orders.ScreenFor(bid, tenant)
 	if s.Reason.Block != match.Clears {
 		return groupPlan{}, session.WithExit(session.ExitNoProvider, fault.Newf(
-			"nobody can serve "+demand.Group+" now; nothing was sent", remedy(s.Reason.Block), "%s", s.Reason))
+			"nobody can serve "+demand.Group+" now; nothing was sent", remedy(s.Reason.Block), "%s", whyNot(orders, bid, tenant, s.Reason)))
 	}
 	if demand.CapMicroPerHour == 0 {
 		cheapest := s.Candidates[0].Rate
 		bid.Cap = cheapest + (cheapest+1)/2
 	}
 	return groupPlan{bid, s}, nil
+}
+
+// whyNot says why nobody can serve a bid, with prices as people read them.
+func whyNot(orders *book.Book, bid markettypes.BidSpec, tenant markettypes.Tenant, reason match.Reason) string {
+	return orders.WhyNot(bid, tenant, reason, func(rate uint64) string { return output.PerHour(rate, tenant.Denom) })
 }
 
 func remedy(block match.Block) string {

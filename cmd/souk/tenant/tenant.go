@@ -30,7 +30,7 @@ const settleTimeout = 2 * time.Minute
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
 		upCommand(), psCommand(), statusCommand(), topCommand(), logsCommand(), execCommand(), eventsCommand(), costCommand(), depositCommand(), downCommand(),
-		leaseCommand(), accessCommand(), grantCommand(), offersCommand(),
+		leaseCommand(), accessCommand(), loginCommand(), logoutCommand(), grantCommand(), offersCommand(),
 	}
 }
 
