@@ -1,9 +1,9 @@
-// Package store is the agent's journal: the manifests of its leases, what it has promised capacity to, and transactions on
-// their way.
+// Package store is the agent's journal: the manifests of its leases, what it has promised capacity to, what happened to
+// them, and transactions on their way.
 //
-// It owns one bbolt file and the key that encrypts manifests in it. Every write is durable when it returns, and the file is
-// whole after a kill at any instruction. It must not know what any of it means. Losing it costs nothing but the manifests,
-// which their owners send again.
+// It owns one bbolt file and the key that encrypts manifests and events in it. Every write is durable when it returns, and the file is
+// whole after a kill at any instruction. It must not know what any of it means. Losing it costs nothing but past events,
+// and the manifests, which their owners send again.
 package store
 
 import (
@@ -37,6 +37,7 @@ var (
 	manifestsBucket = []byte("manifests")
 	leasesBucket    = []byte("leases")
 	intentsBucket   = []byte("intents")
+	eventsBucket    = []byte("events")
 	metaBucket      = []byte("meta")
 	heightKey       = []byte("height")
 )
@@ -74,7 +75,7 @@ func Open(dir string) (*Store, error) {
 }
 
 func makeBuckets(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{manifestsBucket, leasesBucket, intentsBucket, metaBucket} {
+	for _, name := range [][]byte{manifestsBucket, leasesBucket, intentsBucket, eventsBucket, metaBucket} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"bytes"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -118,6 +119,60 @@ func TestAManifestDoesNotPassForAnotherLeases(t *testing.T) {
 	require.NoError(t, s.put(manifestsBucket, leaseKey(8), s.seal.Seal([]byte("y"), leaseKey(7))))
 	_, err := s.Manifest(8)
 	require.ErrorIs(t, err, ErrNotFound)
+}
+
+func TestEventsAreNumberedForEachLeaseAndTheLatestAreKept(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	var batch []Event
+	for i := range KeptEvents + 10 {
+		batch = append(batch, Event{Lease: 7, Time: time.Unix(int64(i), 0).UTC(), Kind: "started", Service: "web", Replica: 1, Message: "hunter2"})
+	}
+	batch = append(batch, Event{Lease: 8, Kind: "acknowledged"})
+	require.NoError(t, s.AddEvents(batch))
+	require.EqualValues(t, 1, batch[KeptEvents+10].Number)
+	require.NoError(t, s.Close())
+	raw, err := os.ReadFile(filepath.Join(dir, fileName))
+	require.NoError(t, err)
+	require.NotContains(t, string(raw), "hunter2")
+
+	s = open(t, dir)
+	all, err := s.Events(7, 0, 10*KeptEvents)
+	require.NoError(t, err)
+	require.Equal(t, batch[10:KeptEvents+10], all)
+	some, err := s.Events(7, KeptEvents, 3)
+	require.NoError(t, err)
+	require.Equal(t, batch[KeptEvents:KeptEvents+3], some)
+	for _, after := range []uint64{KeptEvents + 10, 1 << 40, math.MaxUint64} {
+		none, err := s.Events(7, after, 3)
+		require.NoError(t, err)
+		require.Empty(t, none)
+	}
+	more := []Event{{Lease: 7, Kind: "exited"}}
+	require.NoError(t, s.AddEvents(more))
+	require.EqualValues(t, KeptEvents+11, more[0].Number, "numbers go on after a restart")
+	for range 2 {
+		require.NoError(t, s.DeleteEvents(7))
+	}
+	none, err := s.Events(7, 0, 3)
+	require.NoError(t, err)
+	require.Empty(t, none)
+	other, err := s.Events(8, 0, 3)
+	require.NoError(t, err)
+	require.Len(t, other, 1)
+}
+
+func TestOthersSealRecordsForTheirPlace(t *testing.T) {
+	seal := open(t, t.TempDir()).Sealer()
+	sealed := seal.Seal([]byte("hunter2"), []byte("lease/7"))
+	require.NotContains(t, string(sealed), "hunter2")
+	text, err := seal.Open(sealed, []byte("lease/7"))
+	require.NoError(t, err)
+	require.Equal(t, "hunter2", string(text))
+	_, err = seal.Open(sealed, []byte("lease/8"))
+	require.ErrorIs(t, err, ErrSealed)
+	_, err = open(t, t.TempDir()).Sealer().Open(sealed, []byte("lease/7"))
+	require.ErrorIs(t, err, ErrSealed, "another node's key")
 }
 
 func TestTwoAgentsDoNotShareAJournal(t *testing.T) {
