@@ -45,7 +45,7 @@ func (m Module) shop(
 }
 
 // offerErrors are why an offer that is well formed may be refused.
-var offerErrors = []error{types.ErrBondTooLow, types.ErrTooManyOffers, providertypes.ErrLifecycle, types.ErrNoCapacity}
+var offerErrors = []error{types.ErrBondTooLow, types.ErrTooManyOffers, providertypes.ErrLifecycle, types.ErrNoCapacity, types.ErrSuspended}
 
 // setPool declares capacity, at times less than is let.
 func (m Module) setPool() simsx.SimMsgFactoryX {
@@ -122,7 +122,7 @@ func (m Module) updateOffer() simsx.SimMsgFactoryX {
 		if escrowsim.OneIn(r, 2) {
 			msg.Terms = m.terms(ctx, testData, reporter)
 		}
-		return escrowsim.Sign(s.signer), msg, escrowsim.May(append([]error{types.ErrOfferState, types.ErrSuspended, types.ErrInvalidTerms}, offerErrors...)...)
+		return escrowsim.Sign(s.signer), msg, escrowsim.May(append([]error{types.ErrOfferState, types.ErrInvalidTerms}, offerErrors...)...)
 	})
 }
 
