@@ -79,34 +79,36 @@ func (z zone) lookUp(name string) (addresses []netip.Addr, known bool) {
 }
 
 // hostsFile is /etc/hosts of a replica: its own name always, and what the names of its lease stand for, so that they work
-// while no agent runs.
+// while no agent runs. Each address has one line, for programs show what has two twice.
 func hostsFile(self unit, address netip.Addr, members []neighbour) string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "127.0.0.1\tlocalhost\n%s\t%s", address, self.hostname())
-	if own := (neighbour{service: self.service.Name, replica: self.replica}).own(); own != self.hostname() {
-		fmt.Fprintf(&b, " %s", own)
-	}
-	b.WriteByte('\n')
-	for _, h := range self.service.ExtraHosts {
-		fmt.Fprintf(&b, "%s\t%s\n", h.Address, h.Name)
-	}
 	services := map[string]bool{}
 	for _, m := range members {
 		services[m.service] = true
 	}
+	own := []string{self.hostname()}
+	var others strings.Builder
 	for _, m := range members {
+		itself := m.service == self.service.Name && m.replica == self.replica
 		var names []string
 		if m.serving {
 			names = m.shared()
 		}
-		if m.running && !services[m.own()] {
+		if (m.running || itself) && !services[m.own()] {
 			names = append(names, m.own())
 		}
-		if len(names) > 0 && m.address.IsValid() && (m.serving || m.address != address) {
-			fmt.Fprintf(&b, "%s\t%s\n", m.address, strings.Join(names, " "))
+		switch {
+		case itself:
+			own = append(own, slices.DeleteFunc(names, func(n string) bool { return n == self.hostname() })...)
+		case len(names) > 0 && m.address.IsValid():
+			fmt.Fprintf(&others, "%s\t%s\n", m.address, strings.Join(names, " "))
 		}
 	}
-	return b.String()
+	var b strings.Builder
+	fmt.Fprintf(&b, "127.0.0.1\tlocalhost\n%s\t%s\n", address, strings.Join(own, " "))
+	for _, h := range self.service.ExtraHosts {
+		fmt.Fprintf(&b, "%s\t%s\n", h.Address, h.Name)
+	}
+	return b.String() + others.String()
 }
 
 // resolvFile is /etc/resolv.conf of a replica: the lease's own resolver, and others for when no agent runs.

@@ -75,6 +75,9 @@ func (l *lease) usage(now time.Time) (runtime.UsageSample, error) {
 		return runtime.UsageSample{}, err
 	}
 	s.Total.DiskLimitBytes = diskMiB(w) << 20
+	if s.Total.EgressBytes, s.Total.IngressBytes, err = l.r.network.traffic(l.id); err != nil {
+		return runtime.UsageSample{}, err
+	}
 	return s, l.r.writeCarry(l.id, kept)
 }
 

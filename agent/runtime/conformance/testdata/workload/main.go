@@ -76,6 +76,7 @@ func serve(address string) {
 			return "", nil
 		},
 		"/dial":  dial,
+		"/where": where, "/resolve": resolve, "/packet": packet, "/connect": connect, "/forge": forge,
 		"/ps":    processes,
 		"/raw":   raw,
 		"/mount": mountTmpfs,
@@ -90,6 +91,7 @@ func serve(address string) {
 			_, _ = io.WriteString(w, text)
 		})
 	}
+	go answerPackets(address)
 	fmt.Println("serving", address)
 	log.Fatal(http.ListenAndServe(address, nil))
 }

@@ -1,0 +1,132 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+var held sync.Map // connections that stay open
+
+// where tells the address of this replica, and who asks.
+func where(r *http.Request) (string, error) { return ownAddress() + " asked by " + r.RemoteAddr, nil }
+
+func ownAddress() string {
+	list, err := net.InterfaceAddrs()
+	if err != nil {
+		return err.Error()
+	}
+	for _, a := range list {
+		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() {
+			return n.IP.String()
+		}
+	}
+	return "none"
+}
+
+// answerPackets answers each UDP packet as where does.
+func answerPackets(address string) {
+	c, err := net.ListenPacket("udp", address)
+	if err != nil {
+		log.Print(err)
+		return
+	}
+	b := make([]byte, 2048)
+	for {
+		_, from, err := c.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		_, _ = c.WriteTo([]byte(ownAddress()+" asked by "+from.String()), from)
+	}
+}
+
+// resolve looks a name up as programs do; with a server it asks that one.
+func resolve(r *http.Request) (string, error) {
+	resolver := &net.Resolver{PreferGo: true}
+	if server := r.FormValue("server"); server != "" {
+		resolver.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
+			if forced := r.FormValue("network"); forced != "" {
+				network = forced
+			}
+			return (&net.Dialer{Timeout: time.Second}).DialContext(ctx, network, server)
+		}
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
+	defer cancel()
+	list, err := resolver.LookupHost(ctx, r.FormValue("name"))
+	slices.Sort(list)
+	return strings.Join(list, " "), err
+}
+
+// packet sends a UDP packet and tells what comes back.
+func packet(r *http.Request) (string, error) {
+	c, err := net.Dial(r.FormValue("network"), r.FormValue("address"))
+	if err != nil {
+		return "", err
+	}
+	defer c.Close()
+	if err := c.SetDeadline(time.Now().Add(700 * time.Millisecond)); err != nil {
+		return "", err
+	}
+	if _, err := c.Write([]byte("hello")); err != nil {
+		return "", err
+	}
+	b := make([]byte, 2048)
+	n, err := c.Read(b)
+	return string(b[:n]), err
+}
+
+// connect opens connections and keeps them open, and tells how many it got within a time.
+func connect(r *http.Request) (string, error) {
+	var got atomic.Int32
+	want := number(r.FormValue("n"))
+	places := make(chan struct{}, 64)
+	for range want {
+		places <- struct{}{}
+		go func() {
+			defer func() { <-places }()
+			c, err := net.DialTimeout("tcp", r.FormValue("address"), 900*time.Millisecond)
+			if err != nil {
+				return
+			}
+			held.Store(got.Add(1), c)
+		}()
+	}
+	for range cap(places) {
+		places <- struct{}{}
+	}
+	return fmt.Sprint(got.Load()), nil
+}
+
+// forge binds to an address that is not this replica's and sends from there.
+func forge(r *http.Request) (string, error) {
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
+	if err != nil {
+		return "", err
+	}
+	defer func() { _ = syscall.Close(fd) }()
+	if err := syscall.SetsockoptInt(fd, syscall.SOL_IP, syscall.IP_FREEBIND, 1); err != nil {
+		return "", err
+	}
+	var from syscall.SockaddrInet4
+	copy(from.Addr[:], net.ParseIP(r.FormValue("from")).To4())
+	if err := syscall.Bind(fd, &from); err != nil {
+		return "", err
+	}
+	to, err := net.ResolveUDPAddr("udp4", r.FormValue("address"))
+	if err != nil {
+		return "", err
+	}
+	target := syscall.SockaddrInet4{Port: to.Port}
+	copy(target.Addr[:], to.IP.To4())
+	return "sent", syscall.Sendto(fd, []byte("forged"), 0, &target)
+}
