@@ -65,25 +65,6 @@ func TestEachFileOfTestdataIsTakenOrRefusedAsItsGoldenSays(t *testing.T) {
 	}
 }
 
-// TestRealComposeFiles holds the files of docker/awesome-compose (CC0-1.0) against the reasons for which each is
-// refused; what is refused for one thing only says what would be taken.
-func TestRealComposeFilesAreRefusedForTheRightReasons(t *testing.T) {
-	data := os.Getenv("SOUK_DATA")
-	if data == "" {
-		t.Skip("SOUK_DATA is unset: this test reads compose files from github.com/docker/awesome-compose")
-	}
-	files, err := filepath.Glob(filepath.Join(data, "compose", "*.yaml"))
-	require.NoError(t, err)
-	require.Len(t, files, 20)
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".yaml")
-		t.Run(name, func(t *testing.T) {
-			_, err := parse(t, file, nil)
-			requireGolden(t, filepath.Join("testdata", "real", name+".golden"), requireRefused(t, err).Error()+"\n")
-		})
-	}
-}
-
 // describe writes a project out for a golden file, without what is random in prototext's own spacing.
 func describe(p *manifest.Project) string {
 	var b strings.Builder

@@ -334,10 +334,9 @@ func (j *judge) build(s *node, what string) {
 		j.refuse(keyLine(s, "build"), what+".build", "images are not built here",
 			fmt.Sprintf("docker build -t %[1]s:1 . && docker save -o %[1]s.tar %[1]s:1, then image: %[1]s:1 and x-souk: {image: ./%[1]s.tar}", path.Base(strings.ReplaceAll(what, ".", "/"))))
 		s.drop("build")
-		if s.get("image") == nil {
-			// The refusal above says what to write; a second one about the missing image would not help.
-			s.entries = append(s.entries, entry{"image", b.line, &node{kind: scalar, tag: "!!str", line: b.line, text: unbuilt}})
-		}
+		// The refusal above says what to write; a second one about the image would not help.
+		s.drop("image")
+		s.entries = append(s.entries, entry{"image", b.line, &node{kind: scalar, tag: "!!str", line: b.line, text: unbuilt}})
 	}
 }
 

@@ -321,7 +321,7 @@ var networkRules = map[string]rule{
 	"name":   noted("the services of a file share one network of their own"),
 
 	"driver_opts": soon(removeLine),
-	"ipam":        soon("remove it; the provider assigns addresses"),
+	"ipam":        refuse("the provider assigns addresses", "remove it; services reach each other by name"),
 	"internal":    soon(removeLine),
 	"external":    soon("remove it; a deployment has its own network"),
 	"attachable":  noted("nothing else joins the network of a group"),
