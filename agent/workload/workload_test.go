@@ -3,7 +3,9 @@ package workload
 import (
 	"bytes"
 	"net/netip"
+	"reflect"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/proto"
@@ -80,6 +82,103 @@ func TestAGroupBecomesAWorkload(t *testing.T) {
 	require.Equal(t, []string{"hello:1@" + digest}, PushedImages(v.Group))
 }
 
+func TestAllThatAGroupSaysReachesTheRuntime(t *testing.T) {
+	l, envelope := sealed(t, func(m *manifestpb.Manifest) {
+		group, db := m.Groups[0], web()
+		group.Isolation = "gvisor"
+		group.Volumes = []*manifestpb.Volume{
+			{Name: "data", Class: manifestpb.StorageClass_STORAGE_CLASS_SSD, SizeMib: 1024},
+			{Name: "scratch", Class: manifestpb.StorageClass_STORAGE_CLASS_EPHEMERAL},
+		}
+		db.Name, db.Ports, db.Environment, db.Command = "db", nil, nil, nil
+		db.Image = &manifestpb.Image{Reference: "registry.example.org/db:1", Username: "robot", Password: "t0ken"}
+		db.Ports = []*manifestpb.Port{
+			{ContainerPort: 5432, Protocol: manifestpb.Protocol_PROTOCOL_TCP, Exposed: true},
+			{ContainerPort: 5433, Protocol: manifestpb.Protocol_PROTOCOL_UDP, Exposed: true},
+			{ContainerPort: 5434, Protocol: manifestpb.Protocol_PROTOCOL_TCP},
+		}
+		db.HealthCheck = &manifestpb.HealthCheck{Command: []string{"ready"}, IntervalMillis: 5000, TimeoutMillis: 3000, Retries: 5, StartPeriodMillis: 10_000, StartIntervalMillis: 1500}
+		db.Mounts = []*manifestpb.Mount{
+			{Target: "/data", Volume: "data", Subpath: "db", ReadOnly: true}, {Target: "/run", TmpfsMib: 16, Mode: 0o1777},
+		}
+		db.Files = []*manifestpb.File{{Target: "/run/secrets/password", Content: []byte("hunter2"), Mode: 0o440, Uid: 70, Gid: 71}}
+		db.RestartPolicy, db.MaxRestarts, db.Job = manifestpb.RestartPolicy_RESTART_POLICY_ON_FAILURE, 4, true
+		db.Init, db.StopSignal, db.ShmMib, db.Hostname, db.OpenFiles = true, "SIGINT", 128, "pg", 65536
+		db.ExtraHosts = []*manifestpb.HostAddress{{Name: "backup", Address: "2001:db8::1"}}
+		db.Aliases, db.DropCapabilities, db.Groups = []string{"postgres"}, []string{"KILL"}, []string{"100"}
+		front := group.Services[0]
+		front.HealthCheck = &manifestpb.HealthCheck{Disabled: true}
+		front.DependsOn = []*manifestpb.Dependency{{Service: "db", Condition: manifestpb.DependencyCondition_DEPENDENCY_CONDITION_COMPLETED}}
+		group.Services = []*manifestpb.Service{db, front}
+	})
+	v, err := Verify(l, envelope)
+	require.NoError(t, err)
+	require.Equal(t, uint64(1024), v.Unit[manifest.SSDMiB], "the lease pays for one volume a copy")
+	got, err := Of(l, v.Group)
+	require.NoError(t, err)
+	require.Equal(t, uint32(3), got.Copies)
+	require.Equal(t, "gvisor", got.Isolation)
+	require.Equal(t, []runtime.Volume{{Name: "data", Class: "ssd", SizeMiB: 1024}, {Name: "scratch"}}, got.Volumes)
+	require.Equal(t, runtime.Service{
+		Name: "db", Image: "registry.example.org/db:1", Credentials: &runtime.Credentials{Username: "robot", Password: "t0ken"},
+		Hostname: "pg",
+		Ports: []runtime.Port{
+			{Container: 5432, Protocol: "tcp", Name: "5432", Published: true},
+			{Container: 5433, Protocol: "udp", Name: "5433", Published: true},
+			{Container: 5434, Protocol: "tcp", Name: "5434"},
+		},
+		Replicas: 6, Resources: got.Services[1].Resources, ReadOnlyRoot: true,
+		Restart: runtime.RestartOnFailure, MaxRestarts: 4, Job: true, StopSignal: "SIGINT", StopGraceSeconds: 2,
+		HealthCheck: &runtime.HealthCheck{
+			Command: []string{"ready"}, Interval: 5 * time.Second, Timeout: 3 * time.Second, Retries: 5,
+			StartPeriod: 10 * time.Second, StartInterval: 1500 * time.Millisecond,
+		},
+		Mounts: []runtime.Mount{
+			{Target: "/data", Volume: "data", Subpath: "db", ReadOnly: true}, {Target: "/run", TmpfsMiB: 16, Mode: 0o1777},
+		},
+		Files: []runtime.File{{Target: "/run/secrets/password", Content: []byte("hunter2"), Mode: 0o440, UID: 70, GID: 71}},
+		Init:  true, Aliases: []string{"postgres"}, ExtraHosts: []runtime.HostAddress{{Name: "backup", Address: netip.MustParseAddr("2001:db8::1")}},
+		Groups: []string{"100"}, DropCapabilities: []string{"KILL"}, ShmMiB: 128, OpenFiles: 65536,
+	}, got.Services[0])
+	require.Equal(t, []runtime.Dependency{{Service: "db", Condition: runtime.DependencyCompleted}}, got.Services[1].DependsOn)
+	require.Equal(t, &runtime.HealthCheck{Disabled: true}, got.Services[1].HealthCheck)
+	require.ElementsMatch(t, []string{"Service.Args", "Service.Entrypoint"}, unsaid(got),
+		"a manifest's command is whole, and no entrypoint is said here; all else that a runtime takes is filled in")
+}
+
+// unsaid names the fields of a workload's types that are empty in all of their values.
+func unsaid(workload runtime.Workload) []string {
+	said := map[string]bool{}
+	var look func(v reflect.Value)
+	look = func(v reflect.Value) {
+		switch v.Kind() {
+		case reflect.Pointer:
+			look(v.Elem())
+		case reflect.Slice:
+			for i := range v.Len() {
+				look(v.Index(i))
+			}
+		case reflect.Struct:
+			if v.Type().PkgPath() != reflect.TypeOf(workload).PkgPath() {
+				return
+			}
+			for i := range v.NumField() {
+				at := v.Type().Name() + "." + v.Type().Field(i).Name
+				said[at] = said[at] || !v.Field(i).IsZero()
+				look(v.Field(i))
+			}
+		}
+	}
+	look(reflect.ValueOf(workload))
+	var empty []string
+	for field, there := range said {
+		if !there {
+			empty = append(empty, field)
+		}
+	}
+	return empty
+}
+
 func TestManifestsThatAreNotTheLeasesAreRefused(t *testing.T) {
 	tests := []struct {
 		name   string
@@ -103,10 +202,12 @@ func TestManifestsThatAreNotTheLeasesAreRefused(t *testing.T) {
 }
 
 func TestHostNamesAndWhatStandsBehindThem(t *testing.T) {
-	group := &manifestpb.Group{Services: []*manifestpb.Service{web(), {Name: "quiet"}}}
+	front := web()
+	front.Ports[1].Hostnames = []string{"shop.example.org"}
+	group := &manifestpb.Group{Services: []*manifestpb.Service{front, {Name: "quiet"}}}
 	hosts := Hosts(7, group)
 	require.Equal(t, []Host{
-		{Label: "web-7", Lease: 7, Service: "web", Port: 8080},
+		{Label: "web-7", Lease: 7, Service: "web", Port: 8080, Names: []string{"shop.example.org"}},
 		{Label: "web-9090-7", Lease: 7, Service: "web", Port: 9090},
 	}, hosts)
 
@@ -122,9 +223,22 @@ func TestHostNamesAndWhatStandsBehindThem(t *testing.T) {
 		{Service: "web", Replica: 1, Phase: runtime.PhaseRunning, Endpoints: endpoints("10.0.0.3")},
 		{Service: "web", Replica: 0, Phase: runtime.PhaseRunning, Endpoints: endpoints("10.0.0.2")},
 		{Service: "web", Replica: 2, Phase: runtime.PhaseStarting, Endpoints: endpoints("10.0.0.4")},
+		{Service: "web", Replica: 3, Phase: runtime.PhaseRunning, Health: runtime.HealthUnhealthy, Endpoints: endpoints("10.0.0.6")},
 		{Service: "other", Phase: runtime.PhaseRunning, Endpoints: endpoints("10.0.0.5")},
 	}}
 	require.Equal(t, []netip.AddrPort{at("10.0.0.2:8080"), at("10.0.0.3:8080")}, hosts[0].Backends(status))
+}
+
+func TestPublishedPortsAreWrittenAsTheWorldReachesThem(t *testing.T) {
+	status := runtime.WorkloadStatus{Published: []runtime.PublishedPort{
+		{Service: "db", Port: runtime.Port{Container: 5432, Protocol: "tcp", Published: true}, Host: 20001},
+		{Service: "dns", Port: runtime.Port{Container: 53, Protocol: "udp", Published: true}, Host: 20002},
+	}}
+	require.Equal(t, []Address{
+		{Service: "db", Port: 5432, URL: "tcp://provider.example:20001"}, {Service: "dns", Port: 53, URL: "udp://provider.example:20002"},
+	}, Addresses("provider.example", status))
+	require.Equal(t, "tcp://[2001:db8::1]:20001", Addresses("2001:db8::1", status)[0].URL)
+	require.Empty(t, Addresses("provider.example", runtime.WorkloadStatus{}))
 }
 
 func TestALeaseIsReadFromTheChain(t *testing.T) {

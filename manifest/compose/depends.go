@@ -61,6 +61,7 @@ func (j *judge) needs(s *node, what string) []need {
 		add(need{&manifestpb.Dependency{Service: link.service, Condition: started}, link.line, link.what, false})
 	}
 	s.drop("depends_on")
+	s.drop("links")
 	return all
 }
 

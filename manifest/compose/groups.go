@@ -149,7 +149,7 @@ func (j *judge) aliases(services []entry) map[string][]string {
 		}
 	}
 	for _, e := range services {
-		for _, key := range []string{"networks", "container_name", "links"} {
+		for _, key := range []string{"networks", "container_name"} {
 			e.value.drop(key)
 		}
 		slices.Sort(all[e.key])

@@ -18,7 +18,7 @@ type judge struct {
 	env      map[string]string
 	unset    map[int]bool // lines with a variable that could not be replaced: what else is wrong there says nothing
 	refusals manifest.Refusals
-	notes    []string
+	notes    manifest.Refusals
 
 	leftOut map[string]string // services that are left out, to their profiles
 	groups  map[string]string // services to their groups
@@ -34,12 +34,12 @@ func (j *judge) refuse(line int, what, why, try string) {
 }
 
 func (j *judge) note(line int, what, why string) {
-	j.notes = append(j.notes, manifest.Refusal{File: j.file, Line: line, What: what, Why: "without effect: " + why}.String())
+	j.tell(line, what, "without effect: "+why)
 }
 
 // tell says what a reader of the file may not expect, though it is taken.
 func (j *judge) tell(line int, what, why string) {
-	j.notes = append(j.notes, manifest.Refusal{File: j.file, Line: line, What: what, Why: why}.String())
+	j.notes = append(j.notes, manifest.Refusal{File: j.file, Line: line, What: what, Why: why})
 }
 
 // interpolate replaces variables in all values; extensions of others are left alone.

@@ -51,7 +51,9 @@ func Parse(ctx context.Context, source Source) (*manifest.Project, error) {
 	if len(j.refusals) > 0 {
 		return nil, limited(j.refusals.Sorted())
 	}
-	project.Notes = j.notes
+	for _, told := range limited(j.notes.Sorted()) {
+		project.Notes = append(project.Notes, told.String())
+	}
 	return project, nil
 }
 

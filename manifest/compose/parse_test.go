@@ -181,6 +181,17 @@ func TestAHostileFileIsReadInBoundedSteps(t *testing.T) {
 		"deep variables":    web + "    user: " + strings.Repeat("${A:-", 20<<10) + "\n",
 		"long image":        "services: {web: {image: " + strings.Repeat("a-b/", 30<<10) + "}}\n",
 		"merges":            "x-a: &a {" + numbered("", "a%d: 1, ")[:20<<10] + "b: 1}\nx-b:\n  <<: [" + strings.Repeat("*a, ", 1000) + "*a]\n" + web,
+		"volumes":           numbered("volumes:\n", "  v%d: {}\n"),
+		"mounts":            numbered(web+"    volumes:\n", "    - /v%d\n"),
+		"tmpfs":             numbered(web+"    tmpfs:\n", "    - /v%d\n"),
+		"needs":             numbered(web+"    depends_on:\n", "      s%d: {condition: service_started}\n"),
+		"files":             numbered(web+"    configs:\n", "    - {source: a, target: /f%d}\n"),
+		"sources":           numbered(web+"configs:\n", "  c%d: {file: a}\n"),
+		"hosts":             numbered(web+"    extra_hosts:\n", "      h%d: 10.0.0.1\n"),
+		"links":             numbered(web+"    links:\n", "    - web:l%d\n"),
+		"names":             numbered(web+"    ports: [80]\n    x-souk:\n      hostnames:\n        80:\n", "        - h%d.example.org\n"),
+		"profiles":          numbered(web+"    profiles:\n", "      - p%d\n"),
+		"groups of users":   numbered(web+"    group_add:\n", "      - g%d\n"),
 		"networks of hosts": numbered(web+"    networks:\n", "      n%d: {ipv4_address: 1}\n"),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -218,8 +229,13 @@ func FuzzParse(f *testing.F) {
 		f.Add(content)
 	}
 	dir := f.TempDir()
+	for _, name := range []string{"base.env", "hello.tar", "password.txt", "nginx.conf"} {
+		content, err := os.ReadFile(filepath.Join("testdata", "taken", name))
+		require.NoError(f, err)
+		require.NoError(f, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
 	f.Fuzz(func(t *testing.T, content []byte) {
-		source := compose.Source{Content: content, Dir: dir, Name: "fuzz", Env: map[string]string{"TAG": "1.27", "TOKEN": "s3cret"}}
+		source := compose.Source{Content: content, Dir: dir, Name: "fuzz", Env: map[string]string{"TAG": "1.27", "TOKEN": "s3cret", "PASSED": "through"}}
 		project, err := compose.Parse(context.Background(), source)
 		if err != nil {
 			refusals := requireRefused(t, err)
@@ -231,8 +247,10 @@ func FuzzParse(f *testing.F) {
 		}
 		// What passes is valid, and read again it is the same.
 		require.NoError(t, project.Check())
-		for _, demand := range project.Demands {
-			require.Equal(t, manifest.UnitOf(project.Groups[0]), demand.Unit)
+		require.Len(t, project.Demands, len(project.Groups))
+		for i, demand := range project.Demands {
+			require.Equal(t, project.Groups[i].Name, demand.Group)
+			require.Equal(t, manifest.UnitOf(project.Groups[i]), demand.Unit)
 		}
 		again, err := compose.Parse(context.Background(), source)
 		require.NoError(t, err)
