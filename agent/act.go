@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/workload"
@@ -124,9 +126,13 @@ func (a *Agent) apply(ctx context.Context, id uint64) error {
 	defer a.mu.Unlock()
 	if err == nil {
 		delete(a.problems, id)
+		a.events.Add(id, events.Applied, "wanted from now on: manifest "+shortOf(g.revision))
 		return nil
 	}
 	broken := runtime.ClassOf(err) == runtime.ClassTenant
+	if before := a.problems[id]; before.run != wanted.Revision || before.text != err.Error() {
+		a.events.Add(id, events.Refused, err.Error())
+	}
 	a.problems[id] = problem{run: wanted.Revision, text: err.Error(), broken: broken}
 	return err
 }
@@ -145,8 +151,9 @@ func (a *Agent) release(ctx context.Context, id uint64) error {
 	if err != nil {
 		return err
 	}
-	owner, others := "", 0
+	owner, others, keep := "", 0, map[uint64]bool{}
 	for _, l := range all {
+		keep[l.ID] = l.ID != id
 		if l.ID == id {
 			owner = l.Owner
 		}
@@ -159,8 +166,14 @@ func (a *Agent) release(ctx context.Context, id uint64) error {
 	if err := a.releaseImages(ctx, id, runtime.Scope(owner), others == 0); err != nil {
 		return err
 	}
+	if err := a.store.PruneEvents(keep); err != nil {
+		return err
+	}
 	return a.store.DeleteLease(id)
 }
+
+// shortOf is the beginning of a revision, enough to tell it apart.
+func shortOf(revision string) string { return revision[:min(len(revision), 12)] }
 
 func (a *Agent) releaseImages(ctx context.Context, id uint64, scope runtime.Scope, last bool) error {
 	if scope == "" {
@@ -233,8 +246,11 @@ func (a *Agent) sendAnswers(ctx context.Context, accept, decline []uint64) error
 		return err
 	}
 	for _, r := range res.Results {
-		if r.Error != "" {
+		switch {
+		case r.Error != "":
 			a.log.Warn("the chain did not take the answer", "lease", r.Lease, "error", r.Error)
+		case slices.Contains(accept, r.Lease):
+			a.events.Add(r.Lease, events.Acknowledged, "the lease begins")
 		}
 	}
 	a.log.Info("leases answered", "accept", accept, "decline", decline, "tx", receipt.Hash, "height", receipt.Height)

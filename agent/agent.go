@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/souk-network/souk/agent/config"
+	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/ingress"
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
@@ -46,6 +47,7 @@ type Agent struct {
 	store    *store.Store
 	runtime  runtime.Runtime
 	ingress  *ingress.Server
+	events   *events.Journal
 	metrics  *metrics
 	provider string // operator address
 
@@ -63,8 +65,9 @@ type Agent struct {
 	problems  map[uint64]problem
 	answering map[uint64]bool
 	clock     clock
-	height    int64 // acted on
-	journaled int64 // height in the journal
+	seen      reconcile.Input // by the last look; never changed
+	height    int64           // acted on
+	journaled int64           // height in the journal
 	offerFrom time.Time
 
 	excess   map[uint64]uint64 // seconds for which a lease's workload took more than was paid for; of the loop
@@ -102,6 +105,7 @@ type Parts struct {
 	Store    *store.Store
 	Runtime  runtime.Runtime
 	Ingress  *ingress.Server
+	Events   *events.Journal
 	Health   *Health
 	Provider string // operator address
 }
@@ -114,7 +118,7 @@ func New(p Parts) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: p.Config, log: p.Log, chain: p.Chain, queue: p.Queue, store: p.Store, runtime: p.Runtime, ingress: p.Ingress,
-		metrics: p.Health.metrics, provider: p.Provider,
+		events: p.Events, metrics: p.Health.metrics, provider: p.Provider,
 		wake:    make(chan struct{}, 1),
 		failing: map[reconcile.Action]string{},
 		leases:  map[uint64]workload.Lease{}, groups: map[uint64]group{}, problems: map[uint64]problem{}, answering: map[uint64]bool{},
@@ -129,6 +133,8 @@ func (a *Agent) Run(ctx context.Context) {
 	var background sync.WaitGroup
 	defer background.Wait()
 	background.Go(func() { a.keepRoutes(ctx) })
+	background.Go(func() { a.events.Run(ctx) })
+	background.Go(func() { a.events.Watch(ctx, a.runtime) })
 	var blocks <-chan int64
 	if !a.cfg.NoEvents {
 		blocks = a.chain.Heights(ctx, a.log)
@@ -211,6 +217,17 @@ func (a *Agent) Now() uint64 {
 		return math.MaxUint64
 	}
 	return a.clock.second + uint64(time.Since(a.clock.read)/time.Second)
+}
+
+// Screen tells whether replicas of a unit would be taken, as of the last look.
+func (a *Agent) Screen(unit reconcile.Vector, replicas uint32) (reconcile.Screening, error) {
+	if err := a.healthy(); err != nil {
+		return reconcile.Screening{}, err
+	}
+	a.mu.Lock()
+	seen := a.seen
+	a.mu.Unlock()
+	return reconcile.Screen(seen, unit, replicas), nil
 }
 
 // Problem says what keeps a lease's workload from being applied.

@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/souk-network/souk/agent/config"
+	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/ingress"
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
@@ -65,7 +66,7 @@ func newAgentOf(t *testing.T, rpc, grpc string) *Agent {
 	cfg := config.Config{Client: chain.Config, StateDir: "/somewhere"}
 	a, err := New(Parts{
 		Config: cfg, Log: silent, Chain: chain, Store: journal, Runtime: idle{}, Ingress: ingress.New("p.example", silent),
-		Health: NewHealth(), Provider: "souk1operator",
+		Events: events.New(journal, silent), Health: NewHealth(), Provider: "souk1operator",
 	})
 	require.NoError(t, err)
 	return a

@@ -55,6 +55,9 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 	in.Manifests = a.observeManifests(ctx, stored, leases, in.Workloads)
 	in.Answering = a.answeringNow()
 	a.observeExcess(&in)
+	a.mu.Lock()
+	a.seen = in
+	a.mu.Unlock()
 	return in, nil
 }
 

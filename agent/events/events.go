@@ -28,7 +28,6 @@ const (
 // Kinds of events of the agent itself; those of the runtime stand in package runtime.
 const (
 	Acknowledged = "acknowledged"
-	Declined     = "declined"
 	Manifest     = "manifest"
 	Applied      = "applied"
 	Refused      = "refused"

@@ -49,7 +49,7 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, err := s.allowed(r.Context(), grant, token.ScopeExec, request.Lease); err != nil {
-		status, code := statusOf(err)
+		status, code := refusalOf(err)
 		s.refuseExec(w, r, grant, request, status, code, err)
 		return
 	}
@@ -191,8 +191,8 @@ func (s *Server) refuseExec(
 	writeJSON(w, status, map[string]string{"code": code, "message": Plain(err.Error())})
 }
 
-// statusOf translates a refusal of allowed.
-func statusOf(err error) (status int, code string) {
+// refusalOf translates an error of allowed.
+func refusalOf(err error) (status int, code string) {
 	switch {
 	case errors.Is(err, ErrNoLease):
 		return http.StatusNotFound, "not_found"

@@ -99,6 +99,8 @@ type terminal struct {
 	conn *websocket.Conn
 	out  strings.Builder
 	err  strings.Builder
+
+	closed error // how the connection ended
 }
 
 // http1 is a client that can upgrade: WebSockets are of HTTP/1.1 here.
@@ -171,6 +173,7 @@ func (x *terminal) end() *api.ExecResult {
 	x.t.Helper()
 	for {
 		if result := x.next(); result != nil {
+			_, _, x.closed = x.conn.Read(x.t.Context())
 			return result
 		}
 	}
@@ -203,8 +206,7 @@ func TestACommandRunsWithItsStreamsApart(t *testing.T) {
 	require.Empty(t, result.GetError())
 	require.Equal(t, "hello there", x.out.String())
 	require.Equal(t, "oops\n", x.err.String())
-	_, _, err = x.conn.Read(t.Context())
-	require.Equal(t, websocket.StatusNormalClosure, websocket.CloseStatus(err))
+	require.Equal(t, websocket.StatusNormalClosure, websocket.CloseStatus(x.closed))
 }
 
 func TestATerminalIsResized(t *testing.T) {

@@ -23,6 +23,8 @@ import (
 
 	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/audit"
+	"github.com/souk-network/souk/agent/events"
+	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/agent/workload"
@@ -64,6 +66,8 @@ type Agent interface {
 	Height() int64
 	// Now is the service second of the chain, by which access keys expire.
 	Now() uint64
+	// Screen tells whether replicas of a unit would be taken now, beside all that was promised.
+	Screen(unit reconcile.Vector, replicas uint32) (reconcile.Screening, error)
 	// Wake makes the agent look again soon.
 	Wake()
 	// Refresh makes what runs reachable through the ingress, before a tenant hears that it runs.
@@ -75,6 +79,15 @@ type Manifests interface {
 	PutManifest(lease uint64, envelope *manifestpb.Envelope) error
 	// Manifest gives the last one that was put; an error when there is none.
 	Manifest(lease uint64) (*manifestpb.Envelope, error)
+}
+
+// Events keeps what happened to leases.
+type Events interface {
+	Add(lease uint64, kind, message string)
+	// After lists at most limit events of a lease after a number, in order.
+	After(lease, number uint64, limit int) ([]events.Event, error)
+	// Listen gives a channel that says when there are new ones, until done is called.
+	Listen(lease uint64) (changed <-chan struct{}, done func())
 }
 
 // Auditor keeps a record of calls.
@@ -99,6 +112,7 @@ type Parts struct {
 	Agent     Agent
 	Manifests Manifests
 	Runtime   runtime.Runtime
+	Events    Events
 	Audit     Auditor               // nil for no record
 	Metrics   prometheus.Registerer // nil for none
 	Log       *slog.Logger
@@ -110,6 +124,7 @@ type Server struct {
 	agent     Agent
 	manifests Manifests
 	runtime   runtime.Runtime
+	events    Events
 	audit     Auditor
 	metrics   *metrics
 	tokens    token.Verifier
@@ -129,7 +144,7 @@ type Server struct {
 // New makes a gateway.
 func New(cfg Config, parts Parts) *Server {
 	s := &Server{
-		cfg: cfg, agent: parts.Agent, manifests: parts.Manifests, runtime: parts.Runtime, audit: parts.Audit, log: parts.Log,
+		cfg: cfg, agent: parts.Agent, manifests: parts.Manifests, runtime: parts.Runtime, events: parts.Events, audit: parts.Audit, log: parts.Log,
 		metrics: newMetrics(parts.Metrics), tokens: token.Verifier{ChainID: cfg.ChainID, Provider: cfg.Provider},
 		bodyTime: callBodyTime, alive: keepAlive, slots: make(chan struct{}, maxRequests),
 		remotes: newTally(maxRequestsOfRemote), streams: newTally(maxStreams), execs: newTally(maxExecs),

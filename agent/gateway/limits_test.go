@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -97,4 +98,75 @@ func TestInfoTakesNoLargeMessage(t *testing.T) {
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
 	require.Contains(t, w.Body.String(), "resource_exhausted")
+}
+
+func TestWhoComesTooOftenIsToldWhenToComeAgain(t *testing.T) {
+	s := bare()
+	s.callers = newRates(pace{1, 3})
+	call := func(from, kind string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(http.MethodPost, apiconnect.GatewayServiceInfoProcedure, strings.NewReader("{"))
+		r.RemoteAddr, r.Host = from, "192.0.2.9"
+		r.Header.Set("Content-Type", kind)
+		w := httptest.NewRecorder()
+		s.handler.ServeHTTP(w, r)
+		return w
+	}
+	for range 3 {
+		require.NotEqual(t, http.StatusTooManyRequests, call("192.0.2.1:1", "application/json").Code)
+	}
+	for _, kind := range []string{"application/json", "text/plain"} {
+		refused := call("192.0.2.1:2", kind)
+		require.Equal(t, http.StatusTooManyRequests, refused.Code)
+		require.Equal(t, "1", refused.Header().Get("Retry-After"))
+	}
+	require.NotEqual(t, http.StatusTooManyRequests, call("192.0.2.2:1", "application/json").Code)
+}
+
+func TestAnAccountSharesOnePaceFromEverywhere(t *testing.T) {
+	s := bare()
+	s.accounts = newRates(pace{1, 2})
+	require.Zero(t, s.accounts.take("souk1a", time.Unix(0, 0)))
+	require.Zero(t, s.accounts.take("souk1a", time.Unix(0, 0)))
+	require.Equal(t, time.Second, s.accounts.take("souk1a", time.Unix(0, 0)))
+	require.Zero(t, s.accounts.take("souk1b", time.Unix(0, 0)))
+	require.Zero(t, s.accounts.take("souk1a", time.Unix(1, 0)))
+}
+
+func TestThePaceOfManyIsKeptInBoundedMemory(t *testing.T) {
+	r := newRates(pace{1, 2})
+	at := time.Unix(0, 0)
+	for i := range maxPaced + 10 {
+		require.Zero(t, r.take(strconv.Itoa(i), at)/time.Hour)
+	}
+	require.LessOrEqual(t, len(r.held), maxPaced+1)
+	r.take("new", at.Add(time.Hour))
+	require.Len(t, r.held, 1, "those who rested are forgotten")
+}
+
+func TestHostAndHandshakeAgree(t *testing.T) {
+	s := bare()
+	tests := []struct {
+		name, host, sni string
+		want            int
+	}{
+		{"the same", "gateway.example:8443", "gateway.example", http.StatusOK},
+		{"in another case, with a final dot", "Gateway.Example.:8443", "gateway.example", http.StatusOK},
+		{"an address", "192.0.2.1:8443", "", http.StatusOK},
+		{"an IPv6 address", "[2001:db8::1]:8443", "", http.StatusOK},
+		{"another host", "other.example", "gateway.example", http.StatusMisdirectedRequest},
+		{"an address behind a name", "192.0.2.1", "gateway.example", http.StatusMisdirectedRequest},
+		{"a name that was not asked for", "gateway.example", "", http.StatusMisdirectedRequest},
+		{"a workload", "web-7.p.localhost:8443", "web-7.p.localhost", http.StatusMisdirectedRequest},
+		{"the provider's domain", "p.localhost:8443", "p.localhost", http.StatusOK},
+		{"a name below it that no workload can have", "gateway.p.localhost", "gateway.p.localhost", http.StatusOK},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			r := httptest.NewRequest(http.MethodGet, "/", nil)
+			r.Host, r.TLS = tt.host, &tls.ConnectionState{ServerName: tt.sni}
+			w := httptest.NewRecorder()
+			s.addressed(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})).ServeHTTP(w, r)
+			require.Equal(t, tt.want, w.Code)
+		})
+	}
 }

@@ -26,41 +26,31 @@ const (
 
 // Logs streams the output of one replica until it ends, the lease ends, or the token expires.
 func (s *service) Logs(ctx context.Context, req *connect.Request[api.LogsRequest], stream *connect.ServerStream[api.LogsResponse]) error {
-	l, err := s.lease(ctx, token.ScopeLogs, req.Msg.GetLease())
+	l, ctx, done, err := s.open(ctx, token.ScopeLogs, req.Msg.GetLease())
 	if err != nil {
 		return err
 	}
-	if !s.streams.take(l.Owner) {
-		return connect.NewError(connect.CodeResourceExhausted,
-			fmt.Errorf("%d streams of this account are open: close one first", maxStreams))
-	}
-	defer s.streams.giveBack(l.Owner)
-	grant, _ := ctx.Value(grantKey{}).(token.Grant)
-	ctx, cancel := context.WithDeadline(ctx, grant.ExpiresAt)
-	defer cancel()
+	defer done()
 	reader, err := s.runtime.Logs(ctx, logRequest(l.ID, req.Msg))
 	if err != nil {
 		return logError(err)
 	}
 	defer reader.Close()
-	return s.follow(ctx, l.ID, reader, stream)
+	return s.followLogs(ctx, l.ID, reader, stream)
 }
 
-// follow sends entries as they come, and signs of life between them.
-func (s *service) follow(ctx context.Context, lease uint64, reader io.ReadCloser, stream *connect.ServerStream[api.LogsResponse]) error {
+// followLogs sends entries as they come, and signs of life between them.
+func (s *service) followLogs(ctx context.Context, lease uint64, reader io.ReadCloser, stream *connect.ServerStream[api.LogsResponse]) error {
 	entries, failed := make(chan *api.LogsResponse), make(chan error, 1)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	go func() { failed <- readEntries(ctx, reader, entries) }()
-	alive := time.NewTicker(keepAlive)
+	alive := time.NewTicker(s.alive)
 	defer alive.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-			if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-				return connect.NewError(connect.CodeUnauthenticated, token.ErrExpired)
-			}
-			return nil
+			return ended(ctx)
 		case entry := <-entries:
 			if err := stream.Send(entry); err != nil {
 				return err
@@ -68,8 +58,8 @@ func (s *service) follow(ctx context.Context, lease uint64, reader io.ReadCloser
 		case err := <-failed:
 			return err
 		case <-alive.C:
-			if _, err := s.agent.Lease(ctx, lease); errors.Is(err, ErrNoLease) {
-				return nil
+			if over, err := s.over(ctx, token.ScopeLogs, lease); over {
+				return err
 			}
 			if err := stream.Send(&api.LogsResponse{}); err != nil {
 				return err

@@ -10,7 +10,9 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/token"
 )
@@ -26,6 +28,7 @@ type registryCall struct {
 	*Server
 	w          http.ResponseWriter
 	r          *http.Request
+	grant      token.Grant
 	scope      runtime.Scope
 	repository string // "<lease>/<name>"
 	lease      uint64
@@ -42,10 +45,18 @@ var (
 func (s *Server) registry() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Docker-Distribution-API-Version", "registry/2.0")
+		answer := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		w = answer
+		defer func() { s.metrics.requests.WithLabelValues("registry", answer.class()).Inc() }()
 		grant, err := s.bearer(r)
 		if err != nil {
+			s.record(r, token.Grant{}, 0, "Push", "unauthenticated", "")
 			w.Header().Set("WWW-Authenticate", `Basic realm="souk"`)
 			refuse(w, http.StatusUnauthorized, "UNAUTHORIZED", err)
+			return
+		}
+		if wait := s.accounts.take(grant.Issuer, time.Now()); wait > 0 {
+			s.tooOften(w, r, wait)
 			return
 		}
 		if r.URL.Path == "/v2/" {
@@ -68,11 +79,13 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, grant token.Grant
 	}
 	l, err := s.allowed(r.Context(), grant, token.ScopePush, lease)
 	if err != nil {
+		_, code := refusalOf(err)
+		s.record(r, grant, lease, "Push", code, "")
 		refuseLease(w, err)
 		return
 	}
 	call := &registryCall{
-		Server: s, w: w, r: r, scope: runtime.Scope(l.Owner), repository: repository, lease: lease, rest: rest,
+		Server: s, w: w, r: r, grant: grant, scope: runtime.Scope(l.Owner), repository: repository, lease: lease, rest: rest,
 	}
 	switch kind {
 	case "uploads":
@@ -166,6 +179,8 @@ func (c *registryCall) putManifest() {
 		return
 	}
 	c.log.Info("image pushed", "lease", c.lease, "repository", c.repository, "digest", d.Digest)
+	c.events.Add(c.lease, events.ImagePushed, fmt.Sprintf("%.128s: %s", c.rest, d.Digest))
+	c.record(c.r, c.grant, c.lease, "Push", resultOK, c.repository+"@"+d.Digest)
 	c.agent.Wake()
 	c.created("/v2/"+c.repository+"/manifests/"+d.Digest, d.Digest)
 }

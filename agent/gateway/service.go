@@ -4,11 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/protobuf/proto"
 
 	"github.com/souk-network/souk/agent/api"
 	"github.com/souk-network/souk/agent/api/apiconnect"
+	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/agent/workload"
@@ -46,11 +49,16 @@ func (s *service) SendManifest(
 	if err != nil {
 		return nil, connect.NewError(connect.CodeInvalidArgument, err)
 	}
+	before, err := s.manifests.Manifest(l.ID)
+	known := err == nil && proto.Equal(before, req.Msg.GetEnvelope())
 	if err := s.manifests.PutManifest(l.ID, req.Msg.GetEnvelope()); err != nil {
 		s.log.Error("manifest could not be stored", "lease", l.ID, "error", err)
 		return nil, connect.NewError(connect.CodeInternal, errors.New("the provider could not store the manifest: try again, or tell its operator"))
 	}
-	s.log.Info("manifest received", "lease", l.ID, "revision", l.Revision())
+	if !known {
+		s.log.Info("manifest received", "lease", l.ID, "revision", l.Revision())
+		s.events.Add(l.ID, events.Manifest, "received revision "+short(l.Revision()))
+	}
 	s.agent.Wake()
 	return connect.NewResponse(&api.SendManifestResponse{
 		Revision: l.Revision(), Addresses: s.addresses(l.ID, verified.Group),
@@ -78,7 +86,16 @@ func (s *service) Status(ctx context.Context, req *connect.Request[api.StatusReq
 	if err != nil {
 		return nil, err
 	}
-	seen := sighting{lease: l, problem: s.agent.Problem(l.ID)}
+	response, err := s.statusOf(ctx, l)
+	if err != nil {
+		return nil, err
+	}
+	return connect.NewResponse(response), nil
+}
+
+// statusOf looks at a lease; its errors are Connect's.
+func (s *service) statusOf(ctx context.Context, l workload.Lease) (*api.StatusResponse, error) {
+	seen := sighting{lease: l, problem: s.agent.Problem(l.ID), now: time.Now()}
 	if envelope, err := s.manifests.Manifest(l.ID); err == nil {
 		if v, err := workload.Verify(l, envelope); err == nil {
 			seen.group = v.Group
@@ -86,14 +103,18 @@ func (s *service) Status(ctx context.Context, req *connect.Request[api.StatusReq
 			seen.missing = MissingImages(ctx, s.runtime.Images(), l.Owner, v.Group)
 		}
 	}
+	var err error
 	if seen.status, err = s.runtime.Status(ctx, l.ID); err != nil && !errors.Is(err, runtime.ErrNotFound) {
 		return nil, connect.NewError(connect.CodeUnavailable, fmt.Errorf("ask the runtime: %w", err))
+	}
+	for _, a := range workload.Addresses(s.cfg.IngressDomain, seen.status) {
+		seen.addresses = append(seen.addresses, &api.ServiceAddress{Service: a.Service, ContainerPort: uint32(a.Port), Url: a.URL})
 	}
 	response := seen.response()
 	if response.GetReady() {
 		s.agent.Refresh(ctx)
 	}
-	return connect.NewResponse(response), nil
+	return response, nil
 }
 
 func (s *Server) addresses(lease uint64, group *manifestpb.Group) []*api.ServiceAddress {
@@ -122,3 +143,6 @@ func MissingImages(ctx context.Context, images runtime.ImageStore, owner string,
 	}
 	return missing
 }
+
+// short is the beginning of a revision, enough to tell it apart.
+func short(revision string) string { return revision[:min(len(revision), 12)] }

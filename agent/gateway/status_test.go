@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,11 +14,27 @@ import (
 
 func TestTheStageOfALease(t *testing.T) {
 	const old = "00"
-	lease, group := workload.Lease{ID: 7, Active: true, Hash: []byte{0xab}}, &manifestpb.Group{}
+	lease := workload.Lease{ID: 7, Active: true, Hash: []byte{0xab}}
+	group := &manifestpb.Group{Services: []*manifestpb.Service{{Name: "web", Ports: []*manifestpb.Port{
+		{ContainerPort: 80, Protocol: manifestpb.Protocol_PROTOCOL_HTTP, Exposed: true},
+		{ContainerPort: 9000, Protocol: manifestpb.Protocol_PROTOCOL_TCP},
+	}}}}
 	wanted, err := workload.RunRevision(lease, group)
 	require.NoError(t, err)
 	running := runtime.ReplicaStatus{Service: "web", Phase: runtime.PhaseRunning, Running: wanted}
 	exited := runtime.ReplicaStatus{Service: "job", Phase: runtime.PhaseExited}
+	job := runtime.ReplicaStatus{Service: "job", Phase: runtime.PhaseExited, Job: true, Exits: 1}
+	now := time.Unix(1_800_000_000, 0)
+	with := func(r runtime.ReplicaStatus, change func(*runtime.ReplicaStatus)) runtime.ReplicaStatus {
+		change(&r)
+		return r
+	}
+	health := func(h runtime.Health) runtime.ReplicaStatus {
+		return with(running, func(r *runtime.ReplicaStatus) { r.Health, r.HealthOutput = h, "connection \x1b[1mrefused" })
+	}
+	silent := func(port uint16, since time.Duration) runtime.ReplicaStatus {
+		return with(running, func(r *runtime.ReplicaStatus) { r.Silent, r.StartedAt = []uint16{port}, now.Add(-since) })
+	}
 	tests := []struct {
 		name   string
 		change func(*sighting)
@@ -38,11 +55,27 @@ func TestTheStageOfALease(t *testing.T) {
 		{"crashing", replicas(runtime.ReplicaStatus{Service: "web", Phase: runtime.PhasePending, Error: "ended with exit code 1"}), api.LeaseStage_LEASE_STAGE_DEGRADED, "exit code 1"},
 		{"all ended", replicas(exited), api.LeaseStage_LEASE_STAGE_ENDED, "ended"},
 		{"some ended", replicas(running, exited), api.LeaseStage_LEASE_STAGE_DEGRADED, "some"},
+		{"an update failed", replicas(with(running, func(r *runtime.ReplicaStatus) {
+			r.HeldBack, r.Error = true, "the new one ended with exit code 1"
+		})), api.LeaseStage_LEASE_STAGE_DEGRADED, "what worked before goes on: the new one"},
+		{"healthy", replicas(health(runtime.HealthHealthy)), api.LeaseStage_LEASE_STAGE_RUNNING, ""},
+		{"not healthy yet", replicas(running, health(runtime.HealthStarting)), api.LeaseStage_LEASE_STAGE_STARTING, "health check"},
+		{"unhealthy", replicas(running, health(runtime.HealthUnhealthy)), api.LeaseStage_LEASE_STAGE_DEGRADED, "unhealthy: connection refused"},
+		{"nothing listens on an exposed port", replicas(silent(80, time.Second)), api.LeaseStage_LEASE_STAGE_STARTING, "port 80"},
+		{"nothing listens on an inner port", replicas(silent(9000, time.Second)), api.LeaseStage_LEASE_STAGE_RUNNING, ""},
+		{"nothing has listened for long", replicas(silent(80, listenTime)), api.LeaseStage_LEASE_STAGE_RUNNING, ""},
+		{"a job is complete beside what runs", replicas(running, job), api.LeaseStage_LEASE_STAGE_RUNNING, ""},
+		{"all jobs are complete", replicas(job, job), api.LeaseStage_LEASE_STAGE_ENDED, "complete"},
+		{"a job failed", replicas(running, with(job, func(r *runtime.ReplicaStatus) { r.ExitCode = 3 })), api.LeaseStage_LEASE_STAGE_DEGRADED, "exit code 3"},
+		{"a job runs", replicas(with(running, func(r *runtime.ReplicaStatus) { r.Job = true })), api.LeaseStage_LEASE_STAGE_RUNNING, ""},
+		{"waiting for another service", replicas(running, runtime.ReplicaStatus{
+			Service: "app", Phase: runtime.PhasePending, Progress: "waiting for db to be healthy",
+		}), api.LeaseStage_LEASE_STAGE_STARTING, "waiting for db"},
 		{"being removed", func(s *sighting) { replicas(running)(s); s.status.Removing = true }, api.LeaseStage_LEASE_STAGE_STARTING, ""},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			s := sighting{lease: lease, group: group}
+			s := sighting{lease: lease, group: group, now: now}
 			tt.change(&s)
 			got := s.response()
 			require.Equal(t, tt.want, got.GetStage())

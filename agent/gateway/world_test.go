@@ -25,7 +25,9 @@ import (
 
 	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/audit"
+	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/gateway"
+	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/runtime/conformance"
 	"github.com/souk-network/souk/agent/runtime/containerd"
@@ -82,6 +84,7 @@ type table struct {
 	leases  map[uint64]workload.Lease
 	down    bool
 	now     uint64
+	room    reconcile.Input
 	wakes   int
 	refresh func(context.Context)
 }
@@ -105,8 +108,18 @@ func (x *table) put(l workload.Lease) {
 	x.leases[l.ID] = l
 }
 
+func (x *table) remove(id uint64) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	delete(x.leases, id)
+}
+
 func (*table) Problem(uint64) string { return "" }
 func (*table) Height() int64         { return 42 }
+
+func (x *table) Screen(unit reconcile.Vector, replicas uint32) (reconcile.Screening, error) {
+	return reconcile.Screen(x.room, unit, replicas), nil
+}
 
 func (x *table) Now() uint64 {
 	x.mu.Lock()
@@ -134,6 +147,7 @@ type world struct {
 	runtime runtime.Runtime
 	address string
 	keyHash []byte
+	events  *events.Journal
 	audit   string // path
 	metrics *prometheus.Registry
 	http    *http.Client
@@ -167,9 +181,12 @@ func start(t testing.TB, rt runtime.Runtime, options ...option) *world {
 	w.audit = filepath.Join(dir, "audit.log")
 	record, err := audit.Open(w.audit)
 	require.NoError(t, err)
-	parts := gateway.Parts{Agent: w.agent, Manifests: journal, Runtime: rt, Audit: record, Metrics: w.metrics, Log: silent}
+	w.events = events.New(journal, silent)
+	parts := gateway.Parts{Agent: w.agent, Manifests: journal, Runtime: rt, Events: w.events, Audit: record, Metrics: w.metrics, Log: silent}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
+	written := make(chan struct{})
+	go func() { defer close(written); w.events.Run(ctx) }()
 	go func() { done <- gateway.New(cfg, parts).Serve(ctx, listener) }()
 	transport := w.transport()
 	w.http = &http.Client{Transport: transport, Timeout: time.Minute}
@@ -177,6 +194,7 @@ func start(t testing.TB, rt runtime.Runtime, options ...option) *world {
 		transport.CloseIdleConnections()
 		cancel()
 		require.NoError(t, <-done)
+		<-written
 		require.NoError(t, record.Close())
 	})
 	return w

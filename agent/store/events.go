@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -8,7 +9,6 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
-	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/souk-network/souk/internal/failpoint"
 )
@@ -95,13 +95,25 @@ func (s *Store) Events(lease, after uint64, limit int) ([]Event, error) {
 	return events, nil
 }
 
-// DeleteEvents forgets the events of a lease; there need not be any.
-func (s *Store) DeleteEvents(lease uint64) error {
+// PruneEvents forgets the events of all but some leases.
+func (s *Store) PruneEvents(keep map[uint64]bool) error {
 	failpoint.Hit("journal/events/before-delete")
-	err := s.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(eventsBucket).DeleteBucket(leaseKey(lease)) })
+	err := s.db.Update(func(tx *bbolt.Tx) error {
+		all, gone := tx.Bucket(eventsBucket), [][]byte{}
+		err := all.ForEachBucket(func(key []byte) error {
+			if !keep[binary.BigEndian.Uint64(key)] {
+				gone = append(gone, bytes.Clone(key))
+			}
+			return nil
+		})
+		for _, key := range gone {
+			err = errors.Join(err, all.DeleteBucket(key))
+		}
+		return err
+	})
 	failpoint.Hit("journal/events/delete")
-	if err != nil && !errors.Is(err, bolterrors.ErrBucketNotFound) {
-		return fmt.Errorf("delete the events of lease %d: %w", lease, err)
+	if err != nil {
+		return fmt.Errorf("delete from the journal's events: %w", err)
 	}
 	return nil
 }

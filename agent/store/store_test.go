@@ -152,7 +152,7 @@ func TestEventsAreNumberedForEachLeaseAndTheLatestAreKept(t *testing.T) {
 	require.NoError(t, s.AddEvents(more))
 	require.EqualValues(t, KeptEvents+11, more[0].Number, "numbers go on after a restart")
 	for range 2 {
-		require.NoError(t, s.DeleteEvents(7))
+		require.NoError(t, s.PruneEvents(map[uint64]bool{8: true, 9: true}))
 	}
 	none, err := s.Events(7, 0, 3)
 	require.NoError(t, err)

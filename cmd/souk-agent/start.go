@@ -15,6 +15,7 @@ import (
 	"github.com/souk-network/souk/agent"
 	"github.com/souk-network/souk/agent/audit"
 	"github.com/souk-network/souk/agent/config"
+	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/gateway"
 	"github.com/souk-network/souk/agent/ingress"
 	"github.com/souk-network/souk/agent/runtime"
@@ -139,6 +140,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 		return err
 	}
 	parts.Runtime, parts.Ingress = rt, ingress.New(cfg.Domain, log)
+	parts.Events = events.New(parts.Store, log)
 	a, err := agent.New(parts)
 	if err != nil {
 		return err
@@ -153,7 +155,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 		IngressDomain: cfg.Domain, IngressPort: portOf(open.ingress), Isolation: capabilities.Isolation,
 		MaxBlobBytes: maxBlobBytes, Certificate: certificate,
 	}, gateway.Parts{
-		Agent: a, Manifests: parts.Store, Runtime: rt, Audit: record, Metrics: parts.Health.Registry(), Log: log,
+		Agent: a, Manifests: parts.Store, Runtime: rt, Events: parts.Events, Audit: record, Metrics: parts.Health.Registry(), Log: log,
 	})
 
 	group, ctx := errgroup.WithContext(ctx)
