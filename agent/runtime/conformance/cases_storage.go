@@ -49,8 +49,8 @@ func ask(t testing.TB, s runtime.ReplicaStatus, path string, values ...string) s
 	return text
 }
 
-// refused is Get of what must fail, and why.
-func refused(t testing.TB, s runtime.ReplicaStatus, why, path string, values ...string) {
+// fails is Get of what must fail, and why.
+func fails(t testing.TB, s runtime.ReplicaStatus, why, path string, values ...string) {
 	t.Helper()
 	code, text := Get(t, s, path, values...)
 	require.Equal(t, 418, code, "%s %v: %s", path, values, text)
@@ -76,8 +76,8 @@ func persistentVolumes(t *testing.T, p pair) {
 	apply(t, p.b, withVolume(Workload(1, "hello:1"), class))
 	first, second, other := Running(t, p.a, 1), Replica(t, p.a, 1, 1, running), Running(t, p.b, 1)
 	ask(t, first, "/save", "path", "/data/x", "text", "kept")
-	refused(t, second, "no such file", "/read", "path", "/data/x")
-	refused(t, other, "no such file", "/read", "path", "/data/x")
+	fails(t, second, "no such file", "/read", "path", "/data/x")
+	fails(t, other, "no such file", "/read", "path", "/data/x")
 	require.Empty(t, ask(t, second, "/list", "path", "/data"), "a volume begins empty")
 
 	status, err := p.a.Status(t.Context(), 1)
@@ -126,8 +126,8 @@ func volumeLimits(t *testing.T, p pair) {
 	total, err := strconv.Atoi(ask(t, hog, "/room", "path", "/data"))
 	require.NoError(t, err)
 	require.InDelta(t, 32, total, 6, "what is leased is what can be used")
-	refused(t, hog, "no space left on device", "/write", "path", "/data/fill", "mib", "64")
-	refused(t, hog, "no space left on device", "/many", "path", "/data", "n", "1000000")
+	fails(t, hog, "no space left on device", "/write", "path", "/data/fill", "mib", "64")
+	fails(t, hog, "no space left on device", "/many", "path", "/data", "n", "1000000")
 	ask(t, hog, "/write", "path", "/tmp/own", "mib", "1")
 	ask(t, neighbour, "/write", "path", "/data/x", "mib", "20")
 
@@ -180,10 +180,10 @@ func sharedVolumes(t *testing.T, p pair) {
 	writer, second := Running(t, p.a, 1), Replica(t, p.a, 1, 1, running)
 	ask(t, writer, "/save", "path", "/data/x", "text", "shared")
 	require.Equal(t, "shared", ask(t, second, "/read", "path", "/all/x"))
-	refused(t, second, "read-only file system", "/save", "path", "/all/y", "text", "no")
+	fails(t, second, "read-only file system", "/save", "path", "/all/y", "text", "no")
 	ask(t, second, "/save", "path", "/part/z", "text", "deep")
 	require.Equal(t, "deep", ask(t, writer, "/read", "path", "/data/deep/part/z"))
-	refused(t, writer, "no space left on device", "/write", "path", "/data/fill", "mib", "100")
+	fails(t, writer, "no space left on device", "/write", "path", "/data/fill", "mib", "100")
 
 	for n, trap := range map[int]struct{ path, to string }{2: {"/data/absolute", "/etc"}, 3: {"/data/up", "../../../../../../etc"}, 4: {"/data/pipe", ""}} {
 		if trap.to == "" {
@@ -214,9 +214,9 @@ func memoryMounts(t *testing.T, p pair) {
 	require.Equal(t, "700 0 0", ask(t, s, "/stat", "path", "/tmp/own"))
 	require.Equal(t, "8", ask(t, s, "/room", "path", "/tmp"))
 	ask(t, s, "/write", "path", "/tmp/x", "mib", "5")
-	refused(t, s, "no space left on device", "/write", "path", "/tmp/own/x", "mib", "5")
-	refused(t, s, "no space left on device", "/many", "path", "/tmp/own", "n", "100000")
-	refused(t, s, "read-only file system", "/save", "path", "/x", "text", "no")
+	fails(t, s, "no space left on device", "/write", "path", "/tmp/own/x", "mib", "5")
+	fails(t, s, "no space left on device", "/many", "path", "/tmp/own", "n", "100000")
+	fails(t, s, "read-only file system", "/save", "path", "/x", "text", "no")
 	tell(t, s, "/exit?code=1")
 	s = Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == 1 })
 	require.Equal(t, "own", ask(t, s, "/list", "path", "/tmp"))
@@ -238,8 +238,8 @@ func secretFiles(t *testing.T, p pair) {
 	require.Equal(t, "one", ask(t, s, "/read", "path", "/run/secrets/key"))
 	require.Equal(t, "400 1000 1001", ask(t, s, "/stat", "path", "/run/secrets/key"))
 	require.Equal(t, "plain", ask(t, s, "/read", "path", "/etc/app/config"))
-	refused(t, s, "permission denied", "/read", "path", "/run/secrets/other")
-	refused(t, s, "", "/save", "path", "/run/secrets/key", "text", "mine")
+	fails(t, s, "permission denied", "/read", "path", "/run/secrets/other")
+	fails(t, s, "", "/save", "path", "/run/secrets/key", "text", "mine")
 	ask(t, s, "/write", "path", "/tmp/x", "mib", "1")
 
 	second := Workload(1, "hello:1", secret("two"))
@@ -250,7 +250,7 @@ func secretFiles(t *testing.T, p pair) {
 	root.Revision = revision(3)
 	apply(t, p.a, root)
 	s = in(t, p.a, 1, 0, 3)
-	refused(t, s, "read-only file system", "/save", "path", "/run/secrets/key", "text", "mine")
+	fails(t, s, "read-only file system", "/save", "path", "/run/secrets/key", "text", "mine")
 	require.Equal(t, "root's", ask(t, s, "/read", "path", "/run/secrets/other"))
 }
 
