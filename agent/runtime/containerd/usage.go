@@ -55,11 +55,12 @@ func (l *lease) usage(now time.Time) (runtime.UsageSample, error) {
 		return runtime.UsageSample{}, err
 	}
 	s := runtime.UsageSample{Time: now, BootID: boot}
-	w := l.wanted().Workload
+	rec := l.wanted()
+	w := rec.Workload
 	parent := leaseCgroup(l.r.id, l.id)
 	total := readGroup(parent)
 	readings := []reading{{counterCPU, "lease", total.identity, total.cpuNanos}}
-	for _, u := range units(w) {
+	for _, u := range rec.units() {
 		g := readGroup(cgroupOf(l.r.id, l.id, u.id()))
 		readings = append(readings, reading{counterThrottled, u.id(), g.identity, g.throttledNanos})
 		s.Replicas = append(s.Replicas, runtime.ReplicaUsage{Service: u.service.Name, Replica: u.replica, Usage: runtime.Usage{
