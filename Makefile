@@ -71,6 +71,10 @@ test: build ## Run all tests that fit in ten minutes
 test-e2e: build ## Run the end-to-end tests with real processes and containers (Linux, root)
 	@ALL_MOMENTS=1 $(TESTRUN) -p 1 -timeout 40m -fresh ./tests/... ./tests/e2e/... -- -vet=off
 
+.PHONY: test-runtime
+test-runtime: build libexec-gvisor ## Hold the agent's runtime to its suite with runc and with gVisor, slow cases too (Linux, root)
+	@SOUK_LONG=1 $(TESTRUN) -p 1 -timeout 60m -fresh ./agent/runtime/... ./agent/runtime/... -- -vet=off
+
 .PHONY: cover
 cover: ## Measure what the tests of modules and clearing reach
 	@scripts/cover

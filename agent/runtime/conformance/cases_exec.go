@@ -197,12 +197,16 @@ func cutOffCommands(t *testing.T, p pair) {
 		})
 	}
 	alone(t)
+	tree := []string{"tree", "child", "session", "orphan"}
+	if isolation(t, p.a) == "gvisor" {
+		tree = tree[:3] // a sandbox does not show who started a process whose parent has ended
+	}
 	t.Run("its caller goes away", func(t *testing.T) {
 		for _, tty := range []bool{false, true} {
 			ctx, cancel := context.WithCancel(t.Context())
 			var out output
 			ended := make(chan error, 1)
-			q := execRequest("tree")
+			q := execRequest(tree...)
 			q.TTY = tty
 			go func() {
 				_, err := e.Exec(ctx, q, runtime.Streams{Stdout: &out})
@@ -210,7 +214,7 @@ func cutOffCommands(t *testing.T, p pair) {
 			}()
 			out.await(t, "ready")
 			_, text := Get(t, s, "/ps")
-			for _, kind := range []string{"child", "session", "orphan"} {
+			for _, kind := range tree[1:] {
 				contains(t, text, "sleep "+kind)
 			}
 			cancel()
@@ -251,7 +255,7 @@ func cutOffCommands(t *testing.T, p pair) {
 		var out output
 		ended := make(chan error, 1)
 		go func() {
-			code, err := e.Exec(t.Context(), execRequest("tree"), runtime.Streams{Stdout: &out})
+			code, err := e.Exec(t.Context(), execRequest(tree...), runtime.Streams{Stdout: &out})
 			if err == nil && code == 0 {
 				err = errors.New("it ended well")
 			}

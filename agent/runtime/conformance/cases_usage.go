@@ -52,7 +52,7 @@ func usage(t *testing.T, p pair) {
 		require.GreaterOrEqual(t, b, a+least, what)
 	}
 	grown("processor time", before.Total.CPUNanos, after.Total.CPUNanos, 200_000_000)
-	grown("throttled time", before.Total.ThrottledNanos, after.Total.ThrottledNanos, 100_000_000)
+	grown("throttled time", before.Total.ThrottledNanos, after.Total.ThrottledNanos, 5_000_000)
 	grown("memory", before.Total.MemoryBytes, after.Total.MemoryBytes, 15<<20)
 	grown("disk", before.Total.DiskBytes, after.Total.DiskBytes, 8<<20)
 	one, other := after.Replicas[0], after.Replicas[1]
@@ -62,6 +62,9 @@ func usage(t *testing.T, p pair) {
 	require.LessOrEqual(t, one.CPUNanos+other.CPUNanos, after.Total.CPUNanos)
 	require.LessOrEqual(t, after.Total.MemoryBytes, after.Total.MemoryLimitBytes)
 	require.Equal(t, one.MemoryLimitBytes, uint64(64<<20))
+
+	grown("bytes sent to the host", before.Total.EgressBytes, after.Total.EgressBytes, 300)
+	grown("bytes that came from the host", before.Total.IngressBytes, after.Total.IngressBytes, 300)
 
 	tell(t, s, "/exit?code=1")
 	Get(t, Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == 1 }), "/")

@@ -56,6 +56,15 @@ func Run(t *testing.T, start func(t *testing.T) (a, b runtime.Runtime)) {
 
 type pair struct{ a, b runtime.Runtime }
 
+// isolation is the class of workloads that name none.
+func isolation(t testing.TB, r runtime.Runtime) string {
+	t.Helper()
+	c, err := r.Probe(context.Background())
+	require.NoError(t, err)
+	require.NotEmpty(t, c.Isolation)
+	return c.Isolation[0]
+}
+
 func (p pair) each() []runtime.Runtime { return []runtime.Runtime{p.a, p.b} }
 
 // Workload is a small service with an HTTP port; change adapts it.

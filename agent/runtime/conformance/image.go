@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
-	"strings"
 	"sync"
 	"testing"
 
@@ -47,12 +46,11 @@ var workloadBinary = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(out)
 })
 
-// File is one file of a test image; a name that ends with a slash makes a directory.
+// File is one file of a test image.
 type File struct {
-	Name     string
-	Mode     int64
-	Content  []byte
-	UID, GID int
+	Name    string
+	Mode    int64
+	Content []byte
 }
 
 // Image makes an image of one or more layers, each a list of files, with /workload, /tmp and /etc in the first.
@@ -89,11 +87,7 @@ func layer(t testing.TB, files []File, directories bool) v1.Layer {
 		}
 	}
 	for _, f := range files {
-		header := &tar.Header{Name: f.Name, Typeflag: tar.TypeReg, Mode: f.Mode, Size: int64(len(f.Content)), Uid: f.UID, Gid: f.GID}
-		if strings.HasSuffix(f.Name, "/") {
-			header.Typeflag = tar.TypeDir
-		}
-		require.NoError(t, w.WriteHeader(header))
+		require.NoError(t, w.WriteHeader(&tar.Header{Name: f.Name, Typeflag: tar.TypeReg, Mode: f.Mode, Size: int64(len(f.Content))}))
 		_, err := w.Write(f.Content)
 		require.NoError(t, err)
 	}

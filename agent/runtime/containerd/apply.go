@@ -12,7 +12,7 @@ import (
 
 // Apply implements runtime.Runtime.
 func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
-	if err := errors.Join(validate(w), r.checkStorage(w)); err != nil {
+	if err := errors.Join(validate(w), r.checkStorage(w), r.checkIsolation(w)); err != nil {
 		return fmt.Errorf("apply lease %d: %w", w.Lease, err)
 	}
 	r.mu.Lock()
@@ -21,24 +21,19 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 		return runtime.ErrClosed
 	}
 	rec := record{Workload: w}
-	rec.Numbers, rec.NextNumber = numbered(rec, w)
-	resumed := false
 	l := r.leases[w.Lease]
 	if l != nil {
 		now := l.wanted()
 		if now.Removing {
 			return runtime.Classify(runtime.ClassTransient, fmt.Errorf("apply lease %d: it is being removed; apply again when it is gone", w.Lease))
 		}
-		same := reflect.DeepEqual(now.Workload, w)
-		if same && !now.Paused {
+		if reflect.DeepEqual(now.Workload, w) {
 			return nil
 		}
-		if now.Workload.Revision == w.Revision && !same {
+		if now.Workload.Revision == w.Revision {
 			return runtime.Invalidf("lease %d: revision %s stands for another workload already", w.Lease, w.Revision)
 		}
 		rec.Slot, rec.Published = now.Slot, now.Published
-		rec.Numbers, rec.NextNumber = numbered(now, w)
-		resumed = now.Paused
 	} else {
 		slot, err := r.newSlot()
 		if err != nil {
@@ -56,9 +51,6 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 	}
 	if l != nil {
 		l.want(rec)
-		if resumed {
-			l.tellAll(runtime.EventResumed, "it is taken up again")
-		}
 		return nil
 	}
 	r.startWorker(rec)

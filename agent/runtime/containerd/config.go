@@ -38,6 +38,9 @@ type Config struct {
 	// Storage gives each class of persistent volumes that is offered ("hdd", "ssd", "nvme") the directory of its volumes.
 	Storage map[string]string
 	Backoff RestartBackoff // zero fields take their defaults
+
+	// DefaultIsolation is the class of workloads that name none: "runc" (taken when empty) or "gvisor", where it is built.
+	DefaultIsolation string
 }
 
 // Keep says how long what is no longer used is kept.

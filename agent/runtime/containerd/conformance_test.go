@@ -42,8 +42,7 @@ func config(t testing.TB, provider, state string) containerd.Config {
 	}
 	return containerd.Config{
 		ChainID: "souk-test", Provider: provider, StateDir: state, Libexec: libexecDir(t), Ephemeral: true,
-		Storage: map[string]string{"ssd": filepath.Join(state, "volumes")},
-		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}
 }
 
@@ -90,5 +89,26 @@ func TestConformance(t *testing.T) {
 	needRoot(t)
 	conformance.Run(t, func(t *testing.T) (a, b runtime.Runtime) {
 		return open(t, config(t, "souk1one", stateDir(t))), open(t, config(t, "souk1two", stateDir(t)))
+	})
+}
+
+// needGVisor skips where runsc was not built.
+func needGVisor(t testing.TB) {
+	t.Helper()
+	needRoot(t)
+	if _, err := os.Stat(filepath.Join(libexecDir(t), "runsc")); err != nil {
+		t.Skip("runsc is not built: make libexec-gvisor builds it")
+	}
+}
+
+func TestConformanceOnGVisor(t *testing.T) {
+	needGVisor(t)
+	if os.Getenv("SOUK_LONG") == "" {
+		t.Skip("takes long: make test-runtime runs it")
+	}
+	conformance.Run(t, func(t *testing.T) (a, b runtime.Runtime) {
+		one, two := config(t, "souk1one", stateDir(t)), config(t, "souk1two", stateDir(t))
+		one.DefaultIsolation, two.DefaultIsolation = "gvisor", "gvisor"
+		return open(t, one), open(t, two)
 	})
 }

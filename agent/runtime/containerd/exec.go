@@ -97,14 +97,23 @@ func (e *execution) exec(ctx context.Context, cancel context.CancelCauseFunc, l 
 	if err != nil {
 		return 0, err
 	}
+	if e.class, err = isolationOfContainer(calls, c); err != nil {
+		return 0, err
+	}
 	spec.Env = append(spec.Env, e.mark())
 	streams := newExecStreams(s, q.TTY, cancel)
-	defer func() { _ = os.RemoveAll(e.dir()) }()
+	defer func() {
+		_ = os.RemoveAll(e.dir())
+		_ = os.RemoveAll(e.insidePath())
+	}()
 	p, ended, err := e.start(calls, task, spec, streams)
 	if err != nil {
 		return 0, err
 	}
 	defer e.forget(ctx, p)
+	if size := spec.ConsoleSize; size != nil && e.class != isolationRunc {
+		_ = p.Resize(calls, uint32(size.Width), uint32(size.Height)) //nolint:gosec // were 16 bits
+	}
 	return e.await(ctx, p, ended, streams, s.Resize)
 }
 
@@ -119,12 +128,11 @@ func (r *Runtime) enterExec(q runtime.ExecRequest) (*lease, unit, func(), error)
 	if l == nil {
 		return nil, unit{}, nil, runtime.ErrNotFound
 	}
-	rec := l.wanted()
-	w := rec.Workload
+	w := l.wanted().Workload
 	if q.Service == "" && len(w.Services) == 1 {
 		q.Service = w.Services[0].Name
 	}
-	for _, u := range rec.units() {
+	for _, u := range units(w) {
 		if u.service.Name != q.Service || u.replica != q.Replica {
 			continue
 		}
@@ -166,6 +174,7 @@ type execution struct {
 	lease     runtime.LeaseID
 	container string
 	id        string
+	class     string // of the container's isolation
 }
 
 // mark is a variable by which the processes that a command started are known when it has to be killed.
@@ -255,11 +264,19 @@ func (e *execution) forget(ctx context.Context, p client.Process) {
 	}
 }
 
+// killTree kills a command and what it started. pid is the host's number for it, 0 when unknown.
+func (e *execution) killTree(ctx context.Context, pid uint32) error {
+	if e.class == isolationGVisor {
+		return e.killInSandbox(ctx)
+	}
+	return e.r.killMarked(ctx, e.lease, e.container, e.mark(), pid)
+}
+
 // kill ends a command and what it started.
 func (e *execution) kill(ctx context.Context, p client.Process) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), execEnd)
 	defer cancel()
-	if err := e.r.killMarked(ctx, e.lease, e.container, e.mark(), p.Pid()); err != nil {
+	if err := e.killTree(ctx, p.Pid()); err != nil {
 		e.r.log.Warn("cannot kill what a command started", "container", e.container, "error", err)
 	}
 	if err := p.Kill(ctx, syscall.SIGKILL); err != nil && !errdefs.IsNotFound(err) {
@@ -270,7 +287,7 @@ func (e *execution) kill(ctx context.Context, p client.Process) {
 // execError tells a command that is not there from a replica that ended and from a host that cannot run it.
 func execError(err error) error {
 	text := err.Error()
-	for _, tenants := range []string{"exec: ", "exec format error", "chdir to cwd", "not a directory", "permission denied", "failed to find"} {
+	for _, tenants := range []string{"exec: ", "exec format error", "chdir to cwd", "not a directory", "permission denied", "failed to find", "failed to load"} {
 		if strings.Contains(text, tenants) {
 			return runtime.Classify(runtime.ClassTenant, fmt.Errorf("%w: %w", runtime.ErrInvalid, err))
 		}

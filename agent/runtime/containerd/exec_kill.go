@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
@@ -154,9 +155,12 @@ func (r *Runtime) leftExecs() ([]*execution, error) {
 func (e *execution) endLeft() {
 	ctx, cancel := context.WithTimeout(e.r.ctx, execEnd)
 	defer cancel()
-	err := e.r.killMarked(ctx, e.lease, e.container, e.mark(), 0)
-	if err == nil {
-		err = e.forgetLeft(ctx)
+	c, err := e.r.engine.client.LoadContainer(ctx, e.container)
+	switch {
+	case errdefs.IsNotFound(err):
+		err = nil
+	case err == nil:
+		err = e.endLeftIn(ctx, c)
 	}
 	if err == nil {
 		err = os.RemoveAll(e.dir())
@@ -166,15 +170,18 @@ func (e *execution) endLeft() {
 	}
 }
 
+func (e *execution) endLeftIn(ctx context.Context, c client.Container) (err error) {
+	if e.class, err = isolationOfContainer(ctx, c); err != nil {
+		return err
+	}
+	if err := e.killTree(ctx, 0); err != nil {
+		return err
+	}
+	return e.forgetLeft(ctx, c)
+}
+
 // forgetLeft ends and forgets what the shim knows of the command.
-func (e *execution) forgetLeft(ctx context.Context) error {
-	c, err := e.r.engine.client.LoadContainer(ctx, e.container)
-	if errdefs.IsNotFound(err) {
-		return nil
-	}
-	if err != nil {
-		return fmt.Errorf("find container %s: %w", e.container, err)
-	}
+func (e *execution) forgetLeft(ctx context.Context, c client.Container) error {
 	task, err := c.Task(ctx, nil)
 	if errdefs.IsNotFound(err) {
 		return nil

@@ -17,7 +17,7 @@ func TestCommandsOfAKilledAgentAreEndedByTheNext(t *testing.T) {
 	a := startAgent(t, state)
 	a.tell(t, conformance.Workload(1, "hello:1"))
 	s := awaitServing(t, state, 1)
-	a.send(t, order{Exec: &runtime.ExecRequest{Lease: 1, Command: []string{"/workload", "tree"}}})
+	a.send(t, order{Exec: &runtime.ExecRequest{Lease: 1, Command: []string{"/workload", "tree", "session"}}})
 	require.True(t, a.out.Scan())
 	require.Equal(t, "ready", a.out.Text())
 	a.kill()

@@ -22,8 +22,7 @@ func (l *lease) clearLeftover(ctx context.Context, container string) error {
 		return err
 	}
 	bundle := filepath.Join(l.r.engineRunDir(), "io.containerd.runtime.v2.task", l.r.id.Namespace(), container)
-	state := filepath.Join(l.r.runcRoot(), l.r.id.Namespace(), container)
-	if missing(bundle) && missing(state) {
+	if missing(bundle) && len(l.statesOf(container)) == 0 {
 		return nil
 	}
 	l.r.log.Info("clearing what a killed agent left of a container", "container", container)
@@ -34,10 +33,11 @@ func (l *lease) clearLeftover(ctx context.Context, container string) error {
 	if err := instance.KillCgroup(ctx, l.r.id, fmt.Sprintf("%d/%s", l.id, container)); err != nil {
 		return err
 	}
-	if !missing(state) {
-		out, err := exec.CommandContext(ctx, l.r.libexec.path("runc"), "--root", filepath.Dir(state), "delete", "--force", container).CombinedOutput()
+	for class, root := range l.statesOf(container) {
+		program := l.r.libexec.path(isolationProgram[class])
+		out, err := exec.CommandContext(ctx, program, "--root", root, "delete", "--force", container).CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("delete what runc kept of %s: %w: %s", container, err, strings.TrimSpace(string(out)))
+			return fmt.Errorf("delete what %s kept of %s: %w: %s", program, container, err, strings.TrimSpace(string(out)))
 		}
 	}
 	if err := unmountBelow(bundle); err != nil {
@@ -47,6 +47,21 @@ func (l *lease) clearLeftover(ctx context.Context, container string) error {
 		return fmt.Errorf("delete the bundle of %s: %w", container, err)
 	}
 	return nil
+}
+
+// statesOf finds the isolation classes whose programs keep something of a container, and where: runc a directory of its
+// name, runsc files that begin with it.
+func (l *lease) statesOf(container string) map[string]string {
+	found := map[string]string{}
+	for class := range isolationProgram {
+		root := filepath.Join(l.r.isolationRoot(class), l.r.id.Namespace())
+		for _, pattern := range []string{container, container + "_sandbox:*"} {
+			if kept, err := filepath.Glob(filepath.Join(root, pattern)); err == nil && len(kept) > 0 {
+				found[class] = root
+			}
+		}
+	}
+	return found
 }
 
 // endIdleShims ends the lease's shims when none of its containers has a task. One that was cut off in its start still

@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"sync"
 
-	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/containerd/v2/pkg/namespaces"
 	"github.com/containerd/errdefs"
 
@@ -35,7 +34,6 @@ type Runtime struct {
 	files   uint64 // hard limit on open files
 	sealer  Sealer
 	execs   execs
-	events  events
 	meter   meter
 
 	ctx     context.Context // ends with Close
@@ -158,7 +156,6 @@ func (r *Runtime) start(ctx context.Context) error {
 
 func (r *Runtime) dataDir() string      { return instance.DataDir(r.config.StateDir) }
 func (r *Runtime) engineRunDir() string { return filepath.Join(r.id.RunDir(), "c") }
-func (r *Runtime) runcRoot() string     { return filepath.Join(r.id.RunDir(), "runc") }
 func (r *Runtime) leasesDir() string    { return filepath.Join(r.dataDir(), "leases") }
 func (r *Runtime) dir(id runtime.LeaseID) leaseDir {
 	return leaseDir(filepath.Join(r.leasesDir(), strconv.FormatUint(id, 10)))
@@ -233,7 +230,7 @@ func (r *Runtime) endContainers(ctx context.Context) error {
 	for _, c := range all {
 		task, err := c.Task(ctx, nil)
 		if err == nil {
-			_, err = task.Delete(ctx, client.WithProcessKill)
+			_, err = task.Delete(ctx, withProcessKill)
 		}
 		if err != nil && !errdefs.IsNotFound(err) {
 			errs = append(errs, fmt.Errorf("end %s: %w", c.ID(), err))

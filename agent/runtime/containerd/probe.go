@@ -20,7 +20,7 @@ import (
 func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 	c := runtime.Capabilities{
 		Runtime: "containerd " + version.Version, Instance: string(r.id),
-		Isolation: []string{"runc"}, Limits: []string{"cpu", "memory", "pids", "disk", "egress"}, CgroupMode: "v1",
+		Isolation: r.isolations(), Limits: []string{"cpu", "memory", "pids", "disk", "egress"}, CgroupMode: "v1",
 		Storage: slices.DeleteFunc(slices.Clone(storageClasses), func(class string) bool { return r.config.Storage[class] == "" }),
 	}
 	if cgroupV2() {

@@ -19,10 +19,6 @@ type record struct {
 	Workload runtime.Workload `json:"workload"`
 	Slot     uint16           `json:"slot"` // of its subnet and bridge
 	Removing bool             `json:"removing"`
-	Paused   bool             `json:"paused,omitempty"`
-	// Numbers of the services, by name, which are part of the names of their containers.
-	Numbers    map[string]int `json:"numbers,omitempty"`
-	NextNumber int            `json:"next_number,omitempty"`
 	// Published ports of the host, which stay the same as long as the service has the port.
 	Published []runtime.PublishedPort `json:"published,omitempty"`
 }
@@ -33,14 +29,10 @@ type leaseDir string
 func (d leaseDir) record() string           { return filepath.Join(string(d), "record.json") }
 func (d leaseDir) history(id string) string { return filepath.Join(string(d), id+".history.json") }
 func (d leaseDir) exit(id string) string    { return filepath.Join(string(d), id+".exit.json") }
-func (d leaseDir) definitions() string      { return filepath.Join(string(d), "definitions") }
-func (d leaseDir) definition(revision string) string {
-	return filepath.Join(d.definitions(), revision+".definition.json")
-}
-func (d leaseDir) diskImage() string      { return filepath.Join(string(d), "disk.img") }
-func (d leaseDir) disk() string           { return filepath.Join(string(d), "disk") }
-func (d leaseDir) files(id string) string { return filepath.Join(string(d), "files", id) }
-func (d leaseDir) logs() string           { return filepath.Join(string(d), "logs") }
+func (d leaseDir) diskImage() string        { return filepath.Join(string(d), "disk.img") }
+func (d leaseDir) disk() string             { return filepath.Join(string(d), "disk") }
+func (d leaseDir) files(id string) string   { return filepath.Join(string(d), "files", id) }
+func (d leaseDir) logs() string             { return filepath.Join(string(d), "logs") }
 func (d leaseDir) upper(id, rev string) string {
 	return filepath.Join(d.disk(), id, rev, "upper")
 }
@@ -48,6 +40,9 @@ func (d leaseDir) upper(id, rev string) string {
 func (d leaseDir) work(id, rev string) string {
 	return filepath.Join(d.disk(), id, rev, "work")
 }
+
+// tmp is a container's /tmp where the isolation class needs one of its own.
+func (d leaseDir) tmp(id, rev string) string { return filepath.Join(d.disk(), id, rev, "tmp") }
 
 func (d leaseDir) log(service string, replica uint32) string {
 	return filepath.Join(d.logs(), fmt.Sprintf("%s-%d.log", service, replica))

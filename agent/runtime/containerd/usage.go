@@ -55,12 +55,9 @@ func (l *lease) usage(now time.Time) (runtime.UsageSample, error) {
 		return runtime.UsageSample{}, err
 	}
 	s := runtime.UsageSample{Time: now, BootID: boot}
-	rec := l.wanted()
-	w := rec.Workload
-	parent := leaseCgroup(l.r.id, l.id)
-	total := readGroup(parent)
-	readings := []reading{{counterCPU, "lease", total.identity, total.cpuNanos}}
-	for _, u := range rec.units() {
+	w := l.wanted().Workload
+	var readings []reading
+	for _, u := range units(w) {
 		g := readGroup(cgroupOf(l.r.id, l.id, u.id()))
 		readings = append(readings, reading{counterThrottled, u.id(), g.identity, g.throttledNanos})
 		s.Replicas = append(s.Replicas, runtime.ReplicaUsage{Service: u.service.Name, Replica: u.replica, Usage: runtime.Usage{
@@ -69,13 +66,34 @@ func (l *lease) usage(now time.Time) (runtime.UsageSample, error) {
 		}})
 		s.Total.MemoryLimitBytes += u.service.Resources.MemoryMiB << 20
 	}
+	total := readGroup(leaseCgroup(l.r.id, l.id)) // after its parts, so that it is no less
+	readings = append(readings, reading{counterCPU, "lease", total.identity, total.cpuNanos})
+	egress, ingress, err := l.r.network.traffic(l.id)
+	if err != nil {
+		return runtime.UsageSample{}, err
+	}
+	if egress+ingress > 0 { // a lease that is not connected tells nothing
+		readings = append(readings, reading{counterEgress, "network", 1, egress}, reading{counterIngress, "network", 1, ingress})
+	}
 	kept.add(readings)
 	s.Total.CPUNanos, s.Total.ThrottledNanos = kept.total(counterCPU), kept.total(counterThrottled)
+	s.Total.EgressBytes, s.Total.IngressBytes = kept.total(counterEgress), kept.total(counterIngress)
 	s.Total.MemoryBytes, s.Total.PIDs = total.memoryBytes, total.pids
 	if s.Total.DiskBytes, err = usedDisk(l.r.dir(l.id).disk()); err != nil {
 		return runtime.UsageSample{}, err
 	}
 	s.Total.DiskLimitBytes = diskMiB(w) << 20
+	for _, v := range volumes(w) {
+		if !v.persistent() {
+			continue
+		}
+		used, err := usedDisk(l.r.volumePoint(l.id, v))
+		if err != nil {
+			return runtime.UsageSample{}, err
+		}
+		s.Total.DiskBytes += used
+		s.Total.DiskLimitBytes += v.SizeMiB << 20
+	}
 	if s.Total.EgressBytes, s.Total.IngressBytes, err = l.r.network.traffic(l.id); err != nil {
 		return runtime.UsageSample{}, err
 	}

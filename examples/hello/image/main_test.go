@@ -24,8 +24,7 @@ func TestTheExampleBecomesAManifest(t *testing.T) {
 
 	_, err = compose.Parse(context.Background(), compose.Source{Path: path})
 	require.ErrorContains(t, err, "no such file", "before the image is made")
-	hello := recipe{server: "github.com/souk-network/souk/examples/hello", port: 8080, tag: "hello:1", arch: runtime.GOARCH}
-	require.NoError(t, hello.build(context.Background(), filepath.Join(dir, "hello.tar")))
+	require.NoError(t, build(context.Background(), filepath.Join(dir, "hello.tar"), "hello:1", runtime.GOARCH))
 
 	project, err := compose.Parse(context.Background(), compose.Source{Path: path})
 	require.NoError(t, err)

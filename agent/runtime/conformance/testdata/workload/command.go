@@ -30,7 +30,7 @@ func command(args []string) {
 	case "terminal":
 		terminal()
 	case "tree":
-		tree()
+		tree(args[1:])
 	case "orphan":
 		start(false, "sleep", "orphan")
 	case "flood":
@@ -87,12 +87,18 @@ func printSize() {
 	fmt.Printf("size %dx%d\n", size.columns, size.rows)
 }
 
-// tree starts a child, one in a session of its own and one whose parent ends, and waits.
-func tree() {
-	start(false, "sleep", "child")
-	start(true, "sleep", "session")
-	c := start(true, "orphan")
-	_ = c.Wait()
+// tree starts what its arguments say: a child, one in a session of its own, one whose parent ended; and waits.
+func tree(kinds []string) {
+	for _, kind := range kinds {
+		switch kind {
+		case "child":
+			start(false, "sleep", kind)
+		case "session":
+			start(true, "sleep", kind)
+		case "orphan":
+			_ = start(true, "orphan").Wait()
+		}
+	}
 	fmt.Println("ready")
 	time.Sleep(time.Hour)
 }
