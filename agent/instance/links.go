@@ -3,6 +3,8 @@ package instance
 import (
 	"errors"
 	"fmt"
+	"net"
+	"net/netip"
 	"os"
 	"strings"
 
@@ -87,4 +89,29 @@ func deleteTable(id ID) error {
 		return fmt.Errorf("delete nft table %s: %w", id.TableName(), err)
 	}
 	return nil
+}
+
+// forgetConnections makes the kernel forget the connections of an instance's leases, so that none is led to another
+// lease that is given the same address.
+func forgetConnections(pool netip.Prefix) error {
+	if !pool.IsValid() {
+		return nil
+	}
+	if _, err := netlink.ConntrackDeleteFilters(netlink.ConntrackTable, unix.AF_INET, connectionsWith(pool)); err != nil {
+		return fmt.Errorf("forget the connections of %s: %w", pool, err)
+	}
+	return nil
+}
+
+// connectionsWith matches tracked connections that a subnet opened or answered.
+type connectionsWith netip.Prefix
+
+// MatchConntrackFlow implements netlink.CustomConntrackFilter.
+func (p connectionsWith) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
+	for _, ip := range []net.IP{flow.Forward.SrcIP, flow.Reverse.SrcIP} {
+		if a, ok := netip.AddrFromSlice(ip); ok && netip.Prefix(p).Contains(a.Unmap()) {
+			return true
+		}
+	}
+	return false
 }

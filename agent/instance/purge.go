@@ -94,6 +94,7 @@ func purge(ctx context.Context, r Record, keepData bool) error {
 	}
 	step("delete nft table", deleteTable(r.ID))
 	step("delete links", deleteLinks(r.ID))
+	step("forget connections", forgetConnections(r.SubnetPool))
 	step("delete cgroups", deleteCgroups(ctx, r.ID))
 	if len(errs) > 0 {
 		return errors.Join(errs...) // files stay, so that the purge can be tried again

@@ -43,13 +43,27 @@ func unshareTo(path string) error {
 		goruntime.UnlockOSThread()
 		return fmt.Errorf("make a network namespace (CAP_SYS_ADMIN is needed): %w", err)
 	}
-	mounted := unix.Mount(mine, path, "", unix.MS_BIND, "")
+	failed := refuseIPv6()
+	if failed == nil {
+		failed = unix.Mount(mine, path, "", unix.MS_BIND, "")
+	}
 	if err := unix.Setns(int(home.Fd()), unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("come back from the network namespace %s: %w", path, err)
 	}
 	goruntime.UnlockOSThread()
-	if mounted != nil {
-		return fmt.Errorf("keep the network namespace %s: %w", path, mounted)
+	if failed != nil {
+		return fmt.Errorf("keep the network namespace %s: %w", path, failed)
+	}
+	return nil
+}
+
+// refuseIPv6 keeps IPv6 off every link of this thread's network namespace, those to come too.
+func refuseIPv6() error {
+	for _, which := range []string{"all", "default"} {
+		err := os.WriteFile("/proc/sys/net/ipv6/conf/"+which+"/disable_ipv6", []byte("1"), 0o600)
+		if err != nil && !errors.Is(err, os.ErrNotExist) { // a kernel without IPv6
+			return fmt.Errorf("refuse IPv6: %w", err)
+		}
 	}
 	return nil
 }

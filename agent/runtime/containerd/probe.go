@@ -48,6 +48,7 @@ func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 	if !r.swap {
 		c.Warnings = append(c.Warnings, "the kernel does not limit swap: turn swap off (swapoff -a), or boot with swapaccount=1")
 	}
+	c.Warnings = append(c.Warnings, networkWarnings(r.id)...)
 	return c, nil
 }
 
