@@ -14,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/runtime/conformance"
@@ -23,6 +24,7 @@ import (
 const (
 	publicHere   = "11.22.33.1" // the host's own public address
 	publicThere  = "11.22.33.2"
+	publicDenied = "11.22.33.3" // by some operators
 	privateThere = "192.168.177.2"
 	sharedThere  = "100.64.99.2"
 	metadata     = "169.254.169.254"
@@ -30,16 +32,9 @@ const (
 
 // makeInternet connects a namespace to the host by a pair of links and serves on its addresses: every connection gets a
 // line with the address that it came from.
-func makeInternet(t testing.TB) {
+func makeInternet(t testing.TB) internet {
 	t.Helper()
-	goruntime.LockOSThread()
-	defer goruntime.UnlockOSThread()
-	home, err := netns.Get()
-	require.NoError(t, err)
-	defer func() { _ = home.Close() }()
-	away, err := netns.New()
-	require.NoError(t, err)
-	require.NoError(t, netns.Set(home))
+	away := newNamespace(t)
 	t.Cleanup(func() { _ = away.Close() })
 
 	here, there := "souktest-here", "souktest-there"
@@ -58,12 +53,51 @@ func makeInternet(t testing.TB) {
 		require.NoError(t, netlink.RouteAdd(&netlink.Route{LinkIndex: hostLink.Attrs().Index, Dst: destination, Gw: net.ParseIP(publicThere)}))
 	}
 
-	require.NoError(t, netns.Set(away))
-	defer func() { require.NoError(t, netns.Set(home)) }()
-	address(t, there, publicThere+"/24", privateThere+"/32", sharedThere+"/32", metadata+"/32")
-	for _, port := range []string{":80", ":25"} {
-		echo(t, port)
-	}
+	outside := internet{away}
+	outside.do(t, func() {
+		address(t, there, publicThere+"/24", publicDenied+"/24", privateThere+"/32", sharedThere+"/32", metadata+"/32")
+		for _, port := range []string{":80", ":25"} {
+			echo(t, port)
+		}
+	})
+	return outside
+}
+
+// newNamespace makes a network namespace.
+func newNamespace(t testing.TB) netns.NsHandle {
+	t.Helper()
+	var ns netns.NsHandle
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		goruntime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		ns, err = netns.New()
+	}()
+	<-done
+	require.NoError(t, err)
+	return ns
+}
+
+// internet is the namespace that stands for it.
+type internet struct{ netns.NsHandle }
+
+// do runs something there. Sockets that it makes stay there.
+func (i internet) do(t testing.TB, there func()) { within(t, i.NsHandle, there) }
+
+// within runs something in a network namespace.
+func within(t testing.TB, ns netns.NsHandle, there func()) {
+	t.Helper()
+	done := make(chan error)
+	go func() {
+		goruntime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		err := netns.Set(ns)
+		if err == nil {
+			there()
+		}
+		done <- err
+	}()
+	require.NoError(t, <-done)
 }
 
 func address(t testing.TB, link string, addresses ...string) {
@@ -73,6 +107,9 @@ func address(t testing.TB, link string, addresses ...string) {
 	for _, a := range addresses {
 		parsed, err := netlink.ParseAddr(a)
 		require.NoError(t, err)
+		if parsed.IP.To4() == nil {
+			parsed.Flags |= unix.IFA_F_NODAD // at once
+		}
 		require.NoError(t, netlink.AddrAdd(l, parsed))
 	}
 	require.NoError(t, netlink.LinkSetUp(l))

@@ -76,7 +76,7 @@ func serve(address string) {
 			return "", nil
 		},
 		"/dial":  dial,
-		"/where": where, "/resolve": resolve, "/packet": packet, "/connect": connect, "/forge": forge,
+		"/where": where, "/resolve": resolve, "/packet": packet, "/connect": connect,
 		"/ps":    processes,
 		"/raw":   raw,
 		"/mount": mountTmpfs,

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 )
 
@@ -105,28 +104,4 @@ func connect(r *http.Request) (string, error) {
 		places <- struct{}{}
 	}
 	return fmt.Sprint(got.Load()), nil
-}
-
-// forge binds to an address that is not this replica's and sends from there.
-func forge(r *http.Request) (string, error) {
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_DGRAM, 0)
-	if err != nil {
-		return "", err
-	}
-	defer func() { _ = syscall.Close(fd) }()
-	if err := syscall.SetsockoptInt(fd, syscall.SOL_IP, syscall.IP_FREEBIND, 1); err != nil {
-		return "", err
-	}
-	var from syscall.SockaddrInet4
-	copy(from.Addr[:], net.ParseIP(r.FormValue("from")).To4())
-	if err := syscall.Bind(fd, &from); err != nil {
-		return "", err
-	}
-	to, err := net.ResolveUDPAddr("udp4", r.FormValue("address"))
-	if err != nil {
-		return "", err
-	}
-	target := syscall.SockaddrInet4{Port: to.Port}
-	copy(target.Addr[:], to.IP.To4())
-	return "sent", syscall.Sendto(fd, []byte("forged"), 0, &target)
 }
