@@ -349,6 +349,24 @@ type ReplicaStatus struct {
 	NextStart time.Time // when it will be started again; zero when not waiting
 }
 
+// ReadyAfter is how long a replica without health check may take to listen before it counts as ready all the same.
+const ReadyAfter = 10 * time.Second
+
+// Ready tells whether a replica does its work: healthy, if somebody checks; else listening, or up for ReadyAfter. One that
+// is meant to end is ready when it ended well.
+func (s ReplicaStatus) Ready(now time.Time) bool {
+	switch {
+	case s.Job:
+		return s.Phase == PhaseExited && s.ExitCode == 0
+	case s.Phase != PhaseRunning:
+		return false
+	case s.Health != "":
+		return s.Health == HealthHealthy
+	default:
+		return len(s.Silent) == 0 || now.Sub(s.StartedAt) >= ReadyAfter
+	}
+}
+
 // Endpoint is an address at which the host reaches a port of a replica.
 type Endpoint struct {
 	Port

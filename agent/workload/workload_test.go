@@ -107,6 +107,7 @@ func TestAllThatAGroupSaysReachesTheRuntime(t *testing.T) {
 		db.ExtraHosts = []*manifestpb.HostAddress{{Name: "backup", Address: "2001:db8::1"}}
 		db.Aliases, db.DropCapabilities, db.Groups = []string{"postgres"}, []string{"KILL"}, []string{"100"}
 		front := group.Services[0]
+		front.User, front.WorkingDir = "1000:1000", "/srv"
 		front.HealthCheck = &manifestpb.HealthCheck{Disabled: true}
 		front.DependsOn = []*manifestpb.Dependency{{Service: "db", Condition: manifestpb.DependencyCondition_DEPENDENCY_CONDITION_COMPLETED}}
 		group.Services = []*manifestpb.Service{db, front}

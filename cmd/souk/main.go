@@ -64,6 +64,10 @@ func usageErrors(root *cobra.Command) {
 	for _, cmd := range root.Commands() {
 		usageErrors(cmd)
 	}
+	if root.HasSubCommands() && !root.Runnable() {
+		root.Args, root.RunE = cobra.ArbitraryArgs, unknownCommand
+		return
+	}
 	check := root.Args
 	if check == nil {
 		return
@@ -74,4 +78,17 @@ func usageErrors(root *cobra.Command) {
 		}
 		return nil
 	}
+}
+
+// unknownCommand answers for a command that only has others below it.
+func unknownCommand(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	cmd.SuggestionsMinimumDistance = 2
+	try := cmd.CommandPath() + " --help"
+	if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+		try = cmd.CommandPath() + " " + near[0]
+	}
+	return session.Usage(fault.Newf(fmt.Sprintf("there is no command %q", cmd.CommandPath()+" "+args[0]), try, "%s has others", cmd.CommandPath()))
 }

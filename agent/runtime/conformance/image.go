@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	goruntime "runtime"
+	"strings"
 	"sync"
 	"testing"
 
@@ -46,11 +47,12 @@ var workloadBinary = sync.OnceValues(func() ([]byte, error) {
 	return os.ReadFile(out)
 })
 
-// File is one file of a test image.
+// File is one file of a test image; a name that ends with a slash makes a directory.
 type File struct {
-	Name    string
-	Mode    int64
-	Content []byte
+	Name     string
+	Mode     int64
+	Content  []byte
+	UID, GID int
 }
 
 // Image makes an image of one or more layers, each a list of files, with /workload, /tmp and /etc in the first.
@@ -87,7 +89,11 @@ func layer(t testing.TB, files []File, directories bool) v1.Layer {
 		}
 	}
 	for _, f := range files {
-		require.NoError(t, w.WriteHeader(&tar.Header{Name: f.Name, Typeflag: tar.TypeReg, Mode: f.Mode, Size: int64(len(f.Content))}))
+		header := &tar.Header{Name: f.Name, Typeflag: tar.TypeReg, Mode: f.Mode, Size: int64(len(f.Content)), Uid: f.UID, Gid: f.GID}
+		if strings.HasSuffix(f.Name, "/") {
+			header.Typeflag = tar.TypeDir
+		}
+		require.NoError(t, w.WriteHeader(header))
 		_, err := w.Write(f.Content)
 		require.NoError(t, err)
 	}

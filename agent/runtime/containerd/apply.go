@@ -21,19 +21,24 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 		return runtime.ErrClosed
 	}
 	rec := record{Workload: w}
+	rec.Numbers, rec.NextNumber = numbered(rec, w)
+	resumed := false
 	l := r.leases[w.Lease]
 	if l != nil {
 		now := l.wanted()
 		if now.Removing {
 			return runtime.Classify(runtime.ClassTransient, fmt.Errorf("apply lease %d: it is being removed; apply again when it is gone", w.Lease))
 		}
-		if reflect.DeepEqual(now.Workload, w) {
+		same := reflect.DeepEqual(now.Workload, w)
+		if same && !now.Paused {
 			return nil
 		}
-		if now.Workload.Revision == w.Revision {
+		if now.Workload.Revision == w.Revision && !same {
 			return runtime.Invalidf("lease %d: revision %s stands for another workload already", w.Lease, w.Revision)
 		}
 		rec.Slot, rec.Published = now.Slot, now.Published
+		rec.Numbers, rec.NextNumber = numbered(now, w)
+		resumed = now.Paused
 	} else {
 		slot, err := r.newSlot()
 		if err != nil {
@@ -51,6 +56,9 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 	}
 	if l != nil {
 		l.want(rec)
+		if resumed {
+			l.tellAll(runtime.EventResumed, "it is taken up again")
+		}
 		return nil
 	}
 	r.startWorker(rec)

@@ -42,7 +42,8 @@ func config(t testing.TB, provider, state string) containerd.Config {
 	}
 	return containerd.Config{
 		ChainID: "souk-test", Provider: provider, StateDir: state, Libexec: libexecDir(t), Ephemeral: true,
-		Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+		Storage: map[string]string{"ssd": filepath.Join(state, "volumes")},
+		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}
 }
 

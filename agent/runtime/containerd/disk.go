@@ -20,16 +20,17 @@ import (
 )
 
 const (
-	bytesPerInode = 8192 // small files do not exhaust inodes early
-	journalMiB    = 4    // enough for one lease's metadata
-	diskSlackMiB  = 64   // kept free on the host beyond a new disk
+	bytesPerInode = 8192                        // small files do not exhaust inodes early
+	leastInodes   = (128 << 20) / bytesPerInode // of a group of blocks, whose number of inodes stays when it grows
+	journalMiB    = 4                           // enough for one lease's metadata
+	diskSlackMiB  = 64                          // kept free on the host beyond a new disk
 
 	detachPatience = time.Second
 )
 
 // fileDiskMiB is the size of the file that holds a file system of so many usable MiB: journal, inode tables (256 bytes for
-// each bytesPerInode) and descriptors go beside them.
-func fileDiskMiB(usable uint64) uint64 { return usable + usable/27 + 8 }
+// each bytesPerInode, at least leastInodes) and descriptors go beside them.
+func fileDiskMiB(usable uint64) uint64 { return usable + usable/27 + 10 }
 
 // diskMiB is the disk of a lease: one file system for all its replicas.
 func diskMiB(w runtime.Workload) uint64 {
@@ -141,8 +142,9 @@ func (d fileDisk) make(ctx context.Context, sizeMiB uint64) error {
 	if err != nil {
 		return err
 	}
+	inodes := max(sizeMiB<<20/bytesPerInode, leastInodes)
 	// Nothing is reserved for root, and tables are written as they are used.
-	out, err := exec.CommandContext(ctx, mkfs, "-q", "-F", "-m", "0", "-b", "4096", "-i", fmt.Sprint(bytesPerInode), "-J", fmt.Sprintf("size=%d", journalMiB),
+	out, err := exec.CommandContext(ctx, mkfs, "-q", "-F", "-m", "0", "-b", "4096", "-N", fmt.Sprint(inodes), "-J", fmt.Sprintf("size=%d", journalMiB),
 		"-E", "lazy_itable_init=1,lazy_journal_init=1,nodiscard,root_owner=0:0", temporary).CombinedOutput()
 	if err != nil {
 		return fmt.Errorf("format %s: %w: %s", d.what, err, strings.TrimSpace(string(out)))

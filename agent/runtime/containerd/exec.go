@@ -128,11 +128,12 @@ func (r *Runtime) enterExec(q runtime.ExecRequest) (*lease, unit, func(), error)
 	if l == nil {
 		return nil, unit{}, nil, runtime.ErrNotFound
 	}
-	w := l.wanted().Workload
+	rec := l.wanted()
+	w := rec.Workload
 	if q.Service == "" && len(w.Services) == 1 {
 		q.Service = w.Services[0].Name
 	}
-	for _, u := range units(w) {
+	for _, u := range rec.units() {
 		if u.service.Name != q.Service || u.replica != q.Replica {
 			continue
 		}

@@ -43,10 +43,10 @@ func (r *Runtime) checkIsolation(w runtime.Workload) error {
 	return nil
 }
 
-// isolationOf is the class of a workload.
-func (r *Runtime) isolationOf(w runtime.Workload) string {
-	if w.Isolation != "" {
-		return w.Isolation
+// isolationOf is the class that a workload's choice means here.
+func (r *Runtime) isolationOf(wanted string) string {
+	if wanted != "" {
+		return wanted
 	}
 	return r.isolations()[0]
 }

@@ -13,7 +13,7 @@ import (
 type libexec string
 
 // programs are all that libexec must hold.
-var programs = []string{"runc", "containerd-shim-runc-v2", "souk-logger", "bridge", "host-local", "loopback", "bandwidth"}
+var programs = []string{"runc", "containerd-shim-runc-v2", "souk-logger", "bridge", "host-local", "loopback", "bandwidth", initProgram}
 
 // findLibexec picks the directory and checks that it is complete.
 func findLibexec(configured string) (libexec, error) {

@@ -47,7 +47,7 @@ func (r *Runtime) List(context.Context) ([]runtime.Observed, error) {
 		o := runtime.Observed{Lease: id}
 		if l := r.leases[id]; l != nil {
 			rec := l.wanted()
-			o.Revision, o.Owner, o.Removing = rec.Workload.Revision, rec.Workload.Owner, rec.Removing
+			o.Revision, o.Owner, o.Removing, o.Paused = rec.Workload.Revision, rec.Workload.Owner, rec.Removing, rec.Paused
 			o.Recorded = rec.Workload.Revision != ""
 		}
 		list = append(list, o)

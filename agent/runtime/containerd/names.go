@@ -126,7 +126,7 @@ func (l *lease) members(rec record) []neighbour {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var list []neighbour
-	for _, u := range units(rec.Workload) {
+	for _, u := range rec.units() {
 		address, _ := l.r.network.address(u.id(), rec.Slot)
 		s := l.status[u.id()]
 		running := s.Phase == runtime.PhaseRunning && address.IsValid()
@@ -146,7 +146,7 @@ func (l *lease) announce(rec record) {
 		return
 	}
 	err := l.r.network.lead(l.id, forwardings(rec.Published, members), zoneOf(members))
-	for i, u := range units(rec.Workload) {
+	for i, u := range rec.units() {
 		if err == nil && members[i].address.IsValid() {
 			err = replaceInPlace(filepath.Join(l.r.dir(l.id).files(u.id()), "hosts"), hostsFile(u, members[i].address, members))
 		}

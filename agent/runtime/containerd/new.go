@@ -34,6 +34,7 @@ type Runtime struct {
 	files   uint64 // hard limit on open files
 	sealer  Sealer
 	execs   execs
+	events  events
 	meter   meter
 
 	ctx     context.Context // ends with Close

@@ -19,6 +19,10 @@ type record struct {
 	Workload runtime.Workload `json:"workload"`
 	Slot     uint16           `json:"slot"` // of its subnet and bridge
 	Removing bool             `json:"removing"`
+	Paused   bool             `json:"paused,omitempty"`
+	// Numbers of the services, by name, which are part of the names of their containers.
+	Numbers    map[string]int `json:"numbers,omitempty"`
+	NextNumber int            `json:"next_number,omitempty"`
 	// Published ports of the host, which stay the same as long as the service has the port.
 	Published []runtime.PublishedPort `json:"published,omitempty"`
 }
@@ -29,10 +33,14 @@ type leaseDir string
 func (d leaseDir) record() string           { return filepath.Join(string(d), "record.json") }
 func (d leaseDir) history(id string) string { return filepath.Join(string(d), id+".history.json") }
 func (d leaseDir) exit(id string) string    { return filepath.Join(string(d), id+".exit.json") }
-func (d leaseDir) diskImage() string        { return filepath.Join(string(d), "disk.img") }
-func (d leaseDir) disk() string             { return filepath.Join(string(d), "disk") }
-func (d leaseDir) files(id string) string   { return filepath.Join(string(d), "files", id) }
-func (d leaseDir) logs() string             { return filepath.Join(string(d), "logs") }
+func (d leaseDir) definitions() string      { return filepath.Join(string(d), "definitions") }
+func (d leaseDir) definition(revision string) string {
+	return filepath.Join(d.definitions(), revision+".definition.json")
+}
+func (d leaseDir) diskImage() string      { return filepath.Join(string(d), "disk.img") }
+func (d leaseDir) disk() string           { return filepath.Join(string(d), "disk") }
+func (d leaseDir) files(id string) string { return filepath.Join(string(d), "files", id) }
+func (d leaseDir) logs() string           { return filepath.Join(string(d), "logs") }
 func (d leaseDir) upper(id, rev string) string {
 	return filepath.Join(d.disk(), id, rev, "upper")
 }

@@ -60,7 +60,7 @@ func (n *network) takeUp(records map[runtime.LeaseID]record) error {
 // assumed takes every connected replica for one that serves, until its worker has looked.
 func (n *network) assumed(rec record, l *connected) []neighbour {
 	var list []neighbour
-	for _, u := range units(rec.Workload) {
+	for _, u := range rec.units() {
 		a, ok := l.addresses[u.id()]
 		list = append(list, neighbour{
 			service: u.service.Name, hostname: u.service.Hostname, aliases: u.service.Aliases, replica: u.replica,

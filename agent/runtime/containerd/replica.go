@@ -20,6 +20,7 @@ import (
 
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/internal/failpoint"
 )
 
 const (
@@ -28,58 +29,168 @@ const (
 	isolationLabel  = "souk.network/isolation"
 	stopSignalLabel = "souk.network/stop-signal"
 	graceLabel      = "souk.network/stop-grace"
-	policyLabel     = "souk.network/restart"
+	limitsLabel     = "souk.network/limits"
 	layersLabel     = "souk.network/layers" // scope/chain: a name that moves on does not change what a container runs
 )
 
-// lostExitCode stands for a run whose end nobody saw.
-const lostExitCode = 255
-
 // maxSteps bounds one pass; from any state a replica needs fewer.
-const maxSteps = 12
+const maxSteps = 16
 
-// steps repeats looking and taking the next step until the replica rests or waits.
-func (l *lease) steps(ctx context.Context, rec record, u unit) (time.Duration, error) {
+// steps repeats looking and taking the next step until the replica rests or waits. It reports whether anything changed
+// that others of the lease may wait for.
+func (l *lease) steps(ctx context.Context, rec record, u unit) (wait time.Duration, moved bool, err error) {
 	for range maxSteps {
 		if err := ctx.Err(); err != nil {
-			return 0, err
+			return 0, moved, err
 		}
-		c, task, f, err := l.observe(ctx, u.id())
+		v, err := l.look(ctx, rec, u)
 		if err != nil {
-			return 0, err
+			return 0, moved, err
 		}
-		h, err := l.history(u.id())
+		next, wait := nextStep(v.goal, v.history, v.facts, v.trial, time.Now())
+		if next == stepRest || next == stepWait || next == stepBlocked {
+			return l.rest(rec, v, next, wait), l.noteStanding(v) || moved, nil
+		}
+		again, err := l.take(ctx, rec, v, next)
+		moved = l.noteStanding(v) || moved || again == 0
 		if err != nil {
-			return 0, err
+			return 0, moved, err
 		}
-		next, wait := nextStep(u.revision, h, f, time.Now())
-		switch next {
-		case stepRest, stepWait:
-			address, _ := l.r.network.address(u.id(), rec.Slot)
-			l.settle(u, f, h, address)
-			if f.task == taskRunning {
-				l.watch(u.id(), f.pid, task)
-			}
-			return wait, nil
-		case stepReap:
-			err = l.reap(ctx, c, task, f, h)
-		case stepLost:
-			f.exitCode, f.exitedAt = lostExitCode, time.Now()
-			err = l.reap(ctx, c, nil, f, h)
-		case stepDiscard:
-			err = l.discard(ctx, task)
-		case stepReplace:
-			err = l.replace(ctx, rec, u, c, task)
-		case stepCreate:
-			err = l.create(ctx, rec, u)
-		case stepStart:
-			err = l.start(ctx, rec, u, c, h)
-		}
-		if err != nil {
-			return 0, err
+		failpoint.Hit("runtime/step/" + next.String())
+		if again > 0 {
+			return again, moved, nil
 		}
 	}
-	return time.Second, nil
+	return time.Second, moved, nil
+}
+
+// view is all that is known of a replica at one moment.
+type view struct {
+	wanted  unit
+	now     unit // in the definition to go on with
+	c       client.Container
+	task    client.Task
+	facts   facts
+	history history
+	goal    goal
+	check   *runtime.HealthCheck
+	trial   trial
+	blocked error // why it may not start
+}
+
+// look gathers what a step is decided by.
+func (l *lease) look(ctx context.Context, rec record, u unit) (v view, err error) {
+	v.wanted = u
+	if v.c, v.task, v.facts, err = l.observe(ctx, u.id()); err != nil {
+		return v, err
+	}
+	if v.history, err = l.history(u.id()); err != nil {
+		return v, err
+	}
+	v.goal = goal{revision: u.revision, workload: u.workload, limits: limitsOf(u.service.Resources), job: u.service.Job, paused: rec.Paused}
+	v.goal.mayMove = l.mayMove(rec, u)
+	v.goal.mayStop = l.mayStop(rec, u)
+	if v.now, err = l.as(u, v.goal.aim(v.history, v.facts)); err != nil {
+		l.r.log.Error("a definition to go back to is lost; going on with what is wanted", "lease", l.id, "container", u.id(), "error", err)
+		v.goal.mayMove, v.history.Good, v.now = true, "", u
+	}
+	v.blocked = l.awaited(rec, v.now)
+	v.goal.mayStart = v.blocked == nil
+	if v.facts.task == taskRunning {
+		if v.check, err = l.checkOf(v.now); err != nil {
+			return v, err
+		}
+		v.trial = judge(v.check != nil, l.healthOf(u), v.history.StartedAt, time.Now())
+	}
+	return v, nil
+}
+
+// rest leaves a replica as it is for now.
+func (l *lease) rest(rec record, v view, next step, wait time.Duration) time.Duration {
+	address, _ := l.r.network.address(v.wanted.id(), rec.Slot)
+	l.settle(rec, v, next, address)
+	if v.facts.task == taskRunning {
+		l.watch(v.wanted.id(), v.facts.pid, v.task)
+		l.checkHealth(v, v.task)
+	} else {
+		l.endChecks(v.wanted.id())
+	}
+	return wait
+}
+
+// take does what a step says. A wait of more than zero says that the step goes on by itself.
+func (l *lease) take(ctx context.Context, rec record, v view, next step) (time.Duration, error) {
+	switch next {
+	case stepReap:
+		return 0, l.reap(ctx, v)
+	case stepLost:
+		h := v.history.afterLoss(time.Now(), l.policy(v.now))
+		return 0, errors.Join(writeDurably(l.r.dir(l.id).history(v.wanted.id()), h), os.RemoveAll(l.r.dir(l.id).exit(v.wanted.id())))
+	case stepAdopt:
+		return 0, l.note(v, v.history.afterStart(v.goal, v.facts.revision, time.Now()))
+	case stepDiscard:
+		return 0, l.discard(ctx, v.task)
+	case stepStop:
+		return l.askToStop(ctx, rec, v)
+	case stepResize:
+		return 0, l.resize(ctx, rec, v)
+	case stepProve:
+		return 0, l.note(v, v.history.proven())
+	case stepGiveUp:
+		return 0, l.giveUp(v, "its health check failed: "+l.healthOutput(v.wanted), runtime.ClassTenant)
+	case stepReplace:
+		return 0, l.replace(ctx, rec, v)
+	case stepCreate:
+		return 0, l.create(ctx, v.now)
+	case stepStart:
+		return 0, l.start(ctx, rec, v)
+	default:
+		return 0, nil
+	}
+}
+
+// note makes a replica's history durable.
+func (l *lease) note(v view, h history) error {
+	return writeDurably(l.r.dir(l.id).history(v.wanted.id()), h)
+}
+
+// giveUp notes that an update failed; the next step brings back what worked last.
+func (l *lease) giveUp(v view, why string, class runtime.ErrorClass) error {
+	return l.noteHeld(v, v.history.givenUp(v.goal, why, class))
+}
+
+// noteHeld makes a history durable and tells when it says that an update failed.
+func (l *lease) noteHeld(v view, h history) error {
+	if err := l.note(v, h); err != nil {
+		return err
+	}
+	if h.heldBack(v.goal) && !v.history.heldBack(v.goal) {
+		l.r.log.Warn("an update failed; the last revision that worked goes on", "lease", l.id, "service", v.wanted.service.Name, "replica", v.wanted.replica, "class", h.Held.Class, "error", h.Held.Error)
+		l.tell(v.wanted, runtime.EventDegraded, h.Held.Error)
+	}
+	return nil
+}
+
+// checkOf is the health check of a definition.
+func (l *lease) checkOf(u unit) (*runtime.HealthCheck, error) {
+	l.mu.Lock()
+	i, ok := l.images[u.revision]
+	l.mu.Unlock()
+	if ok {
+		return mergeCheck(u.service.HealthCheck, i.check), nil
+	}
+	d, err := l.definition(u.revision)
+	if errors.Is(err, errNoDefinition) {
+		return mergeCheck(u.service.HealthCheck, nil), nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the health check of %s: %w", u.id(), err)
+	}
+	return mergeCheck(u.service.HealthCheck, d.Image.Check), nil
+}
+
+func (l *lease) policy(u unit) policy {
+	return policy{restart: u.service.Restart, most: u.service.MaxRestarts, backoff: l.r.config.Backoff}
 }
 
 // observe reads what the engine has of a container.
@@ -95,7 +206,7 @@ func (l *lease) observe(ctx context.Context, id string) (client.Container, clien
 	if err != nil {
 		return nil, nil, facts{}, fmt.Errorf("read the labels of container %s: %w", id, err)
 	}
-	f := facts{revision: labels[revisionLabel]}
+	f := facts{revision: labels[revisionLabel], limits: labels[limitsLabel]}
 	task, err := c.Task(ctx, nil)
 	if errdefs.IsNotFound(err) {
 		var ended exit
@@ -159,17 +270,33 @@ func (l *lease) watch(id string, pid uint32, task client.Task) {
 	})
 }
 
-// reap writes down how a process ended, durably, and then forgets it.
-func (l *lease) reap(ctx context.Context, c client.Container, task client.Task, f facts, h history) error {
-	labels, err := c.Labels(ctx)
-	if err != nil {
-		return fmt.Errorf("read the labels of container %s: %w", c.ID(), err)
+// reap writes down how a process ended, durably, and then forgets it. One that was asked to end did not end by itself.
+func (l *lease) reap(ctx context.Context, v view) error {
+	asked := v.goal.paused || v.facts.revision != v.goal.aim(v.history, v.facts)
+	if v.now.service.Job && v.facts.exitCode == 0 && v.facts.revision == v.now.revision {
+		asked = false
 	}
-	h = h.afterExit(f, runtime.RestartPolicy(labels[policyLabel]), l.r.config.Backoff)
-	if err := writeDurably(l.r.dir(l.id).history(c.ID()), h); err != nil {
+	h := v.history.afterStop(v.facts)
+	if !asked {
+		h = v.history.afterExit(v.goal, v.facts, l.policy(v.now))
+	}
+	if err := l.noteHeld(v, h); err != nil {
 		return err
 	}
-	return errors.Join(l.discard(ctx, task), os.RemoveAll(l.r.dir(l.id).exit(c.ID())))
+	l.endChecks(v.wanted.id())
+	l.tellEnd(v.wanted, v.facts, asked)
+	return errors.Join(l.discard(ctx, v.task), os.RemoveAll(l.r.dir(l.id).exit(v.wanted.id())))
+}
+
+func (l *lease) tellEnd(u unit, f facts, asked bool) {
+	switch {
+	case f.oom:
+		l.tell(u, runtime.EventOOMKilled, "a process was ended by the memory limit")
+	case asked:
+		l.tell(u, runtime.EventExited, "stopped")
+		return
+	}
+	l.tell(u, runtime.EventExited, fmt.Sprintf("ended with exit code %d", f.exitCode))
 }
 
 // discard forgets a process that does not run.
@@ -184,29 +311,26 @@ func (l *lease) discard(ctx context.Context, task client.Task) error {
 	return nil
 }
 
-// replace makes way for another revision, but not before the new image is ready, so that an image which cannot be had
-// leaves the old revision running.
-func (l *lease) replace(ctx context.Context, rec record, u unit, c client.Container, task client.Task) error {
-	if _, err := l.prepareImage(ctx, u); err != nil {
+// mayReplace makes sure that what a replica is to become can be had, so that an image which cannot leaves the old running.
+func (l *lease) mayReplace(ctx context.Context, v view) error {
+	_, err := l.prepareImage(ctx, v.now)
+	return err
+}
+
+// replace makes way for another definition. The process has ended.
+func (l *lease) replace(ctx context.Context, rec record, v view) error {
+	if err := l.mayReplace(ctx, v); err != nil {
 		return err
 	}
-	l.progress(u, runtime.PhaseStarting, "stopping the old revision")
-	labels, err := c.Labels(ctx)
-	if err != nil {
-		return fmt.Errorf("read the labels of container %s: %w", c.ID(), err)
-	}
-	if err := l.stop(ctx, c, task); err != nil {
+	if err := l.deleteContainer(ctx, v.c); err != nil {
 		return err
 	}
-	if err := l.deleteContainer(ctx, c); err != nil {
-		return err
-	}
-	old := l.r.dir(l.id).upper(u.id(), labels[revisionLabel])
+	old := l.r.dir(l.id).upper(v.wanted.id(), v.facts.revision)
 	if err := os.RemoveAll(filepath.Dir(old)); err != nil {
 		return fmt.Errorf("delete the files of the old revision: %w", err)
 	}
 	// The limit on egress is part of the network: connect anew.
-	return l.r.network.detach(ctx, u.id(), rec.Slot)
+	return l.r.network.detach(ctx, v.wanted.id(), rec.Slot)
 }
 
 func (l *lease) deleteContainer(ctx context.Context, c client.Container) error {
@@ -216,7 +340,59 @@ func (l *lease) deleteContainer(ctx context.Context, c client.Container) error {
 	return nil
 }
 
-// stop asks a process to end and ends it when its grace is over.
+// stopping is a process that was asked to end.
+type stopping struct {
+	pid  uint32
+	kill time.Time
+}
+
+// askToStop sends the stop signal once, and kills when the grace is over. It does not wait.
+func (l *lease) askToStop(ctx context.Context, rec record, v view) (time.Duration, error) {
+	id := v.wanted.id()
+	if !rec.Paused {
+		if err := l.mayReplace(ctx, v); err != nil {
+			return 0, err
+		}
+	}
+	labels, err := v.c.Labels(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read the labels of container %s: %w", id, err)
+	}
+	l.watch(id, v.facts.pid, v.task)
+	l.endChecks(id)
+	s, asked := l.stoppings[id]
+	now := time.Now()
+	switch {
+	case !asked || s.pid != v.facts.pid:
+		l.progress(v.wanted, runtime.PhaseStarting, "stopping")
+		s = stopping{pid: v.facts.pid, kill: now.Add(graceOf(labels))}
+		l.signal(ctx, v.task, stopSignal(labels[stopSignalLabel]))
+	case !now.Before(s.kill):
+		s.kill = now.Add(killPatience)
+		l.signal(ctx, v.task, syscall.SIGKILL)
+	}
+	l.stoppings[id] = s
+	return time.Until(s.kill) + time.Millisecond, nil
+}
+
+// killPatience is how long a killed process may take to be gone.
+const killPatience = 10 * time.Second
+
+func (l *lease) signal(ctx context.Context, task client.Task, s syscall.Signal) {
+	if err := task.Kill(ctx, s); err != nil && !errdefs.IsNotFound(err) {
+		l.r.log.Debug("cannot signal", "container", task.ID(), "signal", s, "error", err) // ended meanwhile, or never started
+	}
+}
+
+func graceOf(labels map[string]string) time.Duration {
+	grace, err := time.ParseDuration(labels[graceLabel])
+	if err != nil {
+		return defaultGrace * time.Second
+	}
+	return grace
+}
+
+// stop asks a process to end, ends it when its grace is over, and forgets it.
 func (l *lease) stop(ctx context.Context, c client.Container, task client.Task) error {
 	if task == nil {
 		return nil
@@ -225,10 +401,6 @@ func (l *lease) stop(ctx context.Context, c client.Container, task client.Task) 
 	if err != nil {
 		return fmt.Errorf("read the labels of container %s: %w", c.ID(), err)
 	}
-	grace, err := time.ParseDuration(labels[graceLabel])
-	if err != nil {
-		grace = defaultGrace * time.Second
-	}
 	ended, err := task.Wait(ctx)
 	if err != nil {
 		return fmt.Errorf("wait for %s to end: %w", c.ID(), err)
@@ -236,10 +408,8 @@ func (l *lease) stop(ctx context.Context, c client.Container, task client.Task) 
 	for _, try := range []struct {
 		signal syscall.Signal
 		wait   time.Duration
-	}{{stopSignal(labels[stopSignalLabel]), grace}, {syscall.SIGKILL, 10 * time.Second}} {
-		if err := task.Kill(ctx, try.signal); err != nil && !errdefs.IsNotFound(err) {
-			l.r.log.Debug("cannot signal", "container", c.ID(), "signal", try.signal, "error", err) // ended meanwhile, or never started
-		}
+	}{{stopSignal(labels[stopSignalLabel]), graceOf(labels)}, {syscall.SIGKILL, killPatience}} {
+		l.signal(ctx, task, try.signal)
 		select {
 		case <-ended:
 			return l.discard(ctx, task)
@@ -266,32 +436,8 @@ func cgroupOf(id instance.ID, lease runtime.LeaseID, container string) string {
 	return fmt.Sprintf("%s/%d/%s", id.CgroupParent(), lease, container)
 }
 
-// prepareImage finds and unpacks the image of a replica's service, once a revision.
-func (l *lease) prepareImage(ctx context.Context, u unit) (resolved, error) {
-	if l.imagesOf != u.revision {
-		l.images, l.imagesOf = map[string]resolved{}, u.revision
-	}
-	if i, ok := l.images[u.service.Name]; ok {
-		return i, nil
-	}
-	l.progress(u, runtime.PhasePulling, "getting "+u.service.Image)
-	i, err := l.r.images.resolve(ctx, wish{
-		owner: runtime.Scope(u.owner), image: u.service.Image, credentials: u.service.Credentials,
-		tell: func(text string) { l.progress(u, runtime.PhasePulling, "pulling "+u.service.Image+": "+text) },
-	}, l.holder())
-	if err != nil {
-		return resolved{}, err
-	}
-	l.progress(u, runtime.PhasePulling, "unpacking "+u.service.Image)
-	if _, err := l.r.images.lowerDirs(ctx, i, l.holder()); err != nil {
-		return resolved{}, err
-	}
-	l.images[u.service.Name] = i
-	return i, nil
-}
-
 // create makes the container of a replica: image, disk, network, specification.
-func (l *lease) create(ctx context.Context, rec record, u unit) error {
+func (l *lease) create(ctx context.Context, u unit) error {
 	i, err := l.prepareImage(ctx, u)
 	if err != nil {
 		return err
@@ -316,7 +462,10 @@ func (l *lease) create(ctx context.Context, rec record, u unit) error {
 	if err != nil {
 		return err
 	}
-	class := l.r.isolationOf(rec.Workload)
+	if u.service.Init {
+		withInit(spec, l.r.libexec.path(initProgram))
+	}
+	class := l.r.isolationOf(u.isolation)
 	if class == isolationGVisor {
 		tmp := ""
 		if emptyTmp(layers) {
@@ -324,28 +473,58 @@ func (l *lease) create(ctx context.Context, rec record, u unit) error {
 		}
 		sandboxed(spec, tmp)
 	}
-	grace := u.service.StopGraceSeconds
-	if grace == 0 {
-		grace = defaultGrace
+	if err := l.keepDefinition(u, i); err != nil {
+		return err
 	}
 	_, err = l.r.engine.client.NewContainer(ctx, u.id(),
 		l.r.isolated(class),
 		withSealedSpec(l.r.sealer, spec),
-		client.WithContainerLabels(map[string]string{
-			leaseLabel: fmt.Sprint(l.id), serviceLabel: u.service.Name, revisionLabel: u.revision,
-			isolationLabel: class, stopSignalLabel: i.config.Config.StopSignal, graceLabel: (time.Duration(grace) * time.Second).String(),
-			policyLabel: string(u.service.Restart), layersLabel: string(i.scope) + "/" + i.chainID().String(),
-		}),
+		client.WithContainerLabels(containerLabels(u, i)),
+		client.WithAdditionalContainerLabels(map[string]string{isolationLabel: class}),
 	)
 	if err != nil {
 		return fmt.Errorf("make container %s: %w", u.id(), err)
 	}
+	l.tell(u, runtime.EventCreated, u.service.Image)
 	return nil
 }
 
+// containerLabels are what a container says of itself.
+func containerLabels(u unit, i resolved) map[string]string {
+	grace := u.service.StopGraceSeconds
+	if grace == 0 {
+		grace = defaultGrace
+	}
+	signal := u.service.StopSignal
+	if signal == "" {
+		signal = i.config.Config.StopSignal
+	}
+	return map[string]string{
+		leaseLabel: fmt.Sprint(u.lease), serviceLabel: u.service.Name, revisionLabel: u.revision,
+		stopSignalLabel: signal, graceLabel: (time.Duration(grace) * time.Second).String(),
+		limitsLabel: limitsOf(u.service.Resources), layersLabel: string(i.scope) + "/" + i.chainID().String(),
+	}
+}
+
 // start runs the process of a container that exists.
-func (l *lease) start(ctx context.Context, rec record, u unit, c client.Container, h history) error {
+func (l *lease) start(ctx context.Context, rec record, v view) error {
+	u := v.now
 	l.progress(u, runtime.PhaseStarting, "starting")
+	began := time.Now() // before it starts, for it may end at once
+	err := l.bringUp(ctx, rec, u, v.c)
+	if err == nil {
+		l.tell(u, runtime.EventStarted, "started")
+		return l.note(v, v.history.afterStart(v.goal, u.revision, began))
+	}
+	if ctx.Err() != nil {
+		return err
+	}
+	l.tell(u, runtime.EventFailed, err.Error())
+	return errors.Join(err, l.noteHeld(v, v.history.afterFailedStart(v.goal, u.revision, err, l.r.config.Backoff, time.Now())))
+}
+
+// bringUp makes what a process needs around it, and the process.
+func (l *lease) bringUp(ctx context.Context, rec record, u unit, c client.Container) error {
 	if err := l.clearLeftover(ctx, u.id()); err != nil {
 		return err
 	}
@@ -367,15 +546,7 @@ func (l *lease) start(ctx context.Context, rec record, u unit, c client.Containe
 	if err != nil {
 		return err
 	}
-	began := time.Now() // before it starts, for it may end at once
-	if err := l.launch(ctx, u, c, root); err != nil {
-		if ctx.Err() != nil {
-			return err
-		}
-		h = h.afterFailedStart(u.revision, l.r.config.Backoff, time.Now())
-		return errors.Join(err, writeDurably(d.history(u.id()), h))
-	}
-	return writeDurably(d.history(u.id()), h.afterStart(u.revision, began))
+	return l.launch(ctx, u, c, root)
 }
 
 // launch makes and starts the process, leaving nothing behind when it cannot be started.

@@ -21,6 +21,7 @@ type resolved struct {
 	target   ocispec.Descriptor
 	manifest ocispec.Manifest
 	config   ocispec.Image
+	check    *runtime.HealthCheck // nil when the image has none
 }
 
 func (i resolved) chainID() digest.Digest { return identity.ChainID(i.config.RootFS.DiffIDs) }
@@ -111,7 +112,7 @@ func (s *imageStore) open(ctx context.Context, scope runtime.Scope, target ocisp
 	if err != nil {
 		return resolved{}, storeError(err, "image %s: read its configuration", image)
 	}
-	r := resolved{scope: scope, target: target, manifest: manifest}
+	r := resolved{scope: scope, target: target, manifest: manifest, check: checkOfImage(raw)}
 	if err := json.Unmarshal(raw, &r.config); err != nil {
 		return resolved{}, runtime.Classify(runtime.ClassTenant, fmt.Errorf("image %s: decode its configuration: %w", image, err))
 	}

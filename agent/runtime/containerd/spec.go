@@ -32,42 +32,6 @@ const (
 	shmBytes      = 64 << 20
 )
 
-// unit is one replica of a service of a lease: what one container is made from.
-type unit struct {
-	lease    runtime.LeaseID
-	index    int // of the service in the workload
-	service  runtime.Service
-	replica  uint32
-	revision string
-	owner    string
-	copy     uint32           // of the group
-	volumes  []runtime.Volume // of the workload
-}
-
-// id names the unit's container, network namespace and files within the instance.
-func (u unit) id() string { return fmt.Sprintf("l%d-s%d-r%d", u.lease, u.index, u.replica) }
-
-func (u unit) hostname() string {
-	if u.service.Hostname != "" {
-		return u.service.Hostname
-	}
-	return u.service.Name
-}
-
-// units lists the replicas of a workload in order.
-func units(w runtime.Workload) []unit {
-	var list []unit
-	for i, s := range w.Services {
-		for r := range s.Replicas {
-			list = append(list, unit{
-				lease: w.Lease, index: i, service: s, replica: r, revision: w.Revision, owner: w.Owner,
-				copy: copyOf(w, s, r), volumes: w.Volumes,
-			})
-		}
-	}
-	return list
-}
-
 // surroundings is what the host gives a container.
 type surroundings struct {
 	netns     string // path

@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -22,19 +23,36 @@ func (r *Runtime) Status(_ context.Context, id runtime.LeaseID) (runtime.Workloa
 	if l == nil {
 		return runtime.WorkloadStatus{}, fmt.Errorf("status of lease %d: %w", id, runtime.ErrNotFound)
 	}
-	stored := r.volumeStatus(l.wanted().Workload)
+	s, pids := l.shown()
+	s.Volumes = r.volumeStatus(l.wanted().Workload)
+	for i := range s.Replicas {
+		one := &s.Replicas[i]
+		if one.Phase == runtime.PhaseRunning {
+			one.Silent = silentPorts(pids[i], one.Endpoints)
+		}
+	}
+	return s, nil
+}
+
+// shown is what was last seen of a lease, and the processes of its replicas.
+func (l *lease) shown() (runtime.WorkloadStatus, []uint32) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	s := runtime.WorkloadStatus{Volumes: stored, Lease: id, Wanted: l.record.Workload.Revision, Removing: l.record.Removing, Published: slices.Clone(l.record.Published)}
-	for _, u := range units(l.record.Workload) {
+	rec := l.record
+	s := runtime.WorkloadStatus{
+		Lease: l.id, Wanted: rec.Workload.Revision, Removing: rec.Removing, Paused: rec.Paused, Published: slices.Clone(rec.Published),
+	}
+	var pids []uint32
+	for _, u := range rec.units() {
 		one, ok := l.status[u.id()]
 		if !ok {
 			one = runtime.ReplicaStatus{Phase: runtime.PhasePending}
 		}
-		one.Service, one.Replica, one.Wanted = u.service.Name, u.replica, u.revision
+		one.Service, one.Replica, one.Wanted, one.Job = u.service.Name, u.replica, u.workload, u.service.Job
 		s.Replicas = append(s.Replicas, one)
+		pids = append(pids, l.pids[u.id()])
 	}
-	return s, nil
+	return s, pids
 }
 
 // update changes what Status tells of a replica.
@@ -68,39 +86,77 @@ func (l *lease) fail(u unit, err error, next time.Time) {
 }
 
 // settle shows a replica as it was found to be.
-func (l *lease) settle(u unit, f facts, h history, address netip.Addr) {
-	l.update(u, func(s *runtime.ReplicaStatus) {
-		if h.Revision == u.revision || h.Revision == f.revision {
+func (l *lease) settle(rec record, v view, next step, address netip.Addr) {
+	h, f := v.history, v.facts
+	running := f.task == taskRunning
+	held := l.heldBy(rec, v)
+	l.update(v.wanted, func(s *runtime.ReplicaStatus) {
+		if h.Revision == v.now.revision || h.Revision == f.revision {
 			s.Restarts, s.Exits, s.ExitCode, s.OOMKilled = h.Restarts, h.Exits, h.ExitCode, h.OOMKilled
 			s.StartedAt, s.ExitedAt, s.NextStart = h.StartedAt, h.ExitedAt, h.NextStart
 		}
-		s.Progress, s.Running, s.Endpoints = "", "", nil
-		if f.task == taskRunning {
-			s.Phase, s.Running = runtime.PhaseRunning, f.revision
-			s.Endpoints = endpoints(u.service.Ports, address)
-			if f.revision == u.revision {
-				s.Error, s.Class = "", runtime.ClassNone
-			}
-			return
-		}
-		s.Phase = runtime.PhasePending
-		if h.Over && h.Revision == u.revision {
-			s.Phase = runtime.PhaseExited
-		}
-		if h.Exits > 0 && h.Revision == u.revision && s.Phase != runtime.PhaseExited {
+		s.Progress, s.Running, s.Endpoints, s.HeldBack = "", "", nil, held != nil
+		s.Error, s.Class, s.Phase = "", runtime.ClassNone, restingPhase(v)
+		if running {
+			s.Running, s.Endpoints = h.runs(v.wanted, f), endpoints(v.wanted.service.Ports, address)
+		} else if h.Exits > 0 && h.Revision == v.now.revision && s.Phase == runtime.PhasePending {
 			s.Error, s.Class = exitText(h), runtime.ClassTenant
+		}
+		if v.blocked != nil && (next == stepBlocked || f.revision != v.wanted.revision) && !v.goal.paused {
+			explain(s, v.blocked)
+		}
+		if held != nil {
+			s.Error, s.Class = held.Error, held.Class
 		}
 	})
 }
 
-func exitText(h history) string {
-	if h.OOMKilled {
-		return fmt.Sprintf("ended with exit code %d: its memory limit was reached; lease more memory or use less", h.ExitCode)
+// explain says what a replica waits for, and that it waits in vain when it does.
+func explain(s *runtime.ReplicaStatus, blocked error) {
+	var waits waitError
+	if errors.As(blocked, &waits) {
+		s.Progress = blocked.Error()
+		return
 	}
-	if h.ExitCode == lostExitCode {
-		return "ended with the host or its supervisor, or with exit code 255; see its logs"
+	s.Error, s.Class = blocked.Error(), runtime.ClassOf(blocked)
+}
+
+// restingPhase is the phase of a replica that nothing is done for.
+func restingPhase(v view) runtime.Phase {
+	switch h := v.history; {
+	case v.facts.task == taskRunning:
+		return runtime.PhaseRunning
+	case h.Over && h.Revision == v.now.revision:
+		return runtime.PhaseExited
+	case v.goal.paused:
+		return runtime.PhasePaused
+	default:
+		return runtime.PhasePending
 	}
-	return fmt.Sprintf("ended with exit code %d; see its logs", h.ExitCode)
+}
+
+// runs is the revision of the workload that a running replica counts for.
+func (h history) runs(u unit, f facts) string {
+	if f.revision == u.revision {
+		return u.workload
+	}
+	return h.Workload
+}
+
+// heldBy finds the failure that keeps a replica from the wanted revision: its own, or that of another of its service.
+func (l *lease) heldBy(rec record, v view) *held {
+	if v.history.heldBack(v.goal) {
+		return &v.history.Held
+	}
+	if v.facts.revision == "" || v.facts.revision == v.wanted.revision {
+		return nil
+	}
+	for _, s := range l.replicasOf(rec, v.wanted.service.Name) {
+		if s != nil && s.history.heldBack(s.goal) {
+			return &s.history.Held
+		}
+	}
+	return nil
 }
 
 func endpoints(ports []runtime.Port, address netip.Addr) []runtime.Endpoint {

@@ -55,9 +55,10 @@ func (l *lease) usage(now time.Time) (runtime.UsageSample, error) {
 		return runtime.UsageSample{}, err
 	}
 	s := runtime.UsageSample{Time: now, BootID: boot}
-	w := l.wanted().Workload
+	rec := l.wanted()
+	w := rec.Workload
 	var readings []reading
-	for _, u := range units(w) {
+	for _, u := range rec.units() {
 		g := readGroup(cgroupOf(l.r.id, l.id, u.id()))
 		readings = append(readings, reading{counterThrottled, u.id(), g.identity, g.throttledNanos})
 		s.Replicas = append(s.Replicas, runtime.ReplicaUsage{Service: u.service.Name, Replica: u.replica, Usage: runtime.Usage{

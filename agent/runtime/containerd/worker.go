@@ -2,6 +2,7 @@ package containerd
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,10 +21,14 @@ type lease struct {
 	status  map[string]runtime.ReplicaStatus
 	watched map[string]uint32 // container to the pid whose end wakes the worker
 
+	retries  map[string]retry    // by container
+	images   map[string]resolved // by definition
+	checkers map[string]*checker // by container
+	pids     map[string]uint32   // by container that runs
+
 	// Of the worker alone.
-	retries     map[string]retry    // by container
-	images      map[string]resolved // by service, of the revision below
-	imagesOf    string
+	standings   map[string]*standing // by container
+	stoppings   map[string]stopping  // by container
 	removeDelay time.Duration
 
 	announced      []neighbour // who serves, as the network was told
@@ -41,6 +46,8 @@ func (r *Runtime) startWorker(rec record) {
 	l := &lease{
 		r: r, id: rec.Workload.Lease, wake: make(chan struct{}, 1), record: rec,
 		status: map[string]runtime.ReplicaStatus{}, watched: map[string]uint32{}, retries: map[string]retry{},
+		images: map[string]resolved{}, checkers: map[string]*checker{}, pids: map[string]uint32{},
+		standings: map[string]*standing{}, stoppings: map[string]stopping{},
 	}
 	r.leases[l.id] = l
 	r.workers.Go(l.run)
@@ -52,10 +59,12 @@ func (l *lease) wanted() record {
 	return l.record
 }
 
-// want changes what the worker works towards, ending whatever it does for the old.
+// want changes what the worker works towards, ending whatever it does for the old. What waits after an error is tried
+// again.
 func (l *lease) want(rec record) {
 	l.mu.Lock()
 	l.record = rec
+	clear(l.retries)
 	if l.cancel != nil {
 		l.cancel()
 	}
@@ -114,7 +123,8 @@ func (l *lease) pass() (again time.Duration, gone bool) {
 	if rec.Removing {
 		return l.remove(ctx, rec)
 	}
-	wanted := units(rec.Workload)
+	wanted := rec.units()
+	l.forgetOthers(wanted)
 	if err := l.removeStrangers(ctx, rec, wanted); err != nil && ctx.Err() == nil {
 		l.r.log.Error("cannot remove replicas that are no longer wanted", "lease", l.id, "error", err)
 		again = 5 * time.Second
@@ -123,33 +133,49 @@ func (l *lease) pass() (again time.Duration, gone bool) {
 		l.r.log.Error("cannot make a disk larger; will try again", "lease", l.id, "error", err)
 		again = time.Minute
 	}
-	for _, u := range wanted {
-		wait := l.advance(ctx, rec, u)
-		if wait > 0 && (again == 0 || wait < again) {
-			again = wait
+	for range maxRounds {
+		moved := false
+		next := again
+		for _, u := range wanted {
+			wait, changed := l.advance(ctx, rec, u)
+			moved = moved || changed
+			if wait > 0 && (next == 0 || wait < next) {
+				next = wait
+			}
 		}
+		if !moved || ctx.Err() != nil {
+			again = next
+			break
+		}
+	}
+	if err := l.tidy(ctx, wanted); err != nil {
+		l.r.log.Error("cannot delete what is no longer used of a lease", "lease", l.id, "error", err)
 	}
 	return again, false
 }
 
-// advance takes one replica as far as it goes now and says when to look again.
-func (l *lease) advance(ctx context.Context, rec record, u unit) time.Duration {
+// maxRounds bounds one pass: replicas wait for one another, so each that moves lets all look again.
+const maxRounds = 4 * maxReplicas
+
+// advance takes one replica as far as it goes now. It says when to look again, and whether anything changed that others
+// may wait for.
+func (l *lease) advance(ctx context.Context, rec record, u unit) (again time.Duration, moved bool) {
 	l.mu.Lock()
 	t := l.retries[u.id()]
 	l.mu.Unlock()
 	if wait := time.Until(t.next); wait > 0 {
-		return wait
+		return wait, false
 	}
-	wait, err := l.steps(ctx, rec, u)
+	wait, moved, err := l.steps(ctx, rec, u)
 	l.announce(rec)
 	if err == nil {
 		l.mu.Lock()
 		delete(l.retries, u.id())
 		l.mu.Unlock()
-		return wait
+		return wait, moved
 	}
 	if ctx.Err() != nil {
-		return 0 // no longer wanted, or closing
+		return 0, false // no longer wanted, or closing
 	}
 	t.delay = min(max(2*t.delay, time.Second), time.Minute)
 	t.next = time.Now().Add(t.delay)
@@ -157,5 +183,31 @@ func (l *lease) advance(ctx context.Context, rec record, u unit) time.Duration {
 	l.retries[u.id()] = t
 	l.mu.Unlock()
 	l.fail(u, err, t.next)
-	return t.delay
+	return t.delay, moved
+}
+
+// forgetOthers drops what was seen of replicas that are no longer wanted.
+func (l *lease) forgetOthers(wanted []unit) {
+	for id := range l.standings {
+		if !slices.ContainsFunc(wanted, func(u unit) bool { return u.id() == id }) {
+			delete(l.standings, id)
+			delete(l.stoppings, id)
+		}
+	}
+}
+
+// tidy deletes definitions that nothing runs, wants or can go back to.
+func (l *lease) tidy(ctx context.Context, wanted []unit) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	used := map[string]bool{}
+	for _, u := range wanted {
+		s := l.standings[u.id()]
+		if s == nil {
+			return nil // not looked at yet
+		}
+		used[u.revision], used[s.history.Good], used[s.facts.revision] = true, true, true
+	}
+	return l.forgetDefinitions(used)
 }

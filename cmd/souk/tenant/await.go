@@ -1,10 +1,12 @@
 package tenant
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"connectrpc.com/connect"
@@ -40,9 +42,9 @@ func msgs(m ...sdk.Msg) []sdk.Msg { return m }
 
 // awaitLeases waits until every bid has all its replicas in active leases.
 func (u *upRun) awaitLeases(ctx context.Context) ([]markettypes.Lease, error) {
-	started, said := time.Now(), ""
+	started := time.Now()
 	var active []markettypes.Lease
-	err := u.wait(ctx, "no provider has taken it", func() (bool, error) {
+	err := u.wait(ctx, "waiting", "no provider has taken it", func(say func(string)) (bool, error) {
 		d, err := u.find(ctx, u.project.Name)
 		if err != nil {
 			return false, transient(err)
@@ -62,10 +64,7 @@ func (u *upRun) awaitLeases(ctx context.Context) ([]markettypes.Lease, error) {
 		if time.Since(started) > explainAfter {
 			text += u.whyNot(ctx, d)
 		}
-		if text != said {
-			u.Notef("waiting  %s", text)
-			said = text
-		}
+		say(text)
 		return false, nil
 	})
 	return active, err
@@ -167,7 +166,7 @@ func (u *upRun) serve(ctx context.Context, l markettypes.Lease, group string) (r
 func (u *upRun) reach(ctx context.Context, g *gateway, l markettypes.Lease) (*api.StatusResponse, error) {
 	var status *api.StatusResponse
 	var last error
-	err := u.wait(ctx, "the provider's gateway "+g.uri.Host+" does not answer for lease "+fmt.Sprint(l.Id), func() (bool, error) {
+	err := u.wait(ctx, "reaching", "the provider's gateway "+g.uri.Host+" does not answer for lease "+fmt.Sprint(l.Id), func(func(string)) (bool, error) {
 		res, err := g.Status(ctx, connect.NewRequest(&api.StatusRequest{Lease: l.Id}))
 		if err != nil {
 			last = err
@@ -191,12 +190,14 @@ func (u *upRun) pushImages(ctx context.Context, g *gateway, group string) error 
 		if local.Group != group {
 			continue
 		}
-		shown := int64(-1)
-		err := g.push(ctx, local.Reference, u.project.images[local].Image, func(done, total int64) {
-			if percent := done * 100 / max(total, 1); percent/25 != shown/25 {
-				shown = percent
-				u.Notef("pushing  %s  %d%% of %d KiB", local.Reference, percent, total/1024)
-			}
+		err := u.during(ctx, "pushing", callTimeout, func(say func(string)) error {
+			shown := int64(-1)
+			return g.push(ctx, local.Reference, u.project.images[local].Image, func(done, total int64) {
+				if percent := done * 100 / max(total, 1); percent/25 != shown/25 {
+					shown = percent
+					say(fmt.Sprintf("%s  %d%% of %d KiB", local.Reference, percent, total/1024))
+				}
+			})
 		})
 		if err != nil {
 			return err
@@ -205,10 +206,13 @@ func (u *upRun) pushImages(ctx context.Context, g *gateway, group string) error 
 	return nil
 }
 
+// heldBackFor is how long a replica must be seen to be held back: a provider may not have begun with a new update yet.
+const heldBackFor = 5 * time.Second
+
 func (u *upRun) awaitReady(ctx context.Context, g *gateway, l markettypes.Lease) ([]*api.ServiceAddress, error) {
 	var addresses []*api.ServiceAddress
-	said := ""
-	err := u.wait(ctx, "the workload is not ready", func() (bool, error) {
+	var heldSince time.Time
+	err := u.wait(ctx, "waiting", "the workload is not ready", func(say func(string)) (bool, error) {
 		res, err := g.Status(ctx, connect.NewRequest(&api.StatusRequest{Lease: l.Id}))
 		if err != nil {
 			return false, transient(err)
@@ -217,13 +221,35 @@ func (u *upRun) awaitReady(ctx context.Context, g *gateway, l markettypes.Lease)
 		if res.Msg.GetReady() {
 			return true, nil
 		}
-		if text := output.Clean(res.Msg.GetMessage()); text != said && text != "" {
-			u.Notef("waiting  %s", text)
-			said = text
+		held := heldBack(res.Msg)
+		if held == nil {
+			heldSince = time.Time{}
+		} else if heldSince.IsZero() {
+			heldSince = time.Now()
+		} else if time.Since(heldSince) > heldBackFor {
+			return false, fault.New("the update is held back: what ran before goes on", held,
+				fmt.Sprintf("souk logs %s   shows why; change the file, then: %s", u.project.Name, u.again))
 		}
+		say(output.Clean(res.Msg.GetMessage()))
 		return false, nil
 	})
 	return addresses, err
+}
+
+// heldBack says which replicas could not be updated, and why; nil if none is held back.
+func heldBack(status *api.StatusResponse) error {
+	var why []string
+	for _, r := range status.GetReplicas() {
+		if !r.GetHeldBack() {
+			continue
+		}
+		reason := cmp.Or(r.GetError(), r.GetHealthOutput(), "the new revision did not come up")
+		why = append(why, output.Clean(fmt.Sprintf("%s-%d: %s", r.GetService(), r.GetReplica(), reason)))
+	}
+	if len(why) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(why, "; "))
 }
 
 // fetchGroup asks the provider of a bid's lease for the manifest group that its owner once sent.
@@ -261,30 +287,38 @@ func transient(err error) error {
 	return errTransient{err}
 }
 
-// wait repeats a step until it is done, it fails for good, or the time is over.
-func (u *upRun) wait(ctx context.Context, overdue string, step func() (bool, error)) error {
+// wait repeats a step until it is done, it fails for good, or the time is over. What the step says is what is waited for.
+func (u *upRun) wait(ctx context.Context, title, overdue string, step func(say func(string)) (bool, error)) error {
 	deadline := time.Now().Add(u.options.timeout)
-	var last error
-	for {
-		done, err := step()
-		if done {
-			return nil
+	var said string
+	return u.during(ctx, title, u.options.timeout, func(tell func(string)) error {
+		say := func(text string) {
+			said = text
+			tell(text)
 		}
-		var again errTransient
-		if err != nil && !errors.As(err, &again) {
-			return u.notReady(err)
+		for {
+			done, err := step(say)
+			if done {
+				return nil
+			}
+			var again errTransient
+			if err != nil && !errors.As(err, &again) {
+				return u.notReady(err)
+			}
+			if time.Now().After(deadline) {
+				if err == nil && said != "" {
+					err = errors.New(said)
+				}
+				return u.notReady(fault.New(fmt.Sprintf("%s after %s", overdue, u.options.timeout), err,
+					u.again+"   (goes on waiting), or: souk down "+u.project.Name+"   (refunds the rest)"))
+			}
+			select {
+			case <-ctx.Done():
+				return u.notReady(fault.New("interrupted", ctx.Err(), u.again))
+			case <-time.After(pollEvery):
+			}
 		}
-		last = err
-		if time.Now().After(deadline) {
-			return u.notReady(fault.New(fmt.Sprintf("%s after %s", overdue, u.options.timeout), last,
-				u.again+"   (goes on waiting), or: souk down "+u.project.Name+"   (refunds the rest)"))
-		}
-		select {
-		case <-ctx.Done():
-			return u.notReady(fault.New("interrupted", ctx.Err(), u.again))
-		case <-time.After(pollEvery):
-		}
-	}
+	})
 }
 
 // notReady is the exit of a deployment that is paid for and not ready.

@@ -22,12 +22,21 @@ type journal struct {
 
 // openJournal returns the journal of an owner's deployment of a name on a chain.
 func openJournal(home, chainID, owner, name string) (*journal, error) {
-	dir := filepath.Join(home, "deployments", chainID, owner, name)
+	dir := journalDir(home, chainID, owner, name)
 	intents, err := session.OpenIntents(filepath.Join(dir, "intents"))
 	if err != nil {
 		return nil, fmt.Errorf("open the journal of %s: %w", name, err)
 	}
 	return &journal{Intents: intents, dir: dir}, nil
+}
+
+func journalDir(home, chainID, owner, name string) string {
+	return filepath.Join(home, "deployments", chainID, owner, name)
+}
+
+// readJournal is openJournal for who only looks at the manifests: nothing is made.
+func readJournal(home, chainID, owner, name string) *journal {
+	return &journal{dir: journalDir(home, chainID, owner, name)}
 }
 
 func (j *journal) manifestFile() string { return filepath.Join(j.dir, "manifest.pb") }

@@ -113,7 +113,7 @@ func remedy(block match.Block) string {
 func bidOf(d manifest.Demand) markettypes.BidSpec {
 	bid := markettypes.BidSpec{
 		Name: d.Group, Unit: markettypes.ResourcesOf(match.Vector(d.Unit)),
-		MinReplicas: d.Replicas, Replicas: d.Replicas, Cap: d.CapMicroPerHour,
+		MinReplicas: d.Replicas, Replicas: d.Replicas, MaxPerProvider: d.MaxPerProvider, MaxPerZone: d.MaxPerZone, Cap: d.CapMicroPerHour,
 		AttestedBy: d.AttestedBy, MinReputation: d.MinReputationPPM, Allow: d.Allow, Deny: d.Deny,
 		LatencyClasses: d.LatencyClasses, MaxCarbon: d.MaxCarbonGrams,
 		LeaseSeconds: d.LeaseSeconds, NoReplace: d.NoReplace,
@@ -234,14 +234,19 @@ func (t *tenant) checkFunds(ctx context.Context, p *plan) error {
 // coin is the deposit.
 func (p *plan) coin() sdk.Coin { return sdk.NewCoin(p.denom, p.deposit) }
 
-// show prints who could serve and what it costs, for people.
+// showPlan prints who could serve and what it costs, for people.
 func (t *tenant) showPlan(p *plan) {
 	for _, g := range p.groups {
 		t.Notef("\ncandidates for %s (%d x %s):", g.bid.Name, g.bid.Replicas, unitText(g.bid.Unit))
-		t.Notef("%s", candidateRows(g, p.denom).Text(false))
+		t.Notef("%s", candidateRows(g, p.denom).Coloured(t.Colours()))
 	}
-	t.Notef("\ncost     %s  (%s), at most %s", output.PerHour(p.rate, p.denom), output.PerMonth(p.rate, p.denom), output.PerHour(p.capRate, p.denom))
-	t.Notef("deposit  %s, lasts %s; what is not used comes back", output.Money(p.deposit, p.denom), output.Runway(lasts(p.deposit, p.rate)))
+	t.Notef("\n%s", planText(p))
+}
+
+func planText(p *plan) string {
+	return fmt.Sprintf("cost     %s  (%s), at most %s\ndeposit  %s, lasts %s; what is not used comes back",
+		output.PerHour(p.rate, p.denom), output.PerMonth(p.rate, p.denom), output.PerHour(p.capRate, p.denom),
+		output.Money(p.deposit, p.denom), output.Runway(lasts(p.deposit, p.rate)))
 }
 
 func lasts(deposit math.Int, rate uint64) uint64 {
@@ -259,7 +264,7 @@ const maxCandidatesShown = 10
 
 func candidateRows(g groupPlan, denom string) output.Rows {
 	rows := output.Rows{Columns: []output.Column{
-		{Name: ""},
+		{Name: "", Tone: output.StateTone},
 		{Name: "provider"},
 		{Name: "region"},
 		{Name: "per hour", Right: true},
@@ -306,6 +311,14 @@ func labelOr(labels []markettypes.Label, key, or string) string {
 
 func unitText(r markettypes.Resources) string {
 	text := fmt.Sprintf("%g vCPU, %d MiB memory, %d MiB disk", float64(r.CpuMillis)/1000, r.MemoryMib, r.EphemeralMib)
+	for _, volumes := range []struct {
+		mib  uint64
+		kind string
+	}{{r.HddMib, "hdd"}, {r.SsdMib, "ssd"}, {r.NvmeMib, "nvme"}} {
+		if volumes.mib > 0 {
+			text += fmt.Sprintf(", %d MiB %s volumes", volumes.mib, volumes.kind)
+		}
+	}
 	if r.GpuMillis > 0 {
 		text += fmt.Sprintf(", %g GPU", float64(r.GpuMillis)/1000)
 	}

@@ -29,7 +29,7 @@ const settleTimeout = 2 * time.Minute
 // Commands returns the commands of tenants.
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
-		upCommand(), psCommand(), statusCommand(), topCommand(), logsCommand(), execCommand(), eventsCommand(), costCommand(), depositCommand(), downCommand(),
+		upCommand(), explainCommand(), psCommand(), statusCommand(), topCommand(), logsCommand(), execCommand(), eventsCommand(), costCommand(), doctorCommand(), depositCommand(), scaleCommand(), downCommand(),
 		leaseCommand(), accessCommand(), loginCommand(), logoutCommand(), grantCommand(), offersCommand(),
 	}
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	sdk "github.com/cosmos/cosmos-sdk/types"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 
 	"github.com/souk-network/souk/client"
@@ -63,18 +64,11 @@ spent; 4 paid but not ready, the same command goes on; 5 not confirmed.`,
 
 func up(cmd *cobra.Command, file string, o upOptions) error {
 	ctx := cmd.Context()
-	p, err := loadProject(ctx, file, o.name)
+	p, err := scaledProject(ctx, file, o)
 	if err != nil {
 		return err
 	}
 	defer p.close() //nolint:errcheck // temporary files
-	scale, err := parseScale(o.scale)
-	if err != nil {
-		return session.Usage(err)
-	}
-	if err := p.applyScale(scale); err != nil {
-		return session.Usage(err)
-	}
 	t, err := openTenant(cmd)
 	if err != nil {
 		return err
@@ -116,7 +110,7 @@ func (u *upRun) run(ctx context.Context) error {
 	if u.deployment, err = u.find(ctx, u.project.Name); err != nil {
 		return err
 	}
-	if err := u.makeManifest(ctx); err != nil {
+	if _, err := u.makeManifest(ctx); err != nil {
 		return err
 	}
 	u.Notef("manifest %s  %s", u.project.Name, hex.EncodeToString(u.hash[:8]))
@@ -137,21 +131,22 @@ func (u *upRun) run(ctx context.Context) error {
 	return u.serveAll(ctx, leases)
 }
 
-// makeManifest salts the manifest as it was salted before, so that the same file has the same hash.
-func (u *upRun) makeManifest(ctx context.Context) error {
+// makeManifest salts the manifest as it was salted before, so that the same file has the same hash. It tells whether there
+// was one before.
+func (u *upRun) makeManifest(ctx context.Context) (kept bool, err error) {
 	previous, err := u.previousManifest(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	salts, err := u.project.Salts(previous)
 	if err != nil {
-		return err
+		return false, err
 	}
 	if u.manifest, err = u.project.Manifest(salts); err != nil {
-		return session.Usage(err)
+		return false, session.Usage(err)
 	}
 	u.hash, err = manifest.Hash(u.manifest)
-	return err
+	return previous != nil, err
 }
 
 // previousManifest is the manifest of the open deployment, from this machine or else from its providers; of a deployment
@@ -247,23 +242,33 @@ func (u *upRun) create(ctx context.Context) error {
 	for _, g := range plan.groups {
 		msg.Bids = append(msg.Bids, g.bid)
 	}
-	queue, err := u.queue(u.journal)
+	receipt, err := u.transact(ctx, "create", msg)
 	if err != nil {
 		return err
-	}
-	defer queue.Close()
-	wait, cancel := context.WithTimeout(ctx, u.options.timeout)
-	defer cancel()
-	receipt, err := queue.Do(wait, client.Request{Msgs: msgs(msg), Note: "create " + u.project.Name, Alone: true})
-	if errors.Is(err, client.ErrOutcomeUnknown) {
-		return session.NotConfirmed("", err, u.again)
-	}
-	if err != nil {
-		return client.Explain("create deployment "+u.project.Name, err)
 	}
 	u.Notef("created  in block %d, transaction %s", receipt.Height, receipt.Hash)
 	u.deployment, err = u.mustFind(ctx, u.project.Name)
 	return err
+}
+
+// transact signs a message about the deployment, with the intent in its journal, and waits until it took effect.
+func (u *upRun) transact(ctx context.Context, verb string, msg sdk.Msg) (client.Receipt, error) {
+	queue, err := u.queue(u.journal)
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	defer queue.Close()
+	wait, cancel := context.WithTimeout(ctx, u.options.timeout)
+	defer cancel()
+	var receipt client.Receipt
+	err = u.during(ctx, "signing", u.options.timeout, func(func(string)) (err error) {
+		receipt, err = queue.Do(wait, client.Request{Msgs: msgs(msg), Note: verb + " " + u.project.Name, Alone: true})
+		return err
+	})
+	if errors.Is(err, client.ErrOutcomeUnknown) {
+		return client.Receipt{}, session.NotConfirmed("", err, u.again)
+	}
+	return receipt, client.Explain(verb+" deployment "+u.project.Name, err)
 }
 
 func balanceRequest(address, denom string) *banktypes.QueryBalanceRequest {

@@ -1,8 +1,8 @@
 package tenant
 
 import (
+	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -15,7 +15,6 @@ import (
 	"github.com/souk-network/souk/client/book"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/cmd/souk/output"
-	"github.com/souk-network/souk/cmd/souk/session"
 	"github.com/souk-network/souk/manifest"
 	"github.com/souk-network/souk/match"
 	markettypes "github.com/souk-network/souk/x/market/types"
@@ -54,36 +53,59 @@ func (p *project) applyScale(scale map[string]uint32) error {
 	return nil
 }
 
-// update makes an open deployment what the file says: one transaction, and leases that it does not touch stay.
-func (u *upRun) update(ctx context.Context) error {
+// difference is what has to change for an open deployment to be what the file says.
+type difference struct {
+	bids    []markettypes.BidSpec
+	changes []string // a line each; none if all is as it should be
+	again   bool     // replicas that ended are to be bid for again
+}
+
+func (u *upRun) difference(ctx context.Context) (difference, error) {
 	bids, changes, err := u.wantedBids(ctx)
 	if err != nil {
-		return err
+		return difference{}, err
 	}
 	changes = append(changes, custodianChange(u.deployment.Custodians, u.project.Custodians)...)
 	missing := u.missing(bids)
 	changes = append(changes, missing...)
-	sameManifest := string(u.deployment.ManifestHash) == string(u.hash)
-	if sameManifest && len(changes) == 0 {
+	if !bytes.Equal(u.deployment.ManifestHash, u.hash) {
+		kept, err := u.previousManifest(ctx)
+		if err != nil {
+			return difference{}, err
+		}
+		lines := manifest.Diff(kept, u.manifest)
+		if len(lines) == 0 {
+			lines = []string{"~ manifest"} // what it says of it is a secret, or salted anew
+		}
+		changes = append(changes, lines...)
+	}
+	return difference{bids, changes, len(missing) > 0}, nil
+}
+
+// update makes an open deployment what the file says: one transaction, and leases that it does not touch stay.
+func (u *upRun) update(ctx context.Context) error {
+	d, err := u.difference(ctx)
+	if err != nil {
+		return err
+	}
+	if len(d.changes) == 0 {
 		u.unchanged = true
 		u.Notef("deployment %s is open already", u.project.Name)
 		return nil
 	}
-	if !sameManifest {
-		kept, err := u.previousManifest(ctx)
-		if err != nil {
-			return err
-		}
-		changes = append(changes, manifest.Diff(kept, u.manifest)...)
-	}
-	u.Notef("%s", strings.Join(changes, "\n"))
-	if err := u.Confirm(ctx, u.options.yes, "Change the open deployment?"); err != nil {
+	u.Notef("%s", strings.Join(d.changes, "\n"))
+	return u.change(ctx, d, "Change the open deployment?")
+}
+
+// change asks, signs and remembers an update; a refused one leaves what is kept as it was.
+func (u *upRun) change(ctx context.Context, d difference, question string) error {
+	if err := u.Confirm(ctx, u.options.yes, question); err != nil {
 		return err
 	}
 	if err := u.journal.keepNext(u.manifest); err != nil {
 		return fmt.Errorf("keep the manifest of %s: %w", u.project.Name, err)
 	}
-	receipt, err := u.sendUpdate(ctx, bids, len(missing) > 0)
+	receipt, err := u.sendUpdate(ctx, d.bids, d.again)
 	if err != nil {
 		return err
 	}
@@ -111,21 +133,10 @@ func (u *upRun) missing(bids []markettypes.BidSpec) []string {
 }
 
 func (u *upRun) sendUpdate(ctx context.Context, bids []markettypes.BidSpec, again bool) (client.Receipt, error) {
-	queue, err := u.queue(u.journal)
-	if err != nil {
-		return client.Receipt{}, err
-	}
-	defer queue.Close()
-	wait, cancel := context.WithTimeout(ctx, u.options.timeout)
-	defer cancel()
-	receipt, err := queue.Do(wait, client.Request{Msgs: msgs(&markettypes.MsgUpdateDeployment{
+	return u.transact(ctx, "change", &markettypes.MsgUpdateDeployment{
 		Signer: u.owner, Deployment: u.deployment.Id, Version: u.deployment.Version, ManifestHash: u.hash, Bids: bids,
 		AccessKeys: u.deployment.AccessKeys, Custodians: u.project.Custodians, Again: again,
-	}), Note: "update " + u.project.Name, Alone: true})
-	if errors.Is(err, client.ErrOutcomeUnknown) {
-		return client.Receipt{}, session.NotConfirmed("", err, u.again)
-	}
-	return receipt, client.Explain("change deployment "+u.project.Name, err)
+	})
 }
 
 // wantedBids are the bids that the file asks for, and what differs from those of the open deployment, a line each.
@@ -188,20 +199,9 @@ func (u *upRun) newBid(ctx context.Context, orders *book.Book, demand manifest.D
 	if known && bid.Cap != 0 {
 		return bid, nil
 	}
-	leases, err := u.leases(ctx, u.deployment.Id)
+	dearest, err := u.dearest(ctx, bid)
 	if err != nil {
 		return bid, err
-	}
-	dearest := uint64(0)
-	for _, l := range leases {
-		if !live(l) || !u.isOf(l, demand.Group) {
-			continue
-		}
-		rate, err := match.Rate(bid.Unit.Vector(), l.Ask.Vector(), 1)
-		if err != nil {
-			return bid, fault.New(fmt.Sprintf("price group %s at lease %d", demand.Group, l.Id), err, "give x-souk.cap")
-		}
-		dearest = max(dearest, rate)
 	}
 	if dearest == 0 { // nothing of it runs
 		g, err := planGroup(orders, demand, u.asTenant(u.deployment.Denom))
@@ -209,6 +209,26 @@ func (u *upRun) newBid(ctx context.Context, orders *book.Book, demand manifest.D
 	}
 	bid.Cap = dearest + (dearest+1)/2
 	return bid, nil
+}
+
+// dearest is the most that a replica of a bid would cost at the providers where the group runs; 0 if it runs nowhere.
+func (u *upRun) dearest(ctx context.Context, bid markettypes.BidSpec) (uint64, error) {
+	leases, err := u.leases(ctx, u.deployment.Id)
+	if err != nil {
+		return 0, err
+	}
+	dearest := uint64(0)
+	for _, l := range leases {
+		if !live(l) || !u.isOf(l, bid.Name) {
+			continue
+		}
+		rate, err := match.Rate(bid.Unit.Vector(), l.Ask.Vector(), 1)
+		if err != nil {
+			return 0, fault.New(fmt.Sprintf("price group %s at lease %d", bid.Name, l.Id), err, "give x-souk.cap")
+		}
+		dearest = max(dearest, rate)
+	}
+	return dearest, nil
 }
 
 // isOf tells that a lease serves a group.

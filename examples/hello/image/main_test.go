@@ -24,7 +24,8 @@ func TestTheExampleBecomesAManifest(t *testing.T) {
 
 	_, err = compose.Parse(context.Background(), compose.Source{Path: path})
 	require.ErrorContains(t, err, "no such file", "before the image is made")
-	require.NoError(t, build(context.Background(), filepath.Join(dir, "hello.tar"), "hello:1", runtime.GOARCH))
+	hello := recipe{server: "github.com/souk-network/souk/examples/hello", port: 8080, tag: "hello:1", arch: runtime.GOARCH}
+	require.NoError(t, hello.build(context.Background(), filepath.Join(dir, "hello.tar")))
 
 	project, err := compose.Parse(context.Background(), compose.Source{Path: path})
 	require.NoError(t, err)
