@@ -65,7 +65,6 @@ a terminal.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.SetInterspersed(false)
 	flags.BoolVarP(&o.input, "interactive", "i", false, "pass standard input on")
 	flags.BoolVarP(&o.tty, "tty", "t", false, "give the command a terminal")
 	flags.Uint32Var(&o.replica, "replica", 0, "number of the replica within the service")
