@@ -65,7 +65,7 @@ func newAgentOf(t *testing.T, rpc, grpc string) *Agent {
 	t.Cleanup(func() { require.NoError(t, journal.Close()) })
 	cfg := config.Config{Client: chain.Config, StateDir: "/somewhere"}
 	a, err := New(Parts{
-		Config: cfg, Log: silent, Chain: chain, Store: journal, Runtime: idle{}, Ingress: ingress.New("p.example", silent),
+		Config: cfg, Log: silent, Chain: chain, Store: journal, Runtime: idle{}, Ingress: ingress.New(ingress.Config{Domain: "p.example", Log: silent}),
 		Events: events.New(journal, silent), Health: NewHealth(), Provider: "souk1operator",
 	})
 	require.NoError(t, err)

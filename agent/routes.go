@@ -32,7 +32,7 @@ func (a *Agent) keepRoutes(ctx context.Context) {
 // Refresh brings the ingress up to date at once, so that a tenant who is told that a service is ready can reach it.
 func (a *Agent) Refresh(ctx context.Context) {
 	a.mu.Lock()
-	groups := maps.Clone(a.groups)
+	groups, leases := maps.Clone(a.groups), a.leases
 	a.mu.Unlock()
 	var routes []ingress.Route
 	for _, id := range slices.Sorted(maps.Keys(groups)) {
@@ -42,7 +42,9 @@ func (a *Agent) Refresh(ctx context.Context) {
 		}
 		status, err := a.runtime.Status(ctx, id)
 		for _, h := range hosts {
-			route := ingress.Route{Label: h.Label, Reason: "Its containers are about to be made."}
+			route := ingress.Route{
+				Label: h.Label, Lease: id, Owner: leases[id].Owner, Names: h.Names, Reason: "Its containers are about to be made.",
+			}
 			if err == nil {
 				route.Backends = h.Backends(status)
 				route.Reason = reasonOf(h, status)
@@ -52,6 +54,9 @@ func (a *Agent) Refresh(ctx context.Context) {
 	}
 	a.ingress.SetRoutes(routes)
 }
+
+// Serves tells whether a tenant's own name leads to a lease.
+func (a *Agent) Serves(name string, lease uint64) bool { return a.ingress.Serves(name, lease) }
 
 // reasonOf says why a service does not answer, as much as anybody on the web may know.
 func reasonOf(h workload.Host, status runtime.WorkloadStatus) string {

@@ -68,6 +68,8 @@ type Agent interface {
 	Now() uint64
 	// Screen tells whether replicas of a unit would be taken now, beside all that was promised.
 	Screen(unit reconcile.Vector, replicas uint32) (reconcile.Screening, error)
+	// Serves tells whether a tenant's own name leads to a lease.
+	Serves(name string, lease uint64) bool
 	// Wake makes the agent look again soon.
 	Wake()
 	// Refresh makes what runs reachable through the ingress, before a tenant hears that it runs.

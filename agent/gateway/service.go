@@ -117,20 +117,30 @@ func (s *service) statusOf(ctx context.Context, l workload.Lease) (*api.StatusRe
 	return response, nil
 }
 
+// addresses are those over HTTP: the provider's name, and the tenant's own that lead here.
 func (s *Server) addresses(lease uint64, group *manifestpb.Group) []*api.ServiceAddress {
 	var out []*api.ServiceAddress
 	for _, h := range workload.Hosts(lease, group) {
-		out = append(out, &api.ServiceAddress{Service: h.Service, ContainerPort: uint32(h.Port), Url: s.url(h.Label)})
+		hosts := []string{h.Label + "." + s.cfg.IngressDomain}
+		for _, name := range h.Names {
+			if s.agent.Serves(name, lease) {
+				hosts = append(hosts, name)
+			}
+		}
+		for _, host := range hosts {
+			out = append(out, &api.ServiceAddress{Service: h.Service, ContainerPort: uint32(h.Port), Url: s.url(host)})
+		}
 	}
 	return out
 }
 
-func (s *Server) url(label string) string {
-	url := "http://" + label + "." + s.cfg.IngressDomain
-	if s.cfg.IngressPort != 80 {
-		url += fmt.Sprintf(":%d", s.cfg.IngressPort)
+func (s *Server) url(host string) string {
+	switch s.cfg.IngressPort {
+	case 80:
+		return "http://" + host
+	default:
+		return fmt.Sprintf("http://%s:%d", host, s.cfg.IngressPort)
 	}
-	return url
 }
 
 // MissingImages names the images of a group that its owner has still to push.

@@ -117,6 +117,8 @@ func (x *table) remove(id uint64) {
 func (*table) Problem(uint64) string { return "" }
 func (*table) Height() int64         { return 42 }
 
+func (*table) Serves(name string, lease uint64) bool { return name == "shop.example" && lease == 7 }
+
 func (x *table) Screen(unit reconcile.Vector, replicas uint32) (reconcile.Screening, error) {
 	return reconcile.Screen(x.room, unit, replicas), nil
 }

@@ -1,7 +1,8 @@
-// Package ingress is the HTTP door of a provider: requests for "<service>-<lease>.<domain>" go to the running replicas of
-// that service, in turn.
+// Package ingress is the HTTP door of a provider: requests for "<service>-<lease>.<domain>", and for names that tenants have
+// shown to be theirs, go to the running replicas of that service, in turn.
 //
-// It owns the routing table and the proxying. It must not know the chain or the runtime: somebody gives it the table.
+// It owns the routing table, the proxying, and whose name is whose as the DNS says. It must not know the chain or the runtime:
+// somebody gives it the table.
 package ingress
 
 import (
@@ -26,33 +27,75 @@ const (
 	dialTimeout    = 3 * time.Second
 	maxHeaderBytes = 64 << 10
 	maxHostBytes   = 253
+	hostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-."
+	// maxOpen requests to one route are under way at once, WebSockets included.
+	maxOpen = 2048
+	// stall ends a request whose body stands still for so long.
+	stall = time.Minute
 )
 
-// Route leads one name to its replicas.
+// Route leads names to replicas of a service.
 type Route struct {
 	Label    string // below the domain
+	Lease    uint64
+	Owner    string   // account of the lease
+	Names    []string // further ones that its owner says are the owner's
 	Backends []netip.AddrPort
 	Reason   string // why there are no backends, for people
+}
+
+// Config says how names are served.
+type Config struct {
+	Domain string // of the provider
+	// Reserved names are never a tenant's, such as the gateway's.
+	Reserved []string
+	Resolver Resolver // nil for this machine's
+	// Tell is called when a tenant's name is verified, and once when it is not; may be nil.
+	Tell func(lease uint64, kind, message string)
+	Log  *slog.Logger
 }
 
 // Server proxies.
 type Server struct {
 	domain string
-	routes atomic.Pointer[map[string]*target]
+	names  *names
+	table  atomic.Pointer[table]
 	proxy  *httputil.ReverseProxy
 	log    *slog.Logger
+}
+
+// table is all that requests are led by.
+type table struct {
+	labels map[string]*target
+	names  map[string]*target // verified ones
 }
 
 // target is a route with its turn.
 type target struct {
 	Route
-	turn *atomic.Uint32
+	*traffic
 }
 
-// New makes a server for names below domain.
-func New(domain string, log *slog.Logger) *Server {
-	s := &Server{domain: strings.ToLower(strings.TrimSuffix(domain, ".")), log: log}
-	s.routes.Store(&map[string]*target{})
+// traffic is what goes on over changes of the table.
+type traffic struct {
+	turn atomic.Uint32
+	open atomic.Int32 // requests
+}
+
+// New makes a server for names below a domain.
+func New(cfg Config) *Server {
+	s := &Server{domain: strings.ToLower(strings.TrimSuffix(cfg.Domain, ".")), log: cfg.Log}
+	if cfg.Resolver == nil {
+		cfg.Resolver = SystemResolver{}
+	}
+	if cfg.Tell == nil {
+		cfg.Tell = func(uint64, string, string) {}
+	}
+	s.names = &names{
+		domain: s.domain, reserved: cfg.Reserved, resolver: cfg.Resolver, tell: cfg.Tell, log: cfg.Log,
+		wake: make(chan struct{}, 1), claims: map[claim]*standing{},
+	}
+	s.table.Store(&table{})
 	s.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme = "http"
@@ -60,10 +103,11 @@ func New(domain string, log *slog.Logger) *Server {
 			r.Out.Host = r.In.Host
 			r.SetXForwarded()
 		},
-		Transport:     &turns{routes: s, inner: newTransport()},
+		Transport:     &turns{inner: newTransport()},
 		FlushInterval: -1, // streams flow as they come
+		BufferPool:    newBuffers(),
 		ErrorHandler:  s.failed,
-		ErrorLog:      slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+		ErrorLog:      slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),
 	}
 	return s
 }
@@ -81,15 +125,35 @@ func newTransport() *http.Transport {
 
 // SetRoutes replaces the whole table at once. Requests under way go on.
 func (s *Server) SetRoutes(routes []Route) {
-	old, table := *s.routes.Load(), make(map[string]*target, len(routes))
+	old := s.table.Load()
+	next := &table{labels: make(map[string]*target, len(routes)), names: map[string]*target{}}
+	var claims []claim
+	of := map[uint64]int{}
 	for _, r := range routes {
-		turn := new(atomic.Uint32)
-		if before := old[r.Label]; before != nil {
-			turn = before.turn
+		t := &target{r, new(traffic)}
+		if before := old.labels[r.Label]; before != nil {
+			t.traffic = before.traffic
 		}
-		table[r.Label] = &target{r, turn}
+		next.labels[r.Label] = t
+		for _, name := range r.Names {
+			if of[r.Lease]++; of[r.Lease] <= MaxNames {
+				claims = append(claims, claim{strings.ToLower(name), r.Label, r.Owner, r.Lease})
+			}
+		}
 	}
-	s.routes.Store(&table)
+	for name, c := range s.names.verified(claims) {
+		next.names[name] = next.labels[c.label]
+	}
+	s.table.Store(next)
+}
+
+// KeepNames verifies tenants' names until ctx ends.
+func (s *Server) KeepNames(ctx context.Context) { s.names.run(ctx) }
+
+// Serves tells whether a tenant's name leads to a lease.
+func (s *Server) Serves(name string, lease uint64) bool {
+	t := s.table.Load().names[strings.ToLower(name)]
+	return t != nil && t.Lease == lease
 }
 
 // Serve answers on a listener until ctx ends.
@@ -131,12 +195,38 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case err != nil:
 		page(w, http.StatusNotFound, "No service has this name.",
 			"Names look like web-7."+s.domain+": service, lease, provider. `souk ps` shows those of your deployments.")
+	case r.TLS != nil && !agree(r.Host, r.TLS.ServerName):
+		page(w, http.StatusMisdirectedRequest, "The connection was made for another host.", "")
 	case len(t.Backends) == 0:
 		w.Header().Set("Retry-After", "2")
 		page(w, http.StatusServiceUnavailable, "The service is not running yet.", t.Reason)
 	default:
-		s.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
+		s.pass(w, r, t)
 	}
+}
+
+// pass gives a request to a replica, unless too many of the service are under way.
+func (s *Server) pass(w http.ResponseWriter, r *http.Request, t *target) {
+	defer t.open.Add(-1)
+	if t.open.Add(1) > maxOpen {
+		w.Header().Set("Retry-After", "1")
+		page(w, http.StatusServiceUnavailable, "The service has too many requests under way.", "")
+		return
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		control := http.NewResponseController(w)
+		_ = control.EnableFullDuplex() // a replica may answer before it has read all; HTTP/2 can do that anyway
+		r.Body = &movingBody{r.Body, control}
+	}
+	s.proxy.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), targetKey{}, t)))
+}
+
+// agree compares the host of a request with the name that its connection was made for.
+func agree(host, sni string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	return strings.EqualFold(strings.TrimSuffix(host, "."), strings.TrimSuffix(sni, "."))
 }
 
 type targetKey struct{}
@@ -156,14 +246,14 @@ func (s *Server) find(host string) (*target, error) {
 		name = h
 	}
 	name = strings.TrimSuffix(name, ".")
-	if name == "" || len(name) > maxHostBytes || strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789-.:") != "" {
+	if name == "" || len(name) > maxHostBytes || strings.Trim(name, hostCharacters+":") != "" {
 		return nil, errBadHost
 	}
-	label, ok := strings.CutSuffix(name, "."+s.domain)
-	if !ok {
-		return nil, errUnknown
+	all := s.table.Load()
+	t := all.names[name]
+	if label, ok := strings.CutSuffix(name, "."+s.domain); ok {
+		t = all.labels[label]
 	}
-	t := (*s.routes.Load())[label]
 	if t == nil {
 		return nil, errUnknown
 	}

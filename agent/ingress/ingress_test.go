@@ -29,7 +29,7 @@ func start(t *testing.T) *world {
 	t.Helper()
 	listener, err := Listen("127.0.0.1:0")
 	require.NoError(t, err)
-	s := New("Provider.Example.", slog.New(slog.NewTextHandler(io.Discard, nil)))
+	s := New(Config{Domain: "Provider.Example.", Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- s.Serve(ctx, listener) }()

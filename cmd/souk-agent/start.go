@@ -5,8 +5,10 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/url"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,6 +20,7 @@ import (
 	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/gateway"
 	"github.com/souk-network/souk/agent/ingress"
+	"github.com/souk-network/souk/agent/offer"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/runtime/containerd"
 	"github.com/souk-network/souk/agent/seal"
@@ -131,6 +134,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 		return err
 	}
 	defer closing(&err, rt.Close)
+	parts.Config.Offer.Labels = offer.WithIsolation(cfg.Offer.Labels, capabilities.Isolation)
 	key, err := gateway.LoadKey(tlsKeyPath(cfg))
 	if err != nil {
 		return err
@@ -139,8 +143,8 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 	if err != nil {
 		return err
 	}
-	parts.Runtime, parts.Ingress = rt, ingress.New(cfg.Domain, log)
-	parts.Events = events.New(parts.Store, log)
+	parts.Runtime, parts.Events = rt, events.New(parts.Store, log)
+	parts.Ingress = ingress.New(ingress.Config{Domain: cfg.Domain, Reserved: gatewayNames(cfg), Tell: parts.Events.Add, Log: log})
 	a, err := agent.New(parts)
 	if err != nil {
 		return err
@@ -161,6 +165,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return door.Serve(ctx, open.gateway) })
 	group.Go(func() error { return parts.Ingress.Serve(ctx, open.ingress) })
+	group.Go(func() error { parts.Ingress.KeepNames(ctx); return ctx.Err() })
 	group.Go(func() error { a.Run(ctx); return ctx.Err() })
 	return group.Wait()
 }
@@ -171,7 +176,11 @@ func openRuntime(ctx context.Context, cfg config.Config, log *slog.Logger, provi
 	rt, err := containerd.New(ctx, containerd.Config{
 		ChainID: cfg.Client.ChainID, Provider: provider, StateDir: cfg.StateDir,
 		Libexec: cfg.Libexec, SubnetPool: cfg.SubnetPool, DNS: cfg.DNS, Registries: cfg.Registries, Ephemeral: cfg.Ephemeral, Logger: log,
-		Sealer: key,
+		Sealer: key, Storage: cfg.Storage, Deny: cfg.Deny, PublishedPorts: cfg.PublishedPorts,
+		Keep: containerd.Keep{Volumes: cfg.Keep.Volumes, Logs: cfg.Keep.Logs, Images: cfg.Keep.Images},
+		Connections: containerd.ConnectionLimits{
+			NewPerSecond: cfg.Connections.NewPerSecond, NewBurst: cfg.Connections.Burst, Open: cfg.Connections.AtOnce,
+		},
 	})
 	if err != nil {
 		return nil, runtime.Capabilities{}, fault.New(summary, err, try)
@@ -185,6 +194,14 @@ func openRuntime(ctx context.Context, cfg config.Config, log *slog.Logger, provi
 	}
 	log.Info("runtime is ready", "runtime", capabilities.Runtime, "instance", capabilities.Instance, "isolation", capabilities.Isolation)
 	return rt, capabilities, nil
+}
+
+// gatewayNames are under which tenants reach the gateway: no workload is served there.
+func gatewayNames(cfg config.Config) []string {
+	if uri, err := url.Parse(cfg.GatewayURI); err == nil && uri.Hostname() != "" {
+		return []string{strings.ToLower(uri.Hostname())}
+	}
+	return nil
 }
 
 func portOf(l net.Listener) uint16 {
