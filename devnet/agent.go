@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	pricesFormat = "%s cpu=%d memory=%d ephemeral=%d egress=%d"
+	pricesFormat = "%s cpu=%d memory=%d ephemeral=%d ssd=%d egress=%d"
 	// noReserve: a devnet shares its machine with everything else anyway, and small machines have little to reserve.
 	noReserve = "0"
 )
@@ -27,6 +27,10 @@ type agentIdentity struct {
 // configureAgent writes the settings and the TLS key of an agent; written again they stay the same.
 func (n *Network) configureAgent(ctx context.Context, i int, operator string) (agentIdentity, error) {
 	p := n.Providers[i]
+	volumes, err := filepath.Abs(filepath.Join(n.agentHome(i), "state", "volumes"))
+	if err != nil {
+		return agentIdentity{}, err
+	}
 	gateway := fmt.Sprintf("127.0.0.1:%d", p.Gateway)
 	args := []string{
 		"init", "--output", "json", "--home", n.agentHome(i),
@@ -38,6 +42,8 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 		// Each provider asks a little more than the one before, so that the market has something to choose.
 		"--prices", prices(i, scope.Denom), "--prices", prices(i, Stable), "--labels", "region=" + regions[i%len(regions)],
 		"--reserve-cpu-millis", noReserve, "--reserve-memory-mib", noReserve,
+		// Whatever the disk really is: volumes of one class are enough to try them out.
+		"--storage", "ssd=" + volumes,
 	}
 	if n.Ephemeral {
 		args = append(args, "--ephemeral")
@@ -56,7 +62,7 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 // prices of a provider in a coin, in its micro-denom per hour; the same number for each coin.
 func prices(i int, denom string) string {
 	dearer := func(price int) int { return price * (10 + i) / 10 }
-	return fmt.Sprintf(pricesFormat, denom, dearer(10_000), dearer(2_500), dearer(100), dearer(50))
+	return fmt.Sprintf(pricesFormat, denom, dearer(10_000), dearer(2_500), dearer(100), dearer(200), dearer(50))
 }
 
 // clearProvider removes from this machine all that a stopped agent made, but for its own folder.

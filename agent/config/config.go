@@ -21,6 +21,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/offer"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/app/scope"
@@ -57,6 +58,16 @@ const (
 	DNS        = "dns"
 	Registries = "registries"
 	Ephemeral  = "ephemeral"
+
+	Storage           = "storage"
+	KeepVolumes       = "keep-volumes"
+	KeepImages        = "keep-images"
+	KeepLogs          = "keep-logs"
+	PublishedPorts    = "published-ports"
+	Deny              = "deny"
+	ConnectionsNew    = "connections-per-second"
+	ConnectionsBurst  = "connections-burst"
+	ConnectionsAtOnce = "connections-at-once"
 
 	Pool             = "pool"
 	Prices           = "prices"
@@ -100,6 +111,12 @@ type Config struct {
 	Registries []string
 	Ephemeral  bool
 
+	Storage        map[string]string // directory of the volumes of each class
+	Keep           Keep
+	PublishedPorts instance.PortRange
+	Deny           []netip.Prefix
+	Connections    Connections // of one lease
+
 	Offer offer.Config
 
 	LogLevel  slog.Level
@@ -135,8 +152,10 @@ func AddFlags(f *pflag.FlagSet) {
 	f.StringSlice(Registries, nil, "HOST:PORT of registries that may be reached by plain HTTP and at private addresses")
 	f.Bool(Ephemeral, false, "of a test or demonstration: may be purged by anyone once it is dead")
 
+	addRuntimeFlags(f)
+
 	f.Uint32(Pool, 0, "capacity pool to keep")
-	f.StringArray(Prices, nil, `price list per hour, one a denom: "usouk cpu=1000 memory=500 ephemeral=10 egress=1" (per vCPU, GiB of memory, GiB of disk, Mbit/s)`)
+	f.StringArray(Prices, nil, `price list per hour, one a denom: "usouk cpu=1000 memory=500 ephemeral=10 egress=1" (per vCPU, GiB of memory, GiB of disk, Mbit/s); hdd=, ssd= and nvme= per GiB of volumes`)
 	f.StringArray(Labels, nil, "label of the offer, such as region=eu-west")
 	f.Uint64(EgressMbps, 1000, "Mbit/s of the uplink to offer")
 	f.Uint64(ReserveCPUMillis, 500, "thousandths of a core kept for the host")
@@ -250,6 +269,7 @@ func (c *Config) parseRest(v *viper.Viper) (errs []error) {
 		check(DNS, err)
 		c.DNS = append(c.DNS, address)
 	}
+	errs = append(errs, c.parseRuntime(v)...)
 	c.Offer = offer.Config{
 		Pool: v.GetUint32(Pool), EgressMbps: v.GetUint64(EgressMbps), Labels: map[string]string{},
 		Reserve: runtime.Capacity{
@@ -259,8 +279,12 @@ func (c *Config) parseRest(v *viper.Viper) (errs []error) {
 	for _, text := range v.GetStringSlice(Prices) {
 		ask, err := ParseAsk(text)
 		check(Prices, err)
+		check(Prices, c.pricesStorage(text))
 		c.Offer.Asks = append(c.Offer.Asks, ask)
 	}
+	shared, err := sharing(c.StateDir, c.Storage)
+	check(Storage, err)
+	c.Offer.Shared = shared
 	if len(c.Offer.Asks) > 0 {
 		sorted := slices.SortedFunc(slices.Values(c.Offer.Asks), func(a, b markettypes.Ask) int { return strings.Compare(a.Denom, b.Denom) })
 		check(Prices, markettypes.ValidateAsks(sorted))

@@ -45,7 +45,8 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 	home := t.TempDir()
 	args := []string{
 		"--home", home, "--chain-id", "souk-1", "--prices", "usouk cpu=1 memory=2", "--prices", "uatom cpu=3", "--labels", "region=eu",
-		"--gateway-listen", "127.0.0.1:7000", "--ephemeral",
+		"--gateway-listen", "127.0.0.1:7000", "--ephemeral", "--keep-volumes", "36h", "--deny", "198.51.100.7,2001:db8::/32",
+		"--published-ports", "21000-21999", "--connections-at-once", "77",
 	}
 	_, err := Write(flags(t, args...))
 	require.NoError(t, err)
@@ -77,6 +78,16 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"a label without a value", []string{"--labels", "region"}, "", "KEY=VALUE"},
 		{"a setting that does not exist", nil, "chain-id: x\ngatewya-listen: ':1'\n", "gatewya-listen"},
 		{"a file that is not yaml", nil, "a: [", "agent.yaml"},
+		{"volumes without a price", []string{"--storage", "ssd=/srv", "--prices", "usouk cpu=1"}, "", "ssd"},
+		{"a class of storage that leases do not know", []string{"--storage", "tape=/srv"}, "", "tape"},
+		{"a class of storage without a directory", []string{"--storage", "ssd"}, "", "CLASS=DIRECTORY"},
+		{"two directories of one class", []string{"--storage", "ssd=/a", "--storage", "ssd=/b"}, "", "two directories"},
+		{"ports from high to low", []string{"--published-ports", "30000-20000"}, "", "published-ports"},
+		{"one port of a range", []string{"--published-ports", "20000"}, "", "published-ports"},
+		{"a deny list with a name", []string{"--deny", "example.org"}, "", "example.org"},
+		{"volumes that are kept for no time", []string{"--keep-volumes", "0"}, "", "keep-volumes"},
+		{"a duration that is none", nil, "keep-logs: soon\n", "keep-logs"},
+		{"leases that may not connect", []string{"--connections-per-second", "0"}, "", "connections"},
 		{"a wrong log level", []string{"--log-level", "loud"}, "", "log-level"},
 		{"a subnet that is none", []string{"--subnet-pool", "10.0.0.0"}, "", "subnet-pool"},
 		{"a gRPC address without a port", []string{"--grpc", "localhost"}, "", "gRPC"},
@@ -98,4 +109,16 @@ func TestSettingsThatAreRefused(t *testing.T) {
 			require.NotEmpty(t, f.Try)
 		})
 	}
+}
+
+func TestStorageOnTheFileSystemOfTheStateIsKnownToShareIt(t *testing.T) {
+	home := t.TempDir()
+	cfg, err := load(t, "--home", home, "--chain-id", "souk-1", "--storage", "ssd="+filepath.Join(home, "not", "made", "yet"),
+		"--storage", "nvme=/proc", "--prices", "usouk cpu=1 ssd=0 nvme=3")
+	require.NoError(t, err)
+	require.Equal(t, []string{"ssd"}, cfg.Offer.Shared)
+	require.Equal(t, map[string]string{"ssd": filepath.Join(home, "not", "made", "yet"), "nvme": "/proc"}, cfg.Storage)
+
+	_, err = load(t, "--home", home, "--chain-id", "souk-1", "--storage", "hdd=/proc", "--storage", "nvme=/proc")
+	require.ErrorContains(t, err, "sold once only")
 }

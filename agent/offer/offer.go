@@ -30,6 +30,8 @@ type Config struct {
 	Labels     map[string]string
 	Reserve    runtime.Capacity // kept for the host itself
 	EgressMbps uint64           // of the machine's uplink, to be shared by all leases
+	// Shared are the classes of volumes that lie on the file system of the leases' own disks: all of them get equal parts.
+	Shared []string
 }
 
 // Input is the whole world of a decision.
@@ -57,12 +59,17 @@ func Plan(in Input) []sdk.Msg {
 	return append(msgs, offers(in)...)
 }
 
-// near compares what the chain was told with what is: all exactly but the disk.
+// near compares what the chain was told with what is: all exactly but disks.
 func near(told, is markettypes.Resources) bool {
-	if told.EphemeralMib > 0 && is.EphemeralMib > 0 {
-		apart := max(told.EphemeralMib, is.EphemeralMib) - min(told.EphemeralMib, is.EphemeralMib)
-		if apart <= told.EphemeralMib/diskTolerance {
-			is.EphemeralMib = told.EphemeralMib
+	for _, d := range []struct{ told, is *uint64 }{
+		{&told.EphemeralMib, &is.EphemeralMib},
+		{&told.HddMib, &is.HddMib},
+		{&told.SsdMib, &is.SsdMib},
+		{&told.NvmeMib, &is.NvmeMib},
+	} {
+		apart := max(*d.told, *d.is) - min(*d.told, *d.is)
+		if *d.told > 0 && *d.is > 0 && apart <= *d.told/diskTolerance {
+			*d.is = *d.told
 		}
 	}
 	return told == is
@@ -100,19 +107,22 @@ func firstOffer(in Input) *markettypes.Offer {
 
 // Capacity is what the machines have to sell: all together, and the largest single replica.
 func Capacity(cfg Config, nodes []runtime.Node) (total, largest markettypes.Resources) {
-	for i, v := range NodeVectors(cfg, nodes) {
-		total.CpuMillis += v[cpu]
-		total.MemoryMib += v[memory]
-		total.EphemeralMib += v[disk]
-		if i == 0 {
-			total.EgressMbps = v[egress]
+	var sum, most [8]uint64
+	for _, v := range NodeVectors(cfg, nodes) {
+		for i, amount := range v {
+			sum[i] += amount
+			most[i] = max(most[i], amount)
 		}
-		largest.CpuMillis = max(largest.CpuMillis, v[cpu])
-		largest.MemoryMib = max(largest.MemoryMib, v[memory])
-		largest.EphemeralMib = max(largest.EphemeralMib, v[disk])
-		largest.EgressMbps = max(largest.EgressMbps, v[egress])
 	}
-	return total, largest
+	sum[egress] = most[egress] // one uplink
+	return resources(sum), resources(most)
+}
+
+func resources(v [8]uint64) markettypes.Resources {
+	return markettypes.Resources{
+		CpuMillis: v[cpu], MemoryMib: v[memory], EphemeralMib: v[disk], HddMib: v[hdd], SsdMib: v[ssd], NvmeMib: v[nvme],
+		EgressMbps: v[egress],
+	}
 }
 
 // Places in a vector of the market's dimensions.
@@ -120,8 +130,14 @@ const (
 	cpu    = 0
 	memory = 1
 	disk   = 2
+	hdd    = 3
+	ssd    = 4
+	nvme   = 5
 	egress = 7
 )
+
+// classes of volumes, by the names that leases use.
+var classes = map[string]int{"hdd": hdd, "ssd": ssd, "nvme": nvme}
 
 // NodeVectors is what each machine has to sell, in the market's dimensions. The operator's reserve is taken from the first
 // machine, on which the agent runs; the uplink stands with each, since it is shared.
@@ -132,12 +148,29 @@ func NodeVectors(cfg Config, nodes []runtime.Node) [][8]uint64 {
 		if i == 0 {
 			reserve = cfg.Reserve
 		}
-		vectors[i][cpu] = less(n.Total.CPUMillis, reserve.CPUMillis, 1)
-		vectors[i][memory] = less(n.Total.MemoryMiB, reserve.MemoryMiB, memoryStepMiB)
-		vectors[i][disk] = less(n.Total.DiskMiB, reserve.DiskMiB, diskStepMiB)
-		vectors[i][egress] = cfg.EgressMbps
+		parts := uint64(1 + len(cfg.Shared))
+		vectors[i] = [8]uint64{
+			cpu:    less(n.Total.CPUMillis, reserve.CPUMillis, 1),
+			memory: less(n.Total.MemoryMiB, reserve.MemoryMiB, memoryStepMiB),
+			disk:   part(n.Total.DiskMiB, reserve.DiskMiB, parts),
+			hdd:    part(n.Total.HDDMiB, 0, 1),
+			ssd:    part(n.Total.SSDMiB, 0, 1),
+			nvme:   part(n.Total.NVMeMiB, 0, 1),
+			egress: cfg.EgressMbps,
+		}
+		totals := map[int]uint64{hdd: n.Total.HDDMiB, ssd: n.Total.SSDMiB, nvme: n.Total.NVMeMiB}
+		for _, class := range cfg.Shared {
+			at := classes[class]
+			vectors[i][at] = part(totals[at], reserve.DiskMiB, parts)
+		}
 	}
 	return vectors
+}
+
+// part is an equal part of a disk less what is kept of it.
+func part(total, reserve, parts uint64) uint64 {
+	left := (total - min(total, reserve)) / parts
+	return left - left%diskStepMiB
 }
 
 // less is a - b, not below zero, rounded down to a step.

@@ -130,3 +130,46 @@ func TestSeveralMachinesShareTheUplinkAndAReplicaFitsOne(t *testing.T) {
 	require.EqualValues(t, 7168, largest.MemoryMib)
 	require.EqualValues(t, 1000, total.EgressMbps)
 }
+
+func TestVolumesAreOfferedByClassAndADiskThatIsSharedIsSoldOnce(t *testing.T) {
+	in := world()
+	in.Nodes[0].Total.SSDMiB, in.Nodes[0].Total.NVMeMiB = 100_100, 50_001
+	total, largest := Capacity(in.Config, in.Nodes)
+	require.EqualValues(t, 100_096, total.SsdMib, "rounded down")
+	require.EqualValues(t, 49_920, largest.NvmeMib)
+	require.Zero(t, total.HddMib)
+
+	in.Config.Shared = []string{"ssd"}
+	total, _ = Capacity(in.Config, in.Nodes)
+	require.EqualValues(t, 47_872, total.EphemeralMib)
+	require.EqualValues(t, 47_872, total.SsdMib)
+	require.LessOrEqual(t, total.EphemeralMib+total.SsdMib, machine.Total.DiskMiB-in.Config.Reserve.DiskMiB)
+	require.EqualValues(t, 49_920, total.NvmeMib, "on a disk of its own")
+}
+
+func TestAnOfferSaysTheStrongestIsolationThatThereIs(t *testing.T) {
+	tests := []struct {
+		name    string
+		says    string
+		offered []string
+		want    string
+	}{
+		{"both classes", "", []string{"runc", "gvisor"}, "gvisor"},
+		{"runc only", "", []string{"runc"}, "runc"},
+		{"the operator says the weaker", "runc", []string{"runc", "gvisor"}, "runc"},
+		{"the operator says what there is not", "gvisor", []string{"runc"}, "runc"},
+		{"nothing is known", "gvisor", nil, ""},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			labels := map[string]string{"region": "eu"}
+			if tt.says != "" {
+				labels["isolation"] = tt.says
+			}
+			got := WithIsolation(labels, tt.offered)
+			require.Equal(t, tt.want, got["isolation"])
+			require.Equal(t, "eu", got["region"])
+			require.Equal(t, tt.says, labels["isolation"], "the operator's settings stay as they are")
+		})
+	}
+}
