@@ -178,7 +178,6 @@ func (j *judge) service(e entry) {
 	j.privileged(s, what)
 	j.networkMode(s, what)
 	j.serviceNetworks(s, what)
-	j.extends(s, what)
 	j.build(s, what)
 	j.environment(s, what)
 
@@ -315,18 +314,6 @@ func (j *judge) includeOne(n *node, what string) {
 			j.includeOne(item, what)
 		}
 	}
-}
-
-func (j *judge) extends(s *node, what string) {
-	e := s.get("extends")
-	if e == nil {
-		return
-	}
-	if file := e.get("file"); file.isText() && outside(file.text) {
-		j.refuse(file.line, what+".extends.file", outsideWhy, "copy the file into it")
-	}
-	j.refuse(keyLine(s, "extends"), what+".extends", notYet, "write the service out, or share keys with a YAML anchor")
-	s.drop("extends")
 }
 
 func (j *judge) build(s *node, what string) {

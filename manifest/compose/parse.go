@@ -128,6 +128,9 @@ func (j *judge) project(ctx context.Context, source Source) *manifest.Project {
 	}
 	j.interpolate(root)
 	name := j.name(source, root)
+	if services.isMapping() {
+		j.extends(root)
+	}
 	profiles := source.Profiles
 	if profiles == nil && source.Env["COMPOSE_PROFILES"] != "" {
 		profiles = strings.Split(source.Env["COMPOSE_PROFILES"], ",")

@@ -158,6 +158,19 @@ func TestNoKeyOfComposeIsLeftOut(t *testing.T) {
 	}
 }
 
+// heirs is a chain of services each of which adds to the one before.
+func heirs() string {
+	var b strings.Builder
+	b.WriteString("services:\n  s0: {image: a}\n")
+	for i := 1; i < 32; i++ {
+		fmt.Fprintf(&b, "  s%d:\n    extends: s%d\n    environment:\n", i, i-1)
+		for k := range 120 {
+			fmt.Fprintf(&b, "      V%d_%d: 123456789012\n", i, k)
+		}
+	}
+	return b.String()
+}
+
 func TestAHostileFileIsReadInBoundedSteps(t *testing.T) {
 	repeated := func(head, item string) string { return head + strings.Repeat(item, (120<<10-len(head))/len(item)) }
 	numbered := func(head, item string) string {
@@ -192,6 +205,7 @@ func TestAHostileFileIsReadInBoundedSteps(t *testing.T) {
 		"names":             numbered(web+"    ports: [80]\n    x-souk:\n      hostnames:\n        80:\n", "        - h%d.example.org\n"),
 		"profiles":          numbered(web+"    profiles:\n", "      - p%d\n"),
 		"groups of users":   numbered(web+"    group_add:\n", "      - g%d\n"),
+		"heirs":             heirs(),
 		"networks of hosts": numbered(web+"    networks:\n", "      n%d: {ipv4_address: 1}\n"),
 	} {
 		t.Run(name, func(t *testing.T) {

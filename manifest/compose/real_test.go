@@ -114,6 +114,21 @@ func harmless(t *testing.T, content []byte) []byte {
 	return out
 }
 
+// TestOurOwnFilesAreReadAsComposeDoes compares the readings of files that say nearly all that can be said.
+func TestOurOwnFilesAreReadAsComposeDoes(t *testing.T) {
+	env := map[string]string{"TAG": "1.27", "TOKEN": "s3cret", "PASSED": "through"}
+	for _, name := range []string{"application", "extends", "least"} {
+		t.Run(name, func(t *testing.T) {
+			file := filepath.Join("testdata", "taken", name+".yaml")
+			content, err := os.ReadFile(file)
+			require.NoError(t, err)
+			project, err := parse(t, file, env)
+			require.NoError(t, err)
+			compareWithComposeGo(t, project, content, filepath.Dir(file), env)
+		})
+	}
+}
+
 // repair gives every service an image with a version, and the project folder the files that secrets name.
 func repair(t *testing.T, content []byte, dir string) []byte {
 	t.Helper()
@@ -154,7 +169,7 @@ func compareWithComposeGo(t *testing.T, project *manifest.Project, content []byt
 	for _, service := range project.Groups[0].Services {
 		ours = append(ours, service.Name)
 		their := theirs.Services[service.Name]
-		require.Equal(t, theirService(their), ourService(service), service.Name)
+		require.Equal(t, theirService(their, theirs.ServiceNames()), ourService(service), service.Name)
 	}
 	require.ElementsMatch(t, theirs.ServiceNames(), ours)
 	for _, volume := range project.Groups[0].Volumes {
@@ -193,6 +208,8 @@ func ourService(s *manifestpb.Service) reading {
 		name := m.Volume
 		if strings.HasPrefix(name, "anonymous-") {
 			name = ""
+		} else if name == "" {
+			continue // in memory, which compose-go has in two places
 		}
 		r.mounts = append(r.mounts, fmt.Sprintf("%s %s %t", m.Target, name, m.ReadOnly))
 	}
@@ -202,7 +219,9 @@ func ourService(s *manifestpb.Service) reading {
 	for _, f := range s.Files {
 		r.files = append(r.files, f.Target)
 	}
-	if h := s.HealthCheck; h != nil {
+	if h := s.HealthCheck; h.GetDisabled() {
+		r.health = "none"
+	} else if h != nil {
 		r.health = fmt.Sprintf("%q %d %d %d %d", h.Command, h.IntervalMillis, h.TimeoutMillis, h.Retries, h.StartPeriodMillis)
 	}
 	return r.sorted()
@@ -215,8 +234,12 @@ func (r reading) sorted() reading {
 	return r
 }
 
-func theirService(s types.ServiceConfig) reading {
+func theirService(s types.ServiceConfig, present []string) reading {
 	r := reading{entrypoint: slices.Clone([]string(s.Entrypoint)), command: slices.Clone([]string(s.Command)), restart: s.Restart, user: s.User, hostname: s.Hostname}
+	r.restart, _, _ = strings.Cut(r.restart, ":")
+	if s.Deploy != nil && s.Deploy.RestartPolicy != nil {
+		r.restart = s.Deploy.RestartPolicy.Condition
+	}
 	if r.restart == "" {
 		r.restart = "no"
 	}
@@ -229,7 +252,11 @@ func theirService(s types.ServiceConfig) reading {
 		published[at] = true
 	}
 	for _, e := range s.Expose {
-		if at := strings.TrimSuffix(e, "/tcp") + "/tcp"; !published[at] {
+		number, transport, said := strings.Cut(e, "/")
+		if !said {
+			transport = "tcp"
+		}
+		if at := number + "/" + transport; !published[at] {
 			r.ports = append(r.ports, at+" false")
 		}
 	}
@@ -237,12 +264,18 @@ func theirService(s types.ServiceConfig) reading {
 		r.ports = append(r.ports, at+" true")
 	}
 	for _, v := range s.Volumes {
+		if v.Type == types.VolumeTypeTmpfs {
+			continue
+		}
 		r.mounts = append(r.mounts, fmt.Sprintf("%s %s %t", v.Target, strings.ReplaceAll(v.Source, "_", "-"), v.ReadOnly))
 	}
 	conditions := map[string]string{
 		types.ServiceConditionStarted: "started", types.ServiceConditionHealthy: "healthy", types.ServiceConditionCompletedSuccessfully: "completed",
 	}
 	for name, d := range s.DependsOn {
+		if !d.Required && !slices.Contains(present, name) {
+			continue
+		}
 		r.needs = append(r.needs, name+" "+conditions[d.Condition])
 	}
 	for _, secret := range s.Secrets {
@@ -252,13 +285,23 @@ func theirService(s types.ServiceConfig) reading {
 		}
 		r.files = append(r.files, "/run/secrets/"+filepath.Base(target))
 	}
+	for _, config := range s.Configs {
+		target := config.Target
+		if target == "" {
+			target = "/" + config.Source
+		}
+		r.files = append(r.files, target)
+	}
 	r.health = theirHealth(s.HealthCheck)
 	return r.sorted()
 }
 
 func theirHealth(h *types.HealthCheckConfig) string {
-	if h == nil {
+	switch {
+	case h == nil:
 		return ""
+	case h.Disable || len(h.Test) > 0 && h.Test[0] == "NONE":
+		return "none"
 	}
 	command := []string(h.Test[1:])
 	if h.Test[0] == "CMD-SHELL" {

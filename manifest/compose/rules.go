@@ -330,6 +330,11 @@ var networkRules = map[string]rule{
 	"labels":      noted("a network has no labels"),
 }
 
+var extendsRules = map[string]rule{
+	"file":    taken,
+	"service": taken,
+}
+
 var envFileRules = map[string]rule{
 	"path":     taken,
 	"required": taken,
