@@ -52,6 +52,7 @@ type Config struct {
 	Resolver Resolver // nil for this machine's
 	// Tell is called when a tenant's name is verified, and once when it is not; may be nil.
 	Tell func(lease uint64, kind, message string)
+	ACME *ACME // for HTTPS; nil for none
 	Log  *slog.Logger
 }
 
@@ -62,6 +63,8 @@ type Server struct {
 	table  atomic.Pointer[table]
 	proxy  *httputil.ReverseProxy
 	log    *slog.Logger
+
+	certificates *certificates // nil without HTTPS
 }
 
 // table is all that requests are led by.
@@ -96,6 +99,9 @@ func New(cfg Config) *Server {
 		wake: make(chan struct{}, 1), claims: map[claim]*standing{},
 	}
 	s.table.Store(&table{})
+	if cfg.ACME != nil {
+		s.certificates = newCertificates(*cfg.ACME, func(name string) bool { _, err := s.find(name); return err == nil }, cfg.Log)
+	}
 	s.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme = "http"
@@ -158,8 +164,12 @@ func (s *Server) Serves(name string, lease uint64) bool {
 
 // Serve answers on a listener until ctx ends.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
+	return s.serve(ctx, s.challenged(), func(server *http.Server) error { return server.Serve(listener) })
+}
+
+func (s *Server) serve(ctx context.Context, handler http.Handler, listen func(*http.Server) error) error {
 	server := &http.Server{
-		Handler: s, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		Handler: handler, ReadHeaderTimeout: headerTimeout, IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 	stopped := context.AfterFunc(ctx, func() {
@@ -170,7 +180,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		}
 	})
 	defer stopped()
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := listen(server); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve ingress: %w", err)
 	}
 	return nil

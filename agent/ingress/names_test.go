@@ -66,6 +66,8 @@ func (z *zone) ServeDNS(w dns.ResponseWriter, question *dns.Msg) {
 	switch {
 	case z.broken:
 		answer.Rcode = dns.RcodeServerFailure
+	case q.Qtype == dns.TypeA:
+		answer.Answer = append(answer.Answer, &dns.A{Hdr: header, A: net.IPv4(127, 0, 0, 1)})
 	case q.Qtype == dns.TypeCNAME && z.cname[name] != "":
 		answer.Answer = append(answer.Answer, &dns.CNAME{Hdr: header, Target: dns.Fqdn(z.cname[name])})
 	case q.Qtype == dns.TypeTXT && len(z.txt[name]) > 0:
