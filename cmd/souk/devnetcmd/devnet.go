@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -32,7 +33,7 @@ public network. Its coins are worth nothing. State survives down and up; reset
 removes it.`,
 		Args: cobra.NoArgs,
 	}
-	cmd.AddCommand(upCommand(), downCommand(), statusCommand(), logsCommand(), resetCommand(), fundCommand())
+	cmd.AddCommand(upCommand(), downCommand(), statusCommand(), logsCommand(), resetCommand(), faucetCommand())
 	return cmd
 }
 
@@ -139,9 +140,24 @@ func writeContext(s *session.Session, n *devnet.Network) error {
 
 func printUp(s *session.Session, n *devnet.Network) error {
 	item := map[string]any{"chain_id": n.ChainID, "rpc": n.RPC(), "grpc": n.GRPC(), "rest": n.REST(), "context": contextName, "processes": n.Status()}
-	text := fmt.Sprintf("devnet is up: %s\nRPC   %s\ngRPC  %s\nREST  %s\nkey   %s, in context %s\n\nsouk offers   souk up examples/hello/compose.yaml   souk devnet down\n",
-		n.ChainID, n.RPC(), n.GRPC(), n.REST(), devnet.KeyTenant, contextName)
+	text := fmt.Sprintf("devnet is up: %s\nRPC   %s\ngRPC  %s\nREST  %s\nkey   %s, in context %s\n%s\nsouk offers   souk up examples/hello/compose.yaml   souk devnet down\n",
+		n.ChainID, n.RPC(), n.GRPC(), n.REST(), devnet.KeyTenant, contextName, workloadsText(n))
 	return s.Out.One(item, text)
+}
+
+// workloadsText says where workloads will be reached, also where names of localhost are not resolved.
+func workloadsText(n *devnet.Network) string {
+	var text strings.Builder
+	for _, p := range n.Status() {
+		if p.Workloads == "" {
+			continue
+		}
+		if text.Len() == 0 {
+			text.WriteString("\nWorkloads get names below these; where they do not resolve: curl -H 'Host: NAME' ADDRESS\n")
+		}
+		fmt.Fprintf(&text, "  *.%s  %s\n", p.Domain, p.Workloads)
+	}
+	return text.String()
 }
 
 func downCommand() *cobra.Command {
@@ -191,7 +207,7 @@ func statusCommand() *cobra.Command {
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return withNetwork(cmd, func(s *session.Session, n *devnet.Network) error {
-				rows := output.Rows{Columns: []output.Column{{Name: "process"}, {Name: "running"}, {Name: "url"}, {Name: "log"}}}
+				rows := output.Rows{Columns: []output.Column{{Name: "process"}, {Name: "running"}, {Name: "url"}, {Name: "workloads"}, {Name: "log"}}}
 				var items []any
 				for _, p := range n.Status() {
 					running := "no"
@@ -199,7 +215,7 @@ func statusCommand() *cobra.Command {
 						running = "yes"
 					}
 					items = append(items, p)
-					rows.Cells = append(rows.Cells, []string{p.Name, running, p.URL, p.Log})
+					rows.Cells = append(rows.Cells, []string{p.Name, running, p.URL, p.Workloads, p.Log})
 				}
 				return s.Out.List(items, rows)
 			})

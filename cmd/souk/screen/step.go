@@ -16,6 +16,10 @@ var frames = []string{"⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "�
 
 const frameEvery = 100 * time.Millisecond
 
+// quiet is an environment in which the terminal is asked nothing: since nobody reads what it answers, the answer would stand
+// in the next line that is typed.
+var quiet = []string{"TERM=xterm-256color", "SSH_TTY=none"}
+
 // Step is something that is waited for: a line with a spinner, what is missing, and how long it may still take.
 type Step struct {
 	program *tea.Program
@@ -29,7 +33,7 @@ type Step struct {
 func Begin(ctx context.Context, out io.Writer, title string, deadline time.Time) *Step {
 	s := &Step{ended: make(chan struct{})}
 	s.program = tea.NewProgram(&line{title: title, deadline: deadline, now: time.Now()},
-		tea.WithContext(ctx), tea.WithInput(nil), tea.WithOutput(out), tea.WithoutSignalHandler())
+		tea.WithContext(ctx), tea.WithInput(nil), tea.WithOutput(out), tea.WithoutSignalHandler(), tea.WithEnvironment(quiet))
 	go func() {
 		defer close(s.ended)
 		_, s.fault = s.program.Run()
