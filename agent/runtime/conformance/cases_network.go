@@ -91,7 +91,7 @@ func serviceNames(t *testing.T, p pair) {
 	Eventually(t, "one left", func() error {
 		status, err := p.a.Status(context.Background(), 1)
 		if err != nil || len(status.Replicas) != 2 || !updated(status.Replicas[0]) || !updated(status.Replicas[1]) {
-			return fmt.Errorf("%v %+v", err, status)
+			return fmt.Errorf("%w %+v", err, status)
 		}
 		_, text := Get(t, status.Replicas[0], "/resolve", "name", "back", "server", gatewayOf(status.Replicas[0])+":53")
 		_, hosts := Get(t, status.Replicas[0], "/read", "path", "/etc/hosts")

@@ -35,7 +35,8 @@ const (
 // operator's resolvers. Leases have no IPv6, so nothing has an IPv6 address.
 type resolver struct {
 	upstreams []netip.Addr
-	link      int // index of the bridge that it listens at
+	link      int          // index of the bridge that it listens at
+	first     atomic.Int32 // of upstreams: the one that answered last
 	zone      atomic.Pointer[zone]
 	limit     *rate.Limiter
 	places    chan struct{}
@@ -116,7 +117,7 @@ func (r *resolver) answer(query *dns.Msg) *dns.Msg {
 		return reply.SetRcode(query, dns.RcodeRefused)
 	}
 	q := query.Question[0]
-	addresses, known := (*r.zone.Load()).lookUp(q.Name)
+	addresses, known := r.zone.Load().lookUp(q.Name)
 	switch {
 	case known:
 		reply.Authoritative = true
@@ -136,7 +137,7 @@ func (r *resolver) answer(query *dns.Msg) *dns.Msg {
 	return r.forward(query)
 }
 
-// forward asks the operator's resolvers, one after the other.
+// forward asks the operator's resolvers, beginning with the one that answered last.
 func (r *resolver) forward(query *dns.Msg) *dns.Msg {
 	failed := new(dns.Msg).SetRcode(query, dns.RcodeServerFailure)
 	failed.RecursionAvailable = true
@@ -146,16 +147,19 @@ func (r *resolver) forward(query *dns.Msg) *dns.Msg {
 	default:
 		return failed
 	}
-	for _, upstream := range r.upstreams {
+	first := int(r.first.Load())
+	for i := range r.upstreams {
+		which := (first + i) % len(r.upstreams)
 		ask := query.Copy()
 		ask.Id = dns.Id()
-		reply, err := r.exchange(ask, netip.AddrPortFrom(upstream, dnsPort).String())
+		reply, err := r.exchange(ask, netip.AddrPortFrom(r.upstreams[which], dnsPort).String())
 		if err != nil || reply.Rcode == dns.RcodeServerFailure || reply.Rcode == dns.RcodeRefused {
 			continue
 		}
 		if len(reply.Question) != 1 || !strings.EqualFold(reply.Question[0].Name, query.Question[0].Name) || reply.Question[0].Qtype != query.Question[0].Qtype {
 			continue
 		}
+		r.first.Store(int32(which)) //nolint:gosec // few
 		reply.Id = query.Id
 		return reply
 	}

@@ -1,8 +1,8 @@
 package containerd
 
 import (
-	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strconv"
 
@@ -34,7 +34,7 @@ func (n *network) traffic(lease runtime.LeaseID) (egress, ingress uint64, err er
 	for name, to := range map[string]*uint64{out: &now.Egress, in: &now.Ingress} {
 		o, err := conn.GetObject(&nftables.CounterObj{Table: n.rules.table(), Name: name})
 		if err != nil || o == nil {
-			return l.seen.Egress, l.seen.Ingress, nil //nolint:nilerr // the table is gone and about to come back, with what was seen last
+			return l.seen.Egress, l.seen.Ingress, nil // the table is gone, and about to come back with this
 		}
 		if c, ok := o.(*nftables.CounterObj); ok {
 			*to = c.Bytes
@@ -86,6 +86,9 @@ func (n *network) keepTraffic() error {
 		l.seen = l.seen.atLeast(counters[l.slot])
 		all[lease] = l.seen
 	}
+	if err := os.MkdirAll(n.id.RunDir(), 0o711); err != nil {
+		return fmt.Errorf("keep what was counted of traffic: %w", err)
+	}
 	return writeDurably(n.trafficFile(), all)
 }
 
@@ -94,5 +97,5 @@ func (n *network) keepTraffic() error {
 func (n *network) readTraffic() (map[runtime.LeaseID]traffic, error) {
 	all := map[runtime.LeaseID]traffic{}
 	_, err := readJSON(n.trafficFile(), &all)
-	return all, errors.Join(err)
+	return all, err
 }
