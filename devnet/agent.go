@@ -38,7 +38,7 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 		"--keyring-backend", "test", "--keyring-dir", n.KeyringDir(), "--key", KeyAgent(i), "--provider", operator,
 		"--gateway-listen", gateway, "--gateway-uri", "https://" + gateway,
 		"--ingress-listen", fmt.Sprintf("127.0.0.1:%d", p.Ingress), "--metrics-listen", fmt.Sprintf("127.0.0.1:%d", p.Metrics),
-		"--domain", fmt.Sprintf("p%d.localhost", i),
+		"--domain", domain(i),
 		// Each provider asks a little more than the one before, so that the market has something to choose.
 		"--prices", prices(i, scope.Denom), "--prices", prices(i, Stable), "--labels", "region=" + regions[i%len(regions)],
 		"--reserve-cpu-millis", noReserve, "--reserve-memory-mib", noReserve,
@@ -58,6 +58,10 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 	}
 	return id, nil
 }
+
+// domain below which a provider's workloads have their names. Many resolvers lead names of localhost to this machine; where
+// one does not, the name goes into the Host header.
+func domain(i int) string { return fmt.Sprintf("p%d.localhost", i) }
 
 // prices of a provider in a coin, in its micro-denom per hour; the same number for each coin.
 func prices(i int, denom string) string {

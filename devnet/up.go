@@ -147,6 +147,9 @@ type State struct {
 	Running bool   `json:"running"`
 	Log     string `json:"log"`
 	URL     string `json:"url"`
+	// Workloads is the address of a provider's ingress, and Domain below which its workloads have their names.
+	Workloads string `json:"workloads,omitempty"`
+	Domain    string `json:"domain,omitempty"`
 }
 
 // Status lists the processes.
@@ -156,7 +159,9 @@ func (n *Network) Status() []State {
 		out = append(out, n.state(nodeName(i), fmt.Sprintf("http://127.0.0.1:%d", p.RPC)))
 	}
 	for i, p := range n.Providers {
-		out = append(out, n.state(agentName(i), fmt.Sprintf("https://127.0.0.1:%d", p.Gateway)))
+		state := n.state(agentName(i), fmt.Sprintf("https://127.0.0.1:%d", p.Gateway))
+		state.Workloads, state.Domain = fmt.Sprintf("http://127.0.0.1:%d", p.Ingress), domain(i)
+		out = append(out, state)
 	}
 	return out
 }
