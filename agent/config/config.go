@@ -102,6 +102,7 @@ type Config struct {
 	GatewayListen string
 	GatewayURI    string // under which tenants reach the gateway, for `init` to print
 	IngressListen string
+	HTTPS         HTTPS
 	MetricsListen string // loopback
 	Domain        string
 
@@ -143,6 +144,7 @@ func AddFlags(f *pflag.FlagSet) {
 	f.String(GatewayListen, ":"+strconv.Itoa(ports.Gateway), "address of the gateway, TLS")
 	f.String(GatewayURI, "", "https address at which tenants reach the gateway")
 	f.String(IngressListen, ":"+strconv.Itoa(ports.Ingress), "address of the HTTP ingress")
+	addHTTPSFlags(f)
 	f.String(MetricsListen, "127.0.0.1:"+strconv.Itoa(ports.Metrics), "address of metrics and health, loopback only")
 	f.String(Domain, "localhost", "domain below which workloads get names; point *.DOMAIN to this machine")
 
@@ -270,6 +272,7 @@ func (c *Config) parseRest(v *viper.Viper) (errs []error) {
 		c.DNS = append(c.DNS, address)
 	}
 	errs = append(errs, c.parseRuntime(v)...)
+	errs = append(errs, c.parseHTTPS(v)...)
 	c.Offer = offer.Config{
 		Pool: v.GetUint32(Pool), EgressMbps: v.GetUint64(EgressMbps), Labels: map[string]string{},
 		Reserve: runtime.Capacity{

@@ -72,6 +72,9 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		says string
 	}{
 		{"no chain id", nil, "", "chain id"},
+		{"HTTPS without an authority", []string{"--chain-id", "souk-1", "--ingress-tls-listen", ":443"}, "", "both or neither"},
+		{"an authority in plain", []string{"--chain-id", "souk-1", "--ingress-tls-listen", ":443", "--acme-directory", "http://ca.example/dir"}, "", "no https address"},
+		{"roots that are not there", []string{"--chain-id", "souk-1", "--acme-roots", "/nowhere"}, "", "acme-roots"},
 		{"metrics for the world", []string{"--metrics-listen", ":9464"}, "", "loopback"},
 		{"a resource that is not sold", []string{"--prices", "usouk disk=1"}, "", `"disk"`},
 		{"a negative price", []string{"--prices", "usouk cpu=-1"}, "", "cpu=-1"},

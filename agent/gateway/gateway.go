@@ -104,9 +104,11 @@ type Config struct {
 	Version       string
 	IngressDomain string
 	IngressPort   uint16
-	Isolation     []string
-	MaxBlobBytes  int64
-	Certificate   tls.Certificate
+	// IngressTLSPort of HTTPS; 0 without.
+	IngressTLSPort uint16
+	Isolation      []string
+	MaxBlobBytes   int64
+	Certificate    tls.Certificate
 }
 
 // Parts are what the gateway works with.

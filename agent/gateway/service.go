@@ -134,13 +134,16 @@ func (s *Server) addresses(lease uint64, group *manifestpb.Group) []*api.Service
 	return out
 }
 
+// url of a host, over HTTPS where there is that.
 func (s *Server) url(host string) string {
-	switch s.cfg.IngressPort {
-	case 80:
-		return "http://" + host
-	default:
-		return fmt.Sprintf("http://%s:%d", host, s.cfg.IngressPort)
+	scheme, port, usual := "http", s.cfg.IngressPort, uint16(80)
+	if s.cfg.IngressTLSPort != 0 {
+		scheme, port, usual = "https", s.cfg.IngressTLSPort, 443
 	}
+	if port == usual {
+		return scheme + "://" + host
+	}
+	return fmt.Sprintf("%s://%s:%d", scheme, host, port)
 }
 
 // MissingImages names the images of a group that its owner has still to push.

@@ -63,7 +63,10 @@ func logger(cfg config.Config) *slog.Logger {
 }
 
 // doors are the ports, opened before anything else so that a busy one is known at once.
-type doors struct{ gateway, ingress, health net.Listener }
+type doors struct {
+	gateway, ingress, health net.Listener
+	https                    net.Listener // nil without HTTPS
+}
 
 func openDoors(cfg config.Config) (d doors, err error) {
 	if d.health, err = agent.ListenHealth(cfg.MetricsListen); err != nil {
@@ -72,7 +75,12 @@ func openDoors(cfg config.Config) (d doors, err error) {
 	if d.gateway, err = gateway.Listen(cfg.GatewayListen); err != nil {
 		return d, err
 	}
-	d.ingress, err = ingress.Listen(cfg.IngressListen)
+	if d.ingress, err = ingress.Listen(cfg.IngressListen); err != nil {
+		return d, err
+	}
+	if cfg.HTTPS.Listen != "" {
+		d.https, err = ingress.Listen(cfg.HTTPS.Listen)
+	}
 	return d, err
 }
 
@@ -144,7 +152,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 		return err
 	}
 	parts.Runtime, parts.Events = rt, events.New(parts.Store, log)
-	parts.Ingress = ingress.New(ingress.Config{Domain: cfg.Domain, Reserved: gatewayNames(cfg), Tell: parts.Events.Add, Log: log})
+	parts.Ingress = ingress.New(ingress.Config{
+		Domain: cfg.Domain, Reserved: gatewayNames(cfg), Tell: parts.Events.Add, ACME: authority(cfg, open), Log: log,
+	})
 	a, err := agent.New(parts)
 	if err != nil {
 		return err
@@ -156,7 +166,7 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 	defer closing(&err, record.Close)
 	door := gateway.New(gateway.Config{
 		ChainID: cfg.Client.ChainID, Provider: parts.Provider, Version: version.Version,
-		IngressDomain: cfg.Domain, IngressPort: portOf(open.ingress), Isolation: capabilities.Isolation,
+		IngressDomain: cfg.Domain, IngressPort: portOf(open.ingress), IngressTLSPort: portOf(open.https), Isolation: capabilities.Isolation,
 		MaxBlobBytes: maxBlobBytes, Certificate: certificate,
 	}, gateway.Parts{
 		Agent: a, Manifests: parts.Store, Runtime: rt, Events: parts.Events, Audit: record, Metrics: parts.Health.Registry(), Log: log,
@@ -165,6 +175,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return door.Serve(ctx, open.gateway) })
 	group.Go(func() error { return parts.Ingress.Serve(ctx, open.ingress) })
+	if open.https != nil {
+		group.Go(func() error { return parts.Ingress.ServeTLS(ctx, open.https) })
+	}
 	group.Go(func() error { parts.Ingress.KeepNames(ctx); return ctx.Err() })
 	group.Go(func() error { a.Run(ctx); return ctx.Err() })
 	return group.Wait()
@@ -204,7 +217,21 @@ func gatewayNames(cfg config.Config) []string {
 	return nil
 }
 
+// authority is where the ingress's certificates come from; nil without HTTPS.
+func authority(cfg config.Config, open doors) *ingress.ACME {
+	if open.https == nil {
+		return nil
+	}
+	return &ingress.ACME{
+		Directory: cfg.HTTPS.Directory, Email: cfg.HTTPS.Email, Roots: cfg.HTTPS.Roots, Folder: filepath.Join(cfg.StateDir, "acme"),
+		HTTPPort: int(portOf(open.ingress)), TLSPort: int(portOf(open.https)),
+	}
+}
+
 func portOf(l net.Listener) uint16 {
+	if l == nil {
+		return 0
+	}
 	if a, ok := l.Addr().(*net.TCPAddr); ok {
 		return a.AddrPort().Port()
 	}
