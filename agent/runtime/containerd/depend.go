@@ -37,13 +37,18 @@ func (l *lease) noteStanding(v view) bool {
 	return old == nil || !old.same(s)
 }
 
-// replicasOf lists how the replicas of a service were last seen, nil for those that were not.
+// replicasOf lists how the replicas of a service were last seen, nil for those that were not since this was wanted.
 func (l *lease) replicasOf(rec record, service string) []*standing {
 	var list []*standing
 	for _, u := range rec.units() {
-		if u.service.Name == service {
-			list = append(list, l.standings[u.id()])
+		if u.service.Name != service {
+			continue
 		}
+		s := l.standings[u.id()]
+		if s != nil && (s.goal.revision != u.revision || s.goal.workload != u.workload || s.goal.paused != rec.Paused) {
+			s = nil
+		}
+		list = append(list, s)
 	}
 	return list
 }

@@ -23,6 +23,8 @@ type record struct {
 	// Numbers of the services, by name, which are part of the names of their containers.
 	Numbers    map[string]int `json:"numbers,omitempty"`
 	NextNumber int            `json:"next_number,omitempty"`
+
+	list []unit // of the workload, once listed
 	// Published ports of the host, which stay the same as long as the service has the port.
 	Published []runtime.PublishedPort `json:"published,omitempty"`
 }

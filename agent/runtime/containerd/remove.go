@@ -13,6 +13,7 @@ import (
 	"github.com/containerd/errdefs"
 
 	"github.com/souk-network/souk/agent/instance"
+	"github.com/souk-network/souk/agent/runtime"
 )
 
 // remove takes away all that exists of a lease and then its record, so that a new process goes on where this one was
@@ -23,6 +24,7 @@ func (l *lease) remove(ctx context.Context, rec record) (again time.Duration, go
 		l.r.mu.Lock()
 		delete(l.r.leases, l.id)
 		l.r.mu.Unlock()
+		l.tellAll(runtime.EventRemoved, "nothing of it is left")
 		l.r.log.Info("lease removed", "lease", l.id)
 		return 0, true
 	}

@@ -33,6 +33,14 @@ func (u unit) hostname() string {
 
 // units lists the replicas of a record's workload in order.
 func (rec record) units() []unit {
+	if rec.list != nil {
+		return rec.list
+	}
+	return rec.listed().list
+}
+
+// listed gives the record with its units, which take time to make: all files of the workload are hashed.
+func (rec record) listed() record {
 	w := rec.Workload
 	var list []unit
 	for i, s := range w.Services {
@@ -50,7 +58,8 @@ func (rec record) units() []unit {
 			list = append(list, u)
 		}
 	}
-	return list
+	rec.list = list
+	return rec
 }
 
 // numbered gives each service of a workload a number that it keeps; one that is gone leaves its number unused.

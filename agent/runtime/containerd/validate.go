@@ -1,6 +1,7 @@
 package containerd
 
 import (
+	"fmt"
 	"regexp"
 	"strings"
 
@@ -47,7 +48,7 @@ func validate(w runtime.Workload) error {
 			return runtime.Invalidf("more than %d replicas in one lease", maxReplicas)
 		}
 	}
-	return nil
+	return validateOrder(w.Services)
 }
 
 func validateService(s runtime.Service) error {
@@ -80,6 +81,11 @@ func validateService(s runtime.Service) error {
 	case "", runtime.RestartAlways, runtime.RestartOnFailure, runtime.RestartNo:
 	default:
 		return runtime.Invalidf("service %s: restart policy %q", s.Name, s.Restart)
+	}
+	for _, check := range []func(runtime.Service) error{validateEnd, validateHealth, validateHost, validateRights} {
+		if err := check(s); err != nil {
+			return fmt.Errorf("service %s: %w", s.Name, err)
+		}
 	}
 	for _, p := range s.Ports {
 		if p.Container == 0 || (p.Protocol != "tcp" && p.Protocol != "udp") {

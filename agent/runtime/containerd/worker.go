@@ -44,7 +44,7 @@ type retry struct {
 // startWorker begins to look after a lease. The caller holds r.mu.
 func (r *Runtime) startWorker(rec record) {
 	l := &lease{
-		r: r, id: rec.Workload.Lease, wake: make(chan struct{}, 1), record: rec,
+		r: r, id: rec.Workload.Lease, wake: make(chan struct{}, 1), record: rec.listed(),
 		status: map[string]runtime.ReplicaStatus{}, watched: map[string]uint32{}, retries: map[string]retry{},
 		images: map[string]resolved{}, checkers: map[string]*checker{}, pids: map[string]uint32{},
 		standings: map[string]*standing{}, stoppings: map[string]stopping{},
@@ -63,8 +63,12 @@ func (l *lease) wanted() record {
 // again.
 func (l *lease) want(rec record) {
 	l.mu.Lock()
-	l.record = rec
+	l.record = rec.listed()
 	clear(l.retries)
+	for id, s := range l.status { // what went wrong with the old is not said of the new
+		s.HeldBack, s.Error, s.Class, s.NextStart = false, "", runtime.ClassNone, time.Time{}
+		l.status[id] = s
+	}
 	if l.cancel != nil {
 		l.cancel()
 	}

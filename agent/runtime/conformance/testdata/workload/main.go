@@ -29,6 +29,10 @@ func main() {
 	case "exit":
 		fmt.Println("leaving with", os.Args[2])
 		os.Exit(number(os.Args[2]))
+	case "check":
+		check(os.Args[2])
+	case "abandon":
+		abandon()
 	case "sleep":
 		time.Sleep(time.Hour)
 	case "lines":
@@ -77,6 +81,9 @@ func serve(address string) {
 		},
 		"/dial":  dial,
 		"/where": where, "/resolve": resolve, "/packet": packet, "/connect": connect,
+		"/orphans": orphans,
+		"/zombies": zombies,
+		"/remove": remove,
 		"/ps":    processes,
 		"/raw":   raw,
 		"/mount": mountTmpfs,
