@@ -118,11 +118,9 @@ func merged(base, over *node, at string) *node {
 func mergedMappings(base, over *node, at string) *node {
 	out := &node{kind: mapping, line: over.line}
 	for _, e := range base.entries {
-		value := over.get(e.key)
-		switch {
-		case value == nil:
+		if value := over.get(e.key); value == nil {
 			e.value = e.value.clone()
-		default:
+		} else {
 			e.line, e.value = keyLine(over, e.key), merged(e.value, value, strings.TrimPrefix(at+"."+e.key, "."))
 		}
 		out.entries = append(out.entries, e)

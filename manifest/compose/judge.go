@@ -319,12 +319,23 @@ func (j *judge) includeOne(n *node, what string) {
 func (j *judge) build(s *node, what string) {
 	if b := s.get("build"); b != nil {
 		j.refuse(keyLine(s, "build"), what+".build", "images are not built here",
-			fmt.Sprintf("docker build -t %[1]s:1 . && docker save -o %[1]s.tar %[1]s:1, then image: %[1]s:1 and x-souk: {image: ./%[1]s.tar}", path.Base(strings.ReplaceAll(what, ".", "/"))))
+			fmt.Sprintf("docker build -t %[1]s:1 %[2]s && docker save -o %[1]s.tar %[1]s:1, then image: %[1]s:1 and x-souk: {image: ./%[1]s.tar}", path.Base(strings.ReplaceAll(what, ".", "/")), buildContext(b)))
 		s.drop("build")
 		// The refusal above says what to write; a second one about the image would not help.
 		s.drop("image")
 		s.entries = append(s.entries, entry{"image", b.line, &node{kind: scalar, tag: "!!str", line: b.line, text: unbuilt}})
 	}
+}
+
+// buildContext is the folder that an image is built from, for a hint.
+func buildContext(b *node) string {
+	if b.kind == mapping {
+		b = b.get("context")
+	}
+	if b.isText() && b.text != "" && !strings.ContainsAny(b.text, " \t\n'\"$`\\;&|") {
+		return b.text
+	}
+	return "."
 }
 
 // unbuilt stands in for the image of a service that is refused for its build.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/compose-spec/compose-go/v2/schema"
 	"github.com/stretchr/testify/require"
+	"gopkg.in/yaml.v3"
 	"pgregory.net/rapid"
 
 	"github.com/souk-network/souk/manifest"
@@ -46,6 +47,55 @@ func TestTheOrderOfWhatHasNoOrderChangesNothing(t *testing.T) {
 		permuted := func(list []string, name string) []string { return rapid.Permutation(list).Draw(t, name) }
 		require.Equal(t, want, hashOf(t, file(permuted(keys, "keys"), permuted(env, "env"), permuted(labels, "labels"), permuted(ports, "ports"))))
 	})
+}
+
+// TestTheOrderOfKeysChangesNothing shuffles the keys of all mappings of files that say nearly all there is to say.
+func TestTheOrderOfKeysChangesNothing(t *testing.T) {
+	env := map[string]string{"TAG": "1.27", "TOKEN": "s3cret"}
+	hashes := func(t require.TestingT, content []byte) (all []string) {
+		project, err := compose.Parse(context.Background(), compose.Source{Content: content, Dir: filepath.Join("testdata", "taken"), Name: "shop", Env: env})
+		require.NoError(t, err)
+		for _, group := range project.Groups {
+			hash, err := manifest.GroupHash(group)
+			require.NoError(t, err)
+			all = append(all, fmt.Sprintf("%s %x", group.Name, hash))
+		}
+		return append(all, fmt.Sprintf("%+v", project.Demands))
+	}
+	for _, name := range []string{"application", "groups", "extends"} {
+		t.Run(name, func(t *testing.T) {
+			content, err := os.ReadFile(filepath.Join("testdata", "taken", name+".yaml"))
+			require.NoError(t, err)
+			want := hashes(t, content)
+			rapid.Check(t, func(t *rapid.T) {
+				var document yaml.Node
+				require.NoError(t, yaml.Unmarshal(content, &document))
+				shuffle(t, &document)
+				shuffled, err := yaml.Marshal(&document)
+				require.NoError(t, err)
+				require.Equal(t, want, hashes(t, shuffled))
+			})
+		})
+	}
+}
+
+// shuffle draws an order of the keys of every mapping.
+func shuffle(t *rapid.T, n *yaml.Node) {
+	for _, child := range n.Content {
+		shuffle(t, child)
+	}
+	if n.Kind != yaml.MappingNode || len(n.Content) < 4 {
+		return
+	}
+	places := make([]int, len(n.Content)/2)
+	for i := range places {
+		places[i] = i
+	}
+	var shuffled []*yaml.Node
+	for _, i := range rapid.Permutation(places).Draw(t, "order") {
+		shuffled = append(shuffled, n.Content[2*i], n.Content[2*i+1])
+	}
+	n.Content = shuffled
 }
 
 func TestTheSameMeaningInAnotherFormHasTheSameHash(t *testing.T) {
