@@ -55,14 +55,9 @@ func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 // logAllowanceMiB is what one replica's logs may take on the host beside its leased disk.
 const logAllowanceMiB = 30
 
-// Inventory implements runtime.Runtime. The disk is what is free on the state directory's file system and what leases
-// use of it already.
+// Inventory implements runtime.Runtime.
 func (r *Runtime) Inventory(context.Context) (runtime.Inventory, error) {
 	memory, err := memoryTotalMiB()
-	if err != nil {
-		return runtime.Inventory{}, err
-	}
-	free, err := freeMiB(r.dataDir())
 	if err != nil {
 		return runtime.Inventory{}, err
 	}
@@ -72,29 +67,29 @@ func (r *Runtime) Inventory(context.Context) (runtime.Inventory, error) {
 		return runtime.Inventory{}, runtime.ErrClosed
 	}
 	var promised runtime.Capacity
-	used := uint64(0)
-	for id, l := range r.leases {
-		p := promisedTo(l.wanted().Workload)
-		promised.CPUMillis += p.CPUMillis
-		promised.MemoryMiB += p.MemoryMiB
-		promised.DiskMiB += p.DiskMiB
-		used += allocatedMiB(r.dir(id).diskImage())
-	}
-	wanted := make([]runtime.Workload, 0, len(r.leases))
-	for _, l := range r.leases {
-		wanted = append(wanted, l.wanted().Workload)
-	}
-	volumesTotal, volumesPromised, err := r.volumeCapacity(wanted)
+	stored, err := r.storageUse()
 	if err != nil {
 		return runtime.Inventory{}, err
 	}
-	promised.HDDMiB, promised.SSDMiB, promised.NVMeMiB = volumesPromised["hdd"], volumesPromised["ssd"], volumesPromised["nvme"]
-	total := runtime.Capacity{
+	for id, l := range r.leases {
+		w := l.wanted().Workload
+		p := promisedTo(w)
+		promised.CPUMillis += p.CPUMillis
+		promised.MemoryMiB += p.MemoryMiB
+		promised.DiskMiB += p.DiskMiB
+		stored.used[leaseDisks] += allocatedMiB(r.dir(id).diskImage())
+		stored.promise(w)
+	}
+	stored.promised[leaseDisks] = promised.DiskMiB
+	promised = withStorage(promised, stored.promised)
+	totals, err := r.storageTotals(stored.used)
+	if err != nil {
+		return runtime.Inventory{}, err
+	}
+	total := withStorage(runtime.Capacity{
 		CPUMillis: uint64(goruntime.NumCPU()) * 1000, //nolint:gosec // positive
 		MemoryMiB: memory,
-		DiskMiB:   uint64(max(free-r.config.Limits.MinimumFreeMiB, 0)) + used, //nolint:gosec // not negative
-		HDDMiB:    volumesTotal["hdd"], SSDMiB: volumesTotal["ssd"], NVMeMiB: volumesTotal["nvme"],
-	}
+	}, totals)
 	name, err := os.Hostname()
 	if err != nil {
 		return runtime.Inventory{}, fmt.Errorf("name the node: %w", err)

@@ -301,37 +301,6 @@ func (r *Runtime) volumeStatus(w runtime.Workload) []runtime.VolumeStatus {
 	return list
 }
 
-// volumeCapacity is what each class has in all, and what of it is promised or kept, in MiB.
-func (r *Runtime) volumeCapacity(workloads []runtime.Workload) (total, promised map[string]uint64, err error) {
-	total, promised = map[string]uint64{}, map[string]uint64{}
-	notes, err := r.volumeNotes(anyLease)
-	if err != nil {
-		return nil, nil, err
-	}
-	for class, dir := range r.config.Storage {
-		free, err := freeMiB(dir)
-		if err != nil {
-			return nil, nil, fmt.Errorf("measure the storage of class %s: %w", class, err)
-		}
-		total[class] = uint64(max(free-r.config.Limits.MinimumFreeMiB, 0)) //nolint:gosec // not negative
-	}
-	for _, n := range notes {
-		allocated := allocatedMiB(n.image())
-		total[n.Volume.Class] += allocated
-		if !n.Expires.IsZero() {
-			promised[n.Volume.Class] += allocated
-		}
-	}
-	for _, w := range workloads {
-		for _, v := range volumes(w) {
-			if v.persistent() {
-				promised[v.Class] += fileDiskMiB(v.SizeMiB)
-			}
-		}
-	}
-	return total, promised, nil
-}
-
 // makeStorage makes the directories of all classes.
 func (r *Runtime) makeStorage() error {
 	for class := range r.config.Storage {
