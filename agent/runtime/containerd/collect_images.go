@@ -73,7 +73,8 @@ func (s *imageStore) collect(ctx context.Context, now time.Time, keep time.Durat
 	return deleted, nil
 }
 
-// unusedImages lists the images of a scope that nobody holds, the longest unused first, and notes the use of the others.
+// unusedImages lists the images of a scope that nobody holds or waits for, the longest unused first, and notes the use of
+// the others. The caller holds takingUp for writing.
 func (s *imageStore) unusedImages(ctx context.Context, now time.Time) ([]unused, error) {
 	held, err := s.heldDigests(ctx)
 	if err != nil {
@@ -89,6 +90,9 @@ func (s *imageStore) unusedImages(ctx context.Context, now time.Time) ([]unused,
 		at := i.UpdatedAt
 		if used, err := time.Parse(time.RFC3339, i.Labels[usedLabel]); err == nil && used.After(at) {
 			at = used
+		}
+		if s.expected[i.Name] > 0 {
+			continue
 		}
 		if !held[i.Target.Digest.String()] {
 			idle = append(idle, unused{name: i.Name, at: at})

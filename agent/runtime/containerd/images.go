@@ -35,12 +35,14 @@ type imageStore struct {
 	http    *http.Client
 	plain   map[string]bool // registries that may be reached by plain HTTP at private addresses
 
-	takingUp sync.RWMutex // held for reading while a workload finds and holds an image, for writing while images are collected
-	fetches  sync.Map     // how far pulls are: pullKey to *fetched
-	growing  sync.Mutex   // held from measuring what a scope has until what it may have more of is written
-	pulls    singleflight.Group
-	unpacks  singleflight.Group
-	onImage  func(runtime.Scope) // called when an image came: workloads may be waiting for it
+	takingUp   sync.RWMutex // held for reading while a workload finds and holds an image, for writing while images are collected
+	expectedMu sync.Mutex
+	expected   map[string]int // how many workloads wait for the pull of an image, by name
+	fetches    sync.Map       // how far pulls are: pullKey to *fetched
+	growing    sync.Mutex     // held from measuring what a scope has until what it may have more of is written
+	pulls      singleflight.Group
+	unpacks    singleflight.Group
+	onImage    func(runtime.Scope) // called when an image came: workloads may be waiting for it
 }
 
 const (

@@ -55,10 +55,33 @@ func (s *imageStore) locate(ctx context.Context, w wish, hold string) (runtime.S
 	if w.credentials != nil {
 		into = w.owner
 	}
+	defer s.expect(w.image)()
 	if _, err := s.pullInto(ctx, into, w.image, w.credentials, w.tell); err != nil {
 		return "", ocispec.Descriptor{}, err
 	}
 	return s.takeUp(ctx, w, hold)
+}
+
+// expect keeps an image that is being pulled from collection until the workload that waits for it has it.
+func (s *imageStore) expect(image string) (done func()) {
+	name, err := normalPublicName(image)
+	if err != nil {
+		return func() {}
+	}
+	add := func(n int) {
+		s.takingUp.RLock() // the collector reads it under the same lock
+		defer s.takingUp.RUnlock()
+		s.expectedMu.Lock()
+		defer s.expectedMu.Unlock()
+		if s.expected == nil {
+			s.expected = map[string]int{}
+		}
+		if s.expected[name] += n; s.expected[name] == 0 {
+			delete(s.expected, name)
+		}
+	}
+	add(1)
+	return func() { add(-1) }
 }
 
 // takeUp finds an image that is here and holds it, with no collection in between.

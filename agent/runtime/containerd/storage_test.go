@@ -284,6 +284,30 @@ func TestPublicImagesThatNoLeaseUsesAreCollected(t *testing.T) {
 	})
 }
 
+func TestOnAShortDiskTheLongestUnusedImagesGoFirst(t *testing.T) {
+	needRoot(t)
+	host := serve(t, quietRegistry())
+	c := config(t, "souk1one", stateDir(t))
+	c.Registries = []string{host}
+	r := open(t, c)
+	for n := range 4 {
+		upload(t, host, fmt.Sprintf("app:%d", n), imageWithSeed(t, n))
+		_, err := r.Images().Pull(t.Context(), fmt.Sprintf("%s/app:%d", host, n))
+		require.NoError(t, err)
+	}
+	require.NoError(t, r.Apply(t.Context(), conformance.Workload(1, host+"/app:1")))
+	conformance.Running(t, r, 1)
+	looks := 0
+	twice := func() (bool, error) { looks++; return looks > 2, nil }
+	gone, err := r.CollectImages(t.Context(), time.Now(), twice)
+	require.NoError(t, err)
+	require.Empty(t, gone, "they came a moment ago, and somebody may be about to use them")
+	looks = 0
+	gone, err = r.CollectImages(t.Context(), time.Now().Add(2*time.Minute), twice)
+	require.NoError(t, err)
+	require.Equal(t, []string{host + "/app:0", host + "/app:2"}, gone, "not the one that is used, and no more than needed")
+}
+
 func TestImagesAreTakenUpWhileOthersAreCollected(t *testing.T) {
 	needRoot(t)
 	host := serve(t, quietRegistry())
