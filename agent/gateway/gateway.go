@@ -155,7 +155,9 @@ func New(cfg Config, parts Parts) *Server {
 		callers: newRates(callsOfRemote), accounts: newRates(callsOfAccount), refusals: newRates(refusalsKept),
 	}
 	path, rpc := apiconnect.NewGatewayServiceHandler(&service{Server: s},
-		connect.WithReadMaxBytes(maxMessageBytes), connect.WithInterceptors(&watch{s}))
+		connect.WithReadMaxBytes(maxMessageBytes), connect.WithInterceptors(&watch{s}),
+		connect.WithCompression("gzip", nil, nil), // it costs a stream of log lines most of its time
+	)
 	mux := http.NewServeMux()
 	mux.Handle(path, s.brief(s.authenticate(rpc)))
 	mux.Handle("GET "+ExecPath, http.HandlerFunc(s.exec))
@@ -231,7 +233,8 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 			return
 		}
 		r.Body = &countedBody{r.Body, s.metrics.received}
-		next.ServeHTTP(&steadyWriter{w, http.NewResponseController(w), s.metrics.sent}, r)
+		answer := &steadyWriter{ResponseWriter: w, control: http.NewResponseController(w), sent: s.metrics.sent}
+		next.ServeHTTP(answer, r.WithContext(context.WithValue(r.Context(), writerKey{}, answer)))
 	})
 }
 

@@ -22,6 +22,8 @@ const (
 	keepAlive = 15 * time.Second
 	// maxEntryBytes bounds one line of the runtime's log stream.
 	maxEntryBytes = 256 << 10
+	// entriesAhead are read while others are sent.
+	entriesAhead = 256
 )
 
 // Logs streams the output of one replica until it ends, the lease ends, or the token expires.
@@ -41,22 +43,32 @@ func (s *service) Logs(ctx context.Context, req *connect.Request[api.LogsRequest
 
 // followLogs sends entries as they come, and signs of life between them.
 func (s *service) followLogs(ctx context.Context, lease uint64, reader io.ReadCloser, stream *connect.ServerStream[api.LogsResponse]) error {
-	entries, failed := make(chan *api.LogsResponse), make(chan error, 1)
+	entries, failed := make(chan *api.LogsResponse, entriesAhead), make(chan error, 1)
+	writer := writerOf(ctx)
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	go func() { failed <- readEntries(ctx, reader, entries) }()
+	go func() {
+		defer close(entries)
+		failed <- readEntries(ctx, reader, entries)
+	}()
 	alive := time.NewTicker(s.alive)
 	defer alive.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return ended(ctx)
-		case entry := <-entries:
+		case entry, more := <-entries:
+			if !more {
+				writer.release()
+				return <-failed
+			}
+			writer.hold()
 			if err := stream.Send(entry); err != nil {
 				return err
 			}
-		case err := <-failed:
-			return err
+			if len(entries) == 0 {
+				writer.release()
+			}
 		case <-alive.C:
 			if over, err := s.over(ctx, token.ScopeLogs, lease); over {
 				return err

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -54,27 +55,65 @@ func (s *Server) brief(next http.Handler) http.Handler {
 	})
 }
 
-// steadyWriter lets an answer take as long as it needs but not stand still.
+// steadyWriter lets an answer take as long as it needs but not stand still. It is used by one request's handler only.
 type steadyWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
 	sent    prometheus.Counter
+	held    bool
+	until   time.Time // deadline that is set, while held
 }
 
 // Write waits no longer than stall.
 func (w *steadyWriter) Write(p []byte) (int, error) {
-	_ = w.control.SetWriteDeadline(time.Now().Add(stall))
-	defer func() { _ = w.control.SetWriteDeadline(time.Time{}) }()
+	defer w.limit()()
 	n, err := w.ResponseWriter.Write(p)
 	w.sent.Add(float64(n))
 	return n, err
 }
 
-// Flush is what streaming handlers look for; it waits no longer than stall.
+// Flush is what streaming handlers look for; it waits no longer than stall. While held it does nothing.
 func (w *steadyWriter) Flush() {
-	_ = w.control.SetWriteDeadline(time.Now().Add(stall))
-	defer func() { _ = w.control.SetWriteDeadline(time.Time{}) }()
+	if w.held {
+		return
+	}
+	defer w.limit()()
 	_ = w.control.Flush() // an error shows at the next write
+}
+
+// limit sets the deadline of a write, and gives what takes it away again: on an idle stream it would end the whole request.
+// While held it stays, and is set anew now and then, since setting it costs more than writing.
+func (w *steadyWriter) limit() (lift func()) {
+	if !w.held {
+		_ = w.control.SetWriteDeadline(time.Now().Add(stall))
+		return func() { _ = w.control.SetWriteDeadline(time.Time{}) }
+	}
+	if now := time.Now(); w.until.Sub(now) < stall/2 {
+		w.until = now.Add(stall)
+		_ = w.control.SetWriteDeadline(w.until)
+	}
+	return func() {}
+}
+
+// hold keeps what is written together until release, for a handler that has more to say at once.
+func (w *steadyWriter) hold() { w.held = true }
+
+// release sends what was held.
+func (w *steadyWriter) release() {
+	if w.held {
+		w.held, w.until = false, time.Time{}
+		w.Flush()
+	}
+}
+
+type writerKey struct{}
+
+// writerOf finds the writer of a request; one of its own when there is none, as in tests without a server.
+func writerOf(ctx context.Context) *steadyWriter {
+	if w, ok := ctx.Value(writerKey{}).(*steadyWriter); ok {
+		return w
+	}
+	return &steadyWriter{control: http.NewResponseController(nil)}
 }
 
 // Unwrap lets response controllers find the connection.
