@@ -31,7 +31,7 @@ const (
 )
 
 const (
-	inputChunk = 32 << 10
+	inputChunk = 32<<10 - 1 // with its channel it is a message that every server takes
 	// maxRefusal bounds what is read of an answer that is no WebSocket.
 	maxRefusal = 4 << 10
 )
