@@ -363,6 +363,9 @@ func TestWhatDoesNotFitTogetherIsInvalid(t *testing.T) {
 		"a circle of needs": func(_ *manifestpb.Group, app, db, _ *manifestpb.Service) {
 			db.DependsOn = []*manifestpb.Dependency{{Service: "app", Condition: 1}}
 		},
+		"the health of what is not checked": func(_ *manifestpb.Group, app, db, _ *manifestpb.Service) {
+			app.DependsOn[0].Condition, db.HealthCheck = 2, &manifestpb.HealthCheck{Disabled: true}
+		},
 		"the end of what never ends": func(_ *manifestpb.Group, app, db, _ *manifestpb.Service) {
 			app.DependsOn[0].Condition, db.RestartPolicy = 3, 3
 		},

@@ -24,7 +24,11 @@ func validateOrder(group *manifestpb.Group) error {
 				return invalid("service %q depends on %q, which is not in the group", service.GetName(), need.GetService())
 			}
 			switch c := need.GetCondition(); c {
-			case manifestpb.DependencyCondition_DEPENDENCY_CONDITION_STARTED, manifestpb.DependencyCondition_DEPENDENCY_CONDITION_HEALTHY:
+			case manifestpb.DependencyCondition_DEPENDENCY_CONDITION_STARTED:
+			case manifestpb.DependencyCondition_DEPENDENCY_CONDITION_HEALTHY:
+				if other.GetHealthCheck().GetDisabled() {
+					return invalid("service %q waits for the health of %q, which has no check", service.GetName(), other.GetName())
+				}
 			case manifestpb.DependencyCondition_DEPENDENCY_CONDITION_COMPLETED:
 				if !Ends(other) {
 					return invalid("service %q waits for the end of %q, which is started again whenever it ends", service.GetName(), other.GetName())

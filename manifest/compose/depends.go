@@ -128,6 +128,10 @@ func (j *judge) needed(group *manifestpb.Group, service *manifestpb.Service, n n
 		j.refuse(n.line, n.what, "a service cannot wait for itself", removeLine)
 		return false
 	}
+	if n.dependency.Condition == manifestpb.DependencyCondition_DEPENDENCY_CONDITION_HEALTHY && group.Services[at].HealthCheck.GetDisabled() {
+		j.refuse(n.line, n.what, fmt.Sprintf("the health check of %q is off", name), "condition: service_started")
+		return false
+	}
 	if n.dependency.Condition == manifestpb.DependencyCondition_DEPENDENCY_CONDITION_COMPLETED {
 		if !ends(group.Services[at]) {
 			j.refuse(n.line, n.what, fmt.Sprintf("%q is started again whenever it ends", name), `restart: "no" or restart: on-failure in `+name)
