@@ -55,8 +55,8 @@ func validateService(s runtime.Service) error {
 	if !labelPattern.MatchString(s.Name) || len(s.Name) > maxNameBytes {
 		return runtime.Invalidf("service name %q: want a DNS label", s.Name)
 	}
-	if s.Hostname != "" && (!labelPattern.MatchString(s.Hostname) || len(s.Hostname) > maxNameBytes) {
-		return runtime.Invalidf("service %s: hostname %q: want a DNS label", s.Name, s.Hostname)
+	if s.Hostname != "" && (!validHostName(s.Hostname) || len(s.Hostname) > maxNameBytes) {
+		return runtime.Invalidf("service %s: hostname %q: want a host name of at most %d bytes", s.Name, s.Hostname, maxNameBytes)
 	}
 	if s.Image == "" {
 		return runtime.Invalidf("service %s: no image", s.Name)
