@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 	"github.com/spf13/viper"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/offer"
+	"github.com/souk-network/souk/agent/offer/price"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client"
@@ -69,6 +71,16 @@ const (
 	ConnectionsBurst  = "connections-burst"
 	ConnectionsAtOnce = "connections-at-once"
 
+	Pricing          = "pricing"
+	PriceFloor       = "price-floor-percent"
+	PriceCeiling     = "price-ceiling-percent"
+	PriceScript      = "price-script"
+	PriceTimeout     = "price-script-timeout"
+	PriceMemoryMiB   = "price-script-memory-mib"
+	PriceEvery       = "price-script-every"
+	WithdrawEvery    = "withdraw-every"
+	WithdrawAbove    = "withdraw-above"
+	FeeBudget        = "fee-budget"
 	Pool             = "pool"
 	Prices           = "prices"
 	Labels           = "labels"
@@ -118,7 +130,10 @@ type Config struct {
 	Deny           []netip.Prefix
 	Connections    Connections // of one lease
 
-	Offer offer.Config
+	Offer    offer.Config
+	Pricing  price.Strategy
+	Every    time.Duration // between questions to a program that sets prices
+	Earnings Earnings
 
 	LogLevel  slog.Level
 	LogFormat string
@@ -158,6 +173,7 @@ func AddFlags(f *pflag.FlagSet) {
 
 	f.Uint32(Pool, 0, "capacity pool to keep")
 	f.StringArray(Prices, nil, `price list per hour, one a denom: "usouk cpu=1000 memory=500 ephemeral=10 egress=1" (per vCPU, GiB of memory, GiB of disk, Mbit/s); hdd=, ssd= and nvme= per GiB of volumes`)
+	addMoneyFlags(f)
 	f.StringArray(Labels, nil, "label of the offer, such as region=eu-west")
 	f.Uint64(EgressMbps, 1000, "Mbit/s of the uplink to offer")
 	f.Uint64(ReserveCPUMillis, 500, "thousandths of a core kept for the host")
@@ -289,9 +305,9 @@ func (c *Config) parseRest(v *viper.Viper) (errs []error) {
 	check(Storage, err)
 	c.Offer.Shared = shared
 	if len(c.Offer.Asks) > 0 {
-		sorted := slices.SortedFunc(slices.Values(c.Offer.Asks), func(a, b markettypes.Ask) int { return strings.Compare(a.Denom, b.Denom) })
-		check(Prices, markettypes.ValidateAsks(sorted))
+		check(Prices, markettypes.ValidateAsks(price.Sorted(c.Offer.Asks)))
 	}
+	errs = append(errs, c.parseMoney(v)...)
 	for _, text := range v.GetStringSlice(Labels) {
 		key, value, ok := strings.Cut(text, "=")
 		if !ok || key == "" {
