@@ -5,4 +5,6 @@ var isolationCases = []testCase{
 	{name: "a command runs beside a replica, plain and in a terminal", run: commands},
 	{name: "a command that is cut off leaves nothing behind", run: cutOffCommands},
 	{name: "usage is counted from outside and only grows", run: usage},
+	{name: "the security floor holds whatever a workload asks for", run: floor},
+	{name: "a service may drop powers and join groups", run: choices},
 }

@@ -451,6 +451,9 @@ func (l *lease) create(ctx context.Context, u unit) error {
 		user = i.config.Config.User
 	}
 	account, err := resolveUser(user, layers)
+	if err == nil {
+		account, err = withGroups(account, u.service.Groups, layers)
+	}
 	if err != nil {
 		return err
 	}

@@ -19,17 +19,9 @@ import (
 	"github.com/souk-network/souk/agent/runtime"
 )
 
-// capabilities is all that root in a container may do beyond an ordinary user: what servers need to bind a low port,
-// own their files and change to their own user.
-var capabilities = []string{
-	"CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_FSETID", "CAP_KILL", "CAP_NET_BIND_SERVICE", "CAP_SETGID", "CAP_SETUID",
-}
-
 const (
 	defaultPath   = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 	cpuPeriodUsec = 100_000
-	openFiles     = 65536
-	shmBytes      = 64 << 20
 )
 
 // surroundings is what the host gives a container.
@@ -116,15 +108,14 @@ func containerSpec(u unit, image ocispec.ImageConfig, h surroundings) (*specs.Sp
 	if err != nil {
 		return nil, err
 	}
-	files := min(uint64(openFiles), h.openFiles)
 	p.User = h.user
 	p.NoNewPrivileges = true
-	p.Capabilities = effective(&specs.LinuxCapabilities{Bounding: capabilities}, h.user)
-	p.Rlimits = []specs.POSIXRlimit{{Type: "RLIMIT_NOFILE", Soft: files, Hard: files}, {Type: "RLIMIT_CORE"}}
+	p.Capabilities = effective(&specs.LinuxCapabilities{Bounding: bounds(u.service.DropCapabilities)}, h.user)
+	p.Rlimits = rlimits(u.service, h)
 	spec.Process = p
 	spec.Hostname = u.hostname()
 	spec.Root = &specs.Root{Path: "rootfs", Readonly: u.service.ReadOnlyRoot}
-	spec.Mounts = mounts(spec.Mounts, h)
+	spec.Mounts = mounts(spec.Mounts, u.service, h)
 	spec.Annotations = map[string]string{shimGroupAnnotation: leaseGroup(u.lease)}
 	setLinux(spec.Linux, u.service.Resources, h)
 	if err := seccomp.WithDefaultProfile()(ctx, nil, c, spec); err != nil {
@@ -138,16 +129,12 @@ const shimGroupAnnotation = "io.containerd.runc.v2.group"
 
 func leaseGroup(lease runtime.LeaseID) string { return "lease-" + strconv.FormatUint(lease, 10) }
 
-func mounts(defaults []specs.Mount, h surroundings) []specs.Mount {
+func mounts(defaults []specs.Mount, s runtime.Service, h surroundings) []specs.Mount {
 	var list []specs.Mount
 	for _, m := range defaults {
-		switch m.Destination {
-		case "/run": // images bring their own
-			continue
-		case "/dev/shm":
-			m.Options = []string{"nosuid", "noexec", "nodev", "mode=1777", fmt.Sprintf("size=%d", shmBytes)}
+		if m.Destination != "/run" { // images bring their own
+			list = append(list, deviceMount(m, s))
 		}
-		list = append(list, m)
 	}
 	list = append(list, h.mounts...)
 	for _, name := range []string{"hosts", "hostname", "resolv.conf"} {
@@ -186,6 +173,21 @@ func setLinux(l *specs.Linux, r runtime.Resources, h surroundings) {
 		l.Resources.Memory.Swap = &memory // memory and swap together: no swap beyond the limit
 	}
 	l.Resources.Pids = &specs.LinuxPids{Limit: &pids}
+}
+
+// ownLimit is this process's hard limit.
+func ownLimit(name string) (uint64, bool) {
+	number, ok := map[string]int{
+		"RLIMIT_MEMLOCK": unix.RLIMIT_MEMLOCK, "RLIMIT_MSGQUEUE": unix.RLIMIT_MSGQUEUE, "RLIMIT_SIGPENDING": unix.RLIMIT_SIGPENDING,
+	}[name]
+	if !ok {
+		return 0, false
+	}
+	var limit unix.Rlimit
+	if err := unix.Getrlimit(number, &limit); err != nil {
+		return 0, false
+	}
+	return limit.Max, true
 }
 
 // hostLimits reads what of the host goes into every container's specification.

@@ -85,6 +85,7 @@ func serve(address string) {
 		"/zombies": zombies,
 		"/remove": remove,
 		"/ps":    processes,
+		"/probe": probe,
 		"/raw":   raw,
 		"/mount": mountTmpfs,
 		"/chmod": func(r *http.Request) (string, error) { return "", os.Chmod(r.FormValue("path"), 0o777) },
