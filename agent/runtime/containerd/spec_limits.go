@@ -18,13 +18,11 @@ var capabilities = []string{
 
 const (
 	openFiles      = 65536
-	maxOpenFiles   = 1 << 20
 	defaultShmMiB  = 64
 	terminals      = 64      // of one container; the host has 4096 in all
 	messageBytes   = 1 << 20 // in queues of one user
 	lockedBytes    = 8 << 20
 	pendingSignals = 4096
-	maxGroups      = 64
 )
 
 // bounds are the powers that a service does not drop.
@@ -91,31 +89,7 @@ func withGroups(user specs.User, groups []string, image layerFS) (specs.User, er
 	return user, nil
 }
 
-// validateLimits checks what a service says about powers and limits of its processes.
-func validateLimits(s runtime.Service) error {
-	for _, c := range s.DropCapabilities {
-		if !capabilityPattern.MatchString(c) {
-			return runtime.Invalidf("service %s: capability %q: want a name without \"CAP_\", or ALL", s.Name, c)
-		}
-	}
-	if len(s.Groups) > maxGroups {
-		return runtime.Invalidf("service %s: more than %d groups", s.Name, maxGroups)
-	}
-	for _, g := range s.Groups {
-		if g == "" || strings.ContainsAny(g, ":\x00\n") {
-			return runtime.Invalidf("service %s: group %q: want a name or a number", s.Name, g)
-		}
-	}
-	if s.ShmMiB > s.Resources.MemoryMiB {
-		return runtime.Invalidf("service %s: %d MiB of shared memory are more than its memory of %d MiB, of which they are a part", s.Name, s.ShmMiB, s.Resources.MemoryMiB)
-	}
-	if s.OpenFiles > maxOpenFiles {
-		return runtime.Invalidf("service %s: %d open files: want at most %d", s.Name, s.OpenFiles, maxOpenFiles)
-	}
-	return nil
-}
-
-// deviceMounts are the file systems below /dev, with their limits.
+// deviceMount limits a file system below /dev.
 func deviceMount(m specs.Mount, s runtime.Service) specs.Mount {
 	switch m.Destination {
 	case "/dev/shm":

@@ -18,10 +18,9 @@ const (
 )
 
 var (
-	labelPattern      = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
-	revisionPattern   = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
-	capabilityPattern = regexp.MustCompile(`^[A-Z][A-Z_]{1,30}$`)
-	scopePattern      = regexp.MustCompile(`^[a-z0-9]{1,63}$`)
+	labelPattern    = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]*[a-z0-9])?$`)
+	revisionPattern = regexp.MustCompile(`^[0-9a-f]{8,64}$`)
+	scopePattern    = regexp.MustCompile(`^[a-z0-9]{1,63}$`)
 )
 
 // validate checks a workload before it is recorded. Its errors name the field.
@@ -77,9 +76,6 @@ func validateService(s runtime.Service) error {
 		if name, _, ok := strings.Cut(e, "="); !ok || name == "" || strings.ContainsRune(e, 0) {
 			return runtime.Invalidf("service %s: environment: want NAME=value", s.Name)
 		}
-	}
-	if err := validateLimits(s); err != nil {
-		return err
 	}
 	switch s.Restart {
 	case "", runtime.RestartAlways, runtime.RestartOnFailure, runtime.RestartNo:
