@@ -47,6 +47,9 @@ type market struct {
 	ports *ports.Allocator
 	guard *guard
 
+	servers    sync.Once // makes the images of real servers
+	serversErr error
+
 	tenants atomic.Int64 // made so far
 	funding sync.Mutex   // the faucet's account has one sequence
 	mending sync.Mutex   // one restart at a time
