@@ -23,7 +23,7 @@ type Project struct {
 	DepositMicro uint64
 	// Custodians keep the manifest for whoever has to take over: providers by operator, sorted.
 	Custodians []string
-	// LocalImages are to be pushed to the provider.
+	// LocalImages are to be pushed to the provider, sorted by group and service; services may share one.
 	LocalImages []LocalImage
 	// Notes say what of the file has no effect here, each with file and line.
 	Notes []string

@@ -1,6 +1,7 @@
 package compose
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path"
@@ -53,6 +54,9 @@ func (j *judge) assemble(ctx context.Context, root *node, name string) *manifest
 		group.Isolation = j.terms(root, d.services, group, &demand)
 		project.Groups, project.Demands = append(project.Groups, group), append(project.Demands, demand)
 	}
+	slices.SortFunc(project.LocalImages, func(a, b manifest.LocalImage) int {
+		return cmp.Or(strings.Compare(a.Group, b.Group), strings.Compare(a.Service, b.Service))
+	})
 	j.unmounted(volumes)
 	for i, group := range project.Groups {
 		for _, service := range group.Services {

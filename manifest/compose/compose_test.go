@@ -45,6 +45,14 @@ func requireRefused(t *testing.T, err error) manifest.Refusals {
 	return refusals
 }
 
+// requireNoSecret looks for the secrets that the files of testdata have.
+func requireNoSecret(t *testing.T, told string) {
+	t.Helper()
+	for _, secret := range []string{"hunter2", "s3cret"} {
+		require.NotContains(t, told, secret)
+	}
+}
+
 func TestEachFileOfTestdataIsTakenOrRefusedAsItsGoldenSays(t *testing.T) {
 	files, err := filepath.Glob("testdata/*/*.yaml")
 	require.NoError(t, err)
@@ -56,10 +64,12 @@ func TestEachFileOfTestdataIsTakenOrRefusedAsItsGoldenSays(t *testing.T) {
 			golden := strings.TrimSuffix(file, ".yaml") + ".golden"
 			if filepath.Base(filepath.Dir(file)) == "refused" {
 				refusals := requireRefused(t, err)
+				requireNoSecret(t, refusals.Error())
 				requireGolden(t, golden, refusals.Error()+"\n")
 				return
 			}
 			require.NoError(t, err)
+			requireNoSecret(t, strings.Join(project.Notes, "\n"))
 			requireGolden(t, golden, describe(project))
 		})
 	}

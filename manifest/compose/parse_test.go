@@ -164,6 +164,8 @@ func TestNothingOutsideTheProjectFolderIsOpened(t *testing.T) {
 		for _, content := range []string{
 			fmt.Sprintf("services: {web: {image: 'nginx:1.27', env_file: %q}}", file),
 			fmt.Sprintf("services: {web: {image: 'hello:1', x-souk: {image: %q}}}", file),
+			fmt.Sprintf("services: {web: {image: 'nginx:1.27', secrets: [key]}}\nsecrets: {key: {file: %q}}", file),
+			fmt.Sprintf("services: {web: {image: 'nginx:1.27', configs: [key]}}\nconfigs: {key: {file: %q}}", file),
 		} {
 			_, err := compose.Parse(context.Background(), compose.Source{Content: []byte(content), Dir: dir, Name: "shop"})
 			refusals := requireRefused(t, err)
