@@ -30,6 +30,8 @@ const (
 	hostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-."
 	// maxOpen requests to one route are under way at once, WebSockets included.
 	maxOpen = 2048
+	// flushAfter is how long a part of an answer may wait for more of it.
+	flushAfter = 20 * time.Millisecond
 	// stall ends a request whose body stands still for so long.
 	stall = time.Minute
 )
@@ -110,7 +112,7 @@ func New(cfg Config) *Server {
 			r.SetXForwarded()
 		},
 		Transport:     &turns{inner: newTransport()},
-		FlushInterval: -1, // streams flow as they come
+		FlushInterval: flushAfter, // of answers that say their length; streams flow as they come
 		BufferPool:    newBuffers(),
 		ErrorHandler:  s.failed,
 		ErrorLog:      slog.NewLogLogger(cfg.Log.Handler(), slog.LevelDebug),

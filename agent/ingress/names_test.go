@@ -30,10 +30,7 @@ type zone struct {
 func newZone(t *testing.T) *zone {
 	t.Helper()
 	z := &zone{cname: map[string]string{}, txt: map[string][]string{}}
-	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	require.NoError(t, err)
-	listener, err := net.Listen("tcp", conn.LocalAddr().String())
-	require.NoError(t, err)
+	conn, listener := bothPorts(t)
 	z.address = conn.LocalAddr().String()
 	for _, server := range []*dns.Server{{PacketConn: conn, Handler: z}, {Listener: listener, Handler: z}} {
 		up, done := make(chan struct{}), make(chan error, 1)
@@ -46,6 +43,20 @@ func newZone(t *testing.T) *zone {
 		})
 	}
 	return z
+}
+
+// bothPorts opens the same port for UDP and TCP.
+func bothPorts(t *testing.T) (net.PacketConn, net.Listener) {
+	t.Helper()
+	for {
+		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		require.NoError(t, err)
+		conn, err := net.ListenPacket("udp", listener.Addr().String())
+		if err == nil {
+			return conn, listener
+		}
+		require.NoError(t, listener.Close()) // somebody has it: another
+	}
 }
 
 func (z *zone) set(change func(*zone)) {

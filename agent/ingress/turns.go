@@ -24,8 +24,9 @@ func (t *turns) RoundTrip(r *http.Request) (*http.Response, error) {
 	var failed error
 	first := int(to.turn.Add(1) - 1)
 	for i := range to.Backends {
-		out := r.Clone(r.Context())
-		out.URL.Host = to.Backends[(first+i)%len(to.Backends)].String()
+		out, address := r.WithContext(r.Context()), *r.URL // the rest is shared: a transport changes nothing of it
+		address.Host = to.Backends[(first+i)%len(to.Backends)].String()
+		out.URL = &address
 		if body != nil && body != http.NoBody {
 			out.Body = keepOpen{body} // a failed attempt closes what it was given
 		}
