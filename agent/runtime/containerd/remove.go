@@ -51,10 +51,8 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 	if err != nil {
 		return err
 	}
-	for _, c := range found {
-		if err := l.end(ctx, c, rec.Slot); err != nil {
-			return err
-		}
+	if err := l.endAll(ctx, rec, found); err != nil {
+		return err
 	}
 	if err := instance.KillCgroup(ctx, l.r.id, strconv.FormatUint(l.id, 10)); err != nil {
 		return err

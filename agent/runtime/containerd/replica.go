@@ -626,10 +626,18 @@ func (l *lease) removeStrangers(ctx context.Context, rec record, wanted []unit) 
 	if err != nil {
 		return err
 	}
+	found = slices.DeleteFunc(found, func(c client.Container) bool {
+		return slices.ContainsFunc(wanted, func(u unit) bool { return u.id() == c.ID() })
+	})
+	return l.endAll(ctx, rec, found)
+}
+
+// endAll stops containers in good order and deletes them.
+func (l *lease) endAll(ctx context.Context, rec record, found []client.Container) error {
+	if err := l.stopAll(ctx, rec.Workload.Services, found); err != nil {
+		return err
+	}
 	for _, c := range found {
-		if slices.ContainsFunc(wanted, func(u unit) bool { return u.id() == c.ID() }) {
-			continue
-		}
 		if err := l.end(ctx, c, rec.Slot); err != nil {
 			return err
 		}
@@ -661,6 +669,9 @@ func (l *lease) end(ctx context.Context, c client.Container, slot uint16) error 
 	if err := l.r.network.detach(ctx, c.ID(), slot); err != nil {
 		return err
 	}
+	l.mu.Lock()
+	delete(l.status, c.ID())
+	l.mu.Unlock()
 	d := l.r.dir(l.id)
 	return errors.Join(l.r.releaseStorage(c.ID()), os.RemoveAll(filepath.Join(d.disk(), c.ID())), os.RemoveAll(d.files(c.ID())), os.RemoveAll(d.history(c.ID())), os.RemoveAll(d.exit(c.ID())))
 }
