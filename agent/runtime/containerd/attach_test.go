@@ -45,10 +45,11 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// order is a workload to apply (without services: to remove), or a command to run.
+// order is a workload to apply (without services: to remove), or to pause, or a command to run.
 type order struct {
 	runtime.Workload
-	Exec *runtime.ExecRequest
+	Pause bool
+	Exec  *runtime.ExecRequest
 }
 
 func playAgent(state string) error {
@@ -69,9 +70,12 @@ func playAgent(state string) error {
 			go func() { _, _ = r.Exec(context.Background(), *w.Exec, runtime.Streams{Stdout: os.Stdout}) }()
 			continue
 		}
-		if len(w.Services) == 0 {
+		switch {
+		case w.Pause:
+			err = r.Pause(context.Background(), w.Lease)
+		case len(w.Services) == 0:
 			err = r.Remove(context.Background(), w.Lease)
-		} else {
+		default:
 			err = r.Apply(context.Background(), w.Workload)
 		}
 		if err != nil && runtime.ClassOf(err) != runtime.ClassTransient {

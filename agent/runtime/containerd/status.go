@@ -98,7 +98,7 @@ func (l *lease) settle(rec record, v view, next step, address netip.Addr) {
 		s.Progress, s.Running, s.Endpoints, s.HeldBack = "", "", nil, held != nil
 		s.Error, s.Class, s.Phase = "", runtime.ClassNone, restingPhase(v)
 		if running {
-			s.Running, s.Endpoints = h.runs(v.wanted, f), endpoints(v.wanted.service.Ports, address)
+			s.Running, s.Endpoints = h.runs(v.wanted, f), endpoints(v.now.service.Ports, address)
 		} else if h.Exits > 0 && h.Revision == v.now.revision && s.Phase == runtime.PhasePending {
 			s.Error, s.Class = exitText(h), runtime.ClassTenant
 		}
