@@ -18,8 +18,8 @@ func (j *judge) process(s *node, what string, to *manifestpb.Service) {
 	to.StopSignal = said(j, own("stop_signal"), parseSignal, "a signal", "stop_signal: SIGINT")
 	to.Hostname = said(j, own("hostname"), parsed(manifest.ValidOwnHostname), "a host name of letters, digits, hyphens and dots", "hostname: web1")
 	to.ShmMib = uint32(j.quantity(shmQuantity, own("shm_size")))
-	to.Groups = j.words1(s.get("group_add"), what+".group_add", manifest.MaxUserGroups, parsed(manifest.ValidUserGroup), "group_add: [video]")
-	to.DropCapabilities = j.words1(s.get("cap_drop"), what+".cap_drop", 64, parseCapability, "cap_drop: [ALL]")
+	to.Groups = j.wordList(s.get("group_add"), what+".group_add", manifest.MaxUserGroups, parsed(manifest.ValidUserGroup), "group_add: [video]")
+	to.DropCapabilities = j.wordList(s.get("cap_drop"), what+".cap_drop", 64, parseCapability, "cap_drop: [ALL]")
 	if slices.Contains(to.DropCapabilities, "ALL") {
 		to.DropCapabilities = []string{"ALL"}
 	}
@@ -57,8 +57,8 @@ func parseCapability(text string) (string, bool) {
 	return name, manifest.ValidCapability(name)
 }
 
-// words1 reads a list of words and returns them sorted, each once.
-func (j *judge) words1(n *node, what string, most int, parse func(string) (string, bool), example string) []string {
+// wordList reads a list of words and returns them sorted, each once.
+func (j *judge) wordList(n *node, what string, most int, parse func(string) (string, bool), example string) []string {
 	var values []string
 	for i, item := range itemsOf(n) {
 		value, ok := parse(item.text)
