@@ -133,10 +133,16 @@ func (l *lease) members(rec record) []neighbour {
 		list = append(list, neighbour{
 			service: u.service.Name, hostname: u.service.Hostname, aliases: u.service.Aliases, replica: u.replica,
 			address: address, running: running,
-			serving: running && (s.Health == "" || s.Health == runtime.HealthHealthy),
+			serving: running && !l.leaving(u.id()) && (s.Health == "" || s.Health == runtime.HealthHealthy),
 		})
 	}
 	return list
+}
+
+// leaving tells whether a replica was asked to end. The worker asks, and holds l.mu.
+func (l *lease) leaving(container string) bool {
+	s, ok := l.stoppings[container]
+	return ok && s.pid == l.watched[container]
 }
 
 // announce tells the network, and the replicas of the lease, who serves. It does nothing when nothing changed.

@@ -366,6 +366,8 @@ func (l *lease) askToStop(ctx context.Context, rec record, v view) (time.Duratio
 	case !asked || s.pid != v.facts.pid:
 		l.progress(v.wanted, runtime.PhaseStarting, "stopping")
 		s = stopping{pid: v.facts.pid, kill: now.Add(graceOf(labels))}
+		l.stoppings[id] = s
+		l.announce(rec) // before it is asked, so that nothing new comes to it
 		l.signal(ctx, v.task, stopSignal(labels[stopSignalLabel]))
 	case !now.Before(s.kill):
 		s.kill = now.Add(killPatience)
