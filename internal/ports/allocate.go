@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Free ports come from [firstFree, lastFree): above what services commonly use and below 32768, where the kernel hands
+// Free ports come from [firstFree, lastFree): above what services commonly use and agents publish, and below 32768, where the kernel hands
 // out local ports of outgoing connections that could take one between its allocation and its use.
 const (
-	firstFree = 20000
+	firstFree = 25000
 	lastFree  = 32000
 )
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
@@ -23,6 +24,7 @@ import (
 var networkCases = []testCase{
 	{name: "services of a lease find each other by name and nobody else does", run: serviceNames},
 	{name: "published ports lead to the replicas in turn, by TCP and UDP, and stay", run: publishedPorts},
+	{name: "a replica that is not well leaves its service's name and ports until it is", run: rotation},
 	{name: "a replica reaches neither other leases nor the host", run: walls},
 	{name: "traffic with the outside is counted", run: countedTraffic},
 }
@@ -203,6 +205,54 @@ func publishedPorts(t *testing.T, p pair) {
 	require.NoError(t, err, "the neighbour's port leads on")
 }
 
+func rotation(t *testing.T, p pair) {
+	Push(t, p.a.Images(), alice, "hello", "1", Image(t, serving()))
+	w := Workload(1, "hello:1", func(s *runtime.Service) {
+		s.Name, s.Replicas, s.HealthCheck = "back", 2, well("/tmp/well")
+		s.Ports[0].Published = true
+	})
+	front := Workload(1, "hello:1").Services[0]
+	front.Name = "front"
+	w.Services = append(w.Services, front)
+	apply(t, p.a, w)
+	replicas := []runtime.ReplicaStatus{Running(t, p.a, 1), Replica(t, p.a, 1, 1, running)}
+	asker := Replica(t, p.a, 1, 2, running)
+	status, err := p.a.Status(t.Context(), 1)
+	require.NoError(t, err)
+	port := hostPort(t, status, "tcp")
+	address := func(i int) string { return replicas[i].Endpoints[0].Address.Addr().String() }
+	serving := func(want ...string) {
+		t.Helper()
+		slices.Sort(want)
+		Eventually(t, strings.Join(want, " "), func() error {
+			_, text := Get(t, asker, "/resolve", "name", "back", "server", gatewayOf(asker)+":53")
+			if len(want) > 0 && text != strings.Join(want, " ") {
+				return fmt.Errorf("the name leads to %q", text)
+			}
+			answers := map[string]bool{}
+			for range 6 {
+				if text, err := askTCP(port); err == nil {
+					answers[strings.Fields(text)[0]] = true
+				}
+			}
+			if got := slices.Sorted(maps.Keys(answers)); !slices.Equal(got, want) {
+				return fmt.Errorf("the port leads to %v", got)
+			}
+			return nil
+		})
+	}
+	serving()
+	Get(t, replicas[0], "/write", "path", "/tmp/well", "mib", "0")
+	serving(address(0))
+	Get(t, replicas[1], "/write", "path", "/tmp/well", "mib", "0")
+	serving(address(0), address(1))
+	Get(t, replicas[0], "/remove", "path", "/tmp/well")
+	serving(address(1))
+	code, text := Get(t, asker, "/resolve", "name", "back-0", "server", gatewayOf(asker)+":53")
+	require.Equal(t, 200, code, text)
+	require.Equal(t, address(0), text, "a replica has its own name while it runs")
+}
+
 func hostPort(t testing.TB, s runtime.WorkloadStatus, protocol string) uint16 {
 	t.Helper()
 	for _, p := range s.Published {
@@ -214,8 +264,11 @@ func hostPort(t testing.TB, s runtime.WorkloadStatus, protocol string) uint16 {
 	return 0
 }
 
+// patience of one question: hosts of tests are busy.
+const patience = 5 * time.Second
+
 func askTCP(port uint16) (string, error) {
-	client := http.Client{Timeout: time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: patience, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(fmt.Sprintf("http://127.0.0.1:%d/where", port))
 	if err != nil {
 		return "", err
@@ -231,7 +284,7 @@ func askUDP(port uint16) (string, error) {
 		return "", err
 	}
 	defer c.Close()
-	if err := c.SetDeadline(time.Now().Add(time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(patience)); err != nil {
 		return "", err
 	}
 	if _, err := c.Write([]byte("hello")); err != nil {

@@ -66,7 +66,10 @@ func (n *network) left(lease runtime.LeaseID, container string) error {
 	for i := range l.published {
 		l.published[i].replicas = slices.DeleteFunc(slices.Clone(l.published[i].replicas), func(a netip.Addr) bool { return a == gone })
 	}
-	return n.settle(lease, l)
+	if err := n.settle(lease, l); err != nil {
+		return err
+	}
+	return forgetConnections(connectionsOf{replica: func(a netip.Addr) bool { return a == gone }})
 }
 
 // forgotten removes all that the rules have of a lease.
@@ -82,7 +85,7 @@ func (n *network) forgotten(lease runtime.LeaseID) error {
 	if err := n.alter(func(c *ruleChange) error { return c.remove(l.applied) }); err != nil {
 		return fmt.Errorf("rules of lease %d: %w", lease, err)
 	}
-	return errors.Join(n.keepTraffic(), forgetConnections(leaseSubnet(n.rules.pool, l.slot).Contains))
+	return errors.Join(n.keepTraffic(), forgetConnections(connectionsOf{replica: leaseSubnet(n.rules.pool, l.slot).Contains}))
 }
 
 // lead says where the ports of a lease lead, and who answers to its names.
@@ -117,7 +120,8 @@ func (n *network) settle(lease runtime.LeaseID, l *connected) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	return forgetConnections(func(a netip.Addr) bool { return slices.Contains(gone, a) })
+	// Senders of packets know no end of a connection; TCP connections may go on to theirs, as while a replica is stopping.
+	return forgetConnections(connectionsOf{replica: func(a netip.Addr) bool { return slices.Contains(gone, a) }, udp: true})
 }
 
 // reachable lists the replicas to which ports of the host lead.

@@ -10,14 +10,20 @@ import (
 )
 
 // connectionsOf matches tracked connections by the address of the replica at either end.
-type connectionsOf func(netip.Addr) bool
+type connectionsOf struct {
+	replica func(netip.Addr) bool
+	udp     bool // these only
+}
 
 // MatchConntrackFlow implements netlink.CustomConntrackFilter. The reply of a connection that was led to a replica comes
 // from there, whatever address it was opened to.
-func (match connectionsOf) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
+func (m connectionsOf) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
+	if m.udp && flow.Forward.Protocol != unix.IPPROTO_UDP {
+		return false
+	}
 	return slices.ContainsFunc([][]byte{flow.Forward.SrcIP, flow.Reverse.SrcIP}, func(ip []byte) bool {
 		a, ok := netip.AddrFromSlice(ip)
-		return ok && match(a.Unmap())
+		return ok && m.replica(a.Unmap())
 	})
 }
 

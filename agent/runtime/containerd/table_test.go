@@ -136,7 +136,7 @@ func TestRulesOfOthersThatDropAreNamed(t *testing.T) {
 }
 
 func TestConnectionsToWhatHasGoneAreForgotten(t *testing.T) {
-	match := connectionsOf(netip.MustParsePrefix("10.1.2.0/26").Contains)
+	match := connectionsOf{replica: netip.MustParsePrefix("10.1.2.0/26").Contains}
 	flow := func(from, to, answers string) *netlink.ConntrackFlow {
 		f := &netlink.ConntrackFlow{}
 		f.Forward.SrcIP, f.Forward.DstIP = netip.MustParseAddr(from).AsSlice(), netip.MustParseAddr(to).AsSlice()
@@ -145,6 +145,9 @@ func TestConnectionsToWhatHasGoneAreForgotten(t *testing.T) {
 	}
 	require.True(t, match.MatchConntrackFlow(flow("192.0.2.1", "198.51.100.1", "10.1.2.3")), "led there")
 	require.True(t, match.MatchConntrackFlow(flow("10.1.2.3", "198.51.100.1", "198.51.100.1")), "opened there")
+	match.udp = true
+	require.False(t, match.MatchConntrackFlow(flow("10.1.2.3", "198.51.100.1", "198.51.100.1")), "TCP goes on")
+	match.udp = false
 	require.False(t, match.MatchConntrackFlow(flow("10.1.2.64", "198.51.100.1", "10.1.2.65")))
 }
 
