@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -63,9 +64,22 @@ func (r *Runtime) collectVolumes(ctx context.Context, now time.Time) error {
 		return err
 	}
 	var errs []error
+	slices.SortStableFunc(notes, func(a, b volumeNote) int { return a.Expires.Compare(b.Expires) })
+	hurried := map[string]bool{}
 	for _, n := range notes {
-		if !n.Expires.IsZero() && now.After(n.Expires) {
-			errs = append(errs, r.condemnVolume(n, now))
+		if n.Expires.IsZero() {
+			continue
+		}
+		over := now.After(n.Expires)
+		if class := n.Volume.Class; !over && !hurried[class] {
+			hurried[class] = true // one a pass: its room is free only once it is overwritten
+			if over, err = r.isShort(r.config.Storage[class]); over {
+				r.log.Warn("the disk is short: a volume of an ended lease goes before its time", "lease", n.Lease, "volume", n.Volume.Name, "class", class)
+			}
+			errs = append(errs, err)
+		}
+		if over {
+			errs = append(errs, r.condemnVolume(n))
 		}
 	}
 	for class := range r.config.Storage {
@@ -83,13 +97,19 @@ func (r *Runtime) collectVolumes(ctx context.Context, now time.Time) error {
 	return errors.Join(errs...)
 }
 
+// isShort tells whether a file system has little room left.
+func (r *Runtime) isShort(dir string) (bool, error) {
+	free, err := freeMiB(dir)
+	return err == nil && free < shortFactor*r.config.Limits.MinimumFreeMiB, err
+}
+
 // condemnVolume takes a volume out of reach of its lease, whose time to come back is over.
-func (r *Runtime) condemnVolume(n volumeNote, now time.Time) error {
+func (r *Runtime) condemnVolume(n volumeNote) error {
 	r.volumesMu.Lock()
 	defer r.volumesMu.Unlock()
 	again := volumeNote{path: n.path}
 	found, err := readJSON(n.path, &again)
-	if err != nil || !found || again.Expires.IsZero() || now.Before(again.Expires) {
+	if err != nil || !found || again.Expires.IsZero() {
 		return err // wanted again meanwhile
 	}
 	d := r.volumeDisk(n)
@@ -107,7 +127,7 @@ func (r *Runtime) condemnVolume(n volumeNote, now time.Time) error {
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("destroy %s of lease %d: %w", d.what, n.Lease, err)
 	}
-	if err := errors.Join(os.Remove(n.path), syncDir(filepath.Dir(n.path))); err != nil {
+	if err := errors.Join(os.RemoveAll(r.volumeMade(n)), os.Remove(n.path), syncDir(filepath.Dir(n.path))); err != nil {
 		return fmt.Errorf("destroy %s of lease %d: %w", d.what, n.Lease, err)
 	}
 	_ = os.Remove(d.point)              // empty since it was unmounted

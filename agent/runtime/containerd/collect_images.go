@@ -25,8 +25,8 @@ const (
 // uses, the longest unused first.
 func (r *Runtime) collectImages(ctx context.Context, now time.Time) error {
 	free := func() (bool, error) {
-		mib, err := freeMiB(r.dataDir())
-		return mib >= shortFactor*r.config.Limits.MinimumFreeMiB, err
+		short, err := r.isShort(r.dataDir())
+		return !short, err
 	}
 	deleted, err := r.images.collect(ctx, now, r.config.Keep.Images, free)
 	for _, name := range deleted {

@@ -204,6 +204,58 @@ func TestVolumesThatARevisionNoLongerWantsAreKeptForAWhile(t *testing.T) {
 	conformance.Get(t, conformance.Running(t, r, 1), "/")
 }
 
+func TestAVolumeIsNotMadeAnewWhereItsDiskIsMissing(t *testing.T) {
+	needRoot(t)
+	_, c := seeded(t)
+	r, err := containerd.New(context.Background(), c)
+	require.NoError(t, err)
+	require.NoError(t, r.Apply(t.Context(), stored(1)))
+	get(t, conformance.Running(t, r, 1), "/save", "path", "/data/x", "text", "kept")
+	require.NoError(t, r.Close())
+	require.NoError(t, instance.Clear(t.Context(), r.Instance()))
+	disk, away := c.Storage["ssd"], c.Storage["ssd"]+"-away"
+	require.NoError(t, os.Rename(disk, away))
+
+	r = open(t, c)
+	s := conformance.Replica(t, r, 1, 0, func(s runtime.ReplicaStatus) bool { return strings.Contains(s.Error, "mounted at "+disk) })
+	require.Equal(t, runtime.ClassProvider, s.Class)
+	require.NoError(t, r.Close())
+	require.NoError(t, os.RemoveAll(disk))
+	require.NoError(t, os.Rename(away, disk))
+	r = open(t, c)
+	require.Equal(t, "kept", get(t, conformance.Running(t, r, 1), "/read", "path", "/data/x"))
+}
+
+func TestOnAShortDiskKeptVolumesGoBeforeTheirTime(t *testing.T) {
+	needRoot(t)
+	_, c := seeded(t)
+	r, err := containerd.New(context.Background(), c)
+	require.NoError(t, err)
+	require.NoError(t, r.Apply(t.Context(), stored(1)))
+	require.NoError(t, r.Apply(t.Context(), stored(2)))
+	conformance.Running(t, r, 1)
+	conformance.Running(t, r, 2)
+	require.NoError(t, r.Remove(t.Context(), 1))
+	conformance.Gone(t, r, 1)
+	require.NoError(t, r.Close())
+	image := func(lease string) string {
+		return filepath.Join(r.Instance().VolumesDir(c.Storage["ssd"]), lease, "data-0.img")
+	}
+	require.FileExists(t, image("1"))
+
+	c.Limits.MinimumFreeMiB = 1 << 40
+	c.Keep.Every = 50 * time.Millisecond
+	r = open(t, c)
+	conformance.Eventually(t, "destruction", func() error {
+		if _, err := os.Stat(image("1")); !os.IsNotExist(err) {
+			return fmt.Errorf("it is there: %w", err)
+		}
+		return nil
+	})
+	require.FileExists(t, image("2"), "never what a lease wants")
+	conformance.Get(t, conformance.Running(t, r, 2), "/")
+}
+
 func TestPurgeRemovesVolumesOutsideTheStateDirectory(t *testing.T) {
 	needRoot(t)
 	_, c := seeded(t)

@@ -253,14 +253,27 @@ func (r *Runtime) takeVolume(rec record, v volume) (volumeNote, error) {
 		return n, fmt.Errorf("volume %s of lease %d is another account's: move %s away", v.Name, n.Lease, n.image())
 	}
 	wanted.Volume.SizeMiB = max(wanted.Volume.SizeMiB, n.Volume.SizeMiB)
-	if found && n == wanted {
+	made := r.volumeMade(wanted)
+	if !found && !missing(made) {
+		return n, fmt.Errorf("volume %s of lease %d was made, and %s is not there: is the disk of storage class %s mounted at %s?", v.Name, n.Lease, n.path, v.Class, r.config.Storage[v.Class])
+	}
+	if found && n == wanted && !missing(made) {
 		return n, nil
 	}
 	dir := filepath.Dir(n.path)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return n, fmt.Errorf("make the directory of volume %s: %w", v.Name, err)
 	}
-	return wanted, errors.Join(writeDurably(n.path, wanted), syncDir(filepath.Dir(dir)))
+	if err := os.MkdirAll(filepath.Dir(made), 0o700); err != nil {
+		return n, fmt.Errorf("note that volume %s was made: %w", v.Name, err)
+	}
+	return wanted, errors.Join(writeDurably(n.path, wanted), syncDir(filepath.Dir(dir)), writeDurably(made, struct{}{}))
+}
+
+// volumeMade is a file that lies with its lease as long as it has a volume: on a disk that is not mounted any more an empty
+// volume must not take its place.
+func (r *Runtime) volumeMade(n volumeNote) string {
+	return filepath.Join(string(r.dir(n.Lease)), "volumes", n.Volume.Class+"-"+n.id()+noteSuffix)
 }
 
 // releaseVolumes starts the time for which volumes that their lease does not want are kept.
@@ -295,6 +308,8 @@ func (r *Runtime) volumeStatus(w runtime.Workload) []runtime.VolumeStatus {
 		var st unix.Statfs_t
 		if mounted, err := isMounted(point); err == nil && mounted && unix.Statfs(point, &st) == nil {
 			s.UsedMiB = (st.Blocks - st.Bfree) * uint64(st.Bsize) >> 20 //nolint:gosec // of a real file system
+		} else { // not mounted since the host started, as of a paused lease
+			s.UsedMiB = allocatedMiB(volumeNote{path: r.volumeNotePath(w.Lease, v)}.image())
 		}
 		list = append(list, s)
 	}
