@@ -16,7 +16,7 @@ import (
 
 const keyBytes = 32
 
-// ErrSealed: a text was encrypted with another key or for another place, or changed.
+// ErrSealed says that a text was encrypted with another key or for another place, or changed.
 var ErrSealed = errors.New("record can not be decrypted with this node's key")
 
 // Key seals and opens. It may be used concurrently.

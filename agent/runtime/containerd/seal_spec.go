@@ -76,18 +76,6 @@ func (r *Runtime) specOf(ctx context.Context, c client.Container) (*specs.Spec, 
 	return &spec, nil
 }
 
-// setSpec replaces the specification that a container is started with the next time.
-func (r *Runtime) setSpec(ctx context.Context, c client.Container, spec *specs.Spec) error {
-	err := c.Update(ctx, func(_ context.Context, _ *client.Client, kept *containers.Container) (err error) {
-		kept.Spec, err = sealSpec(r.sealer, kept.ID, spec)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("replace the specification of %s: %w", c.ID(), err)
-	}
-	return nil
-}
-
 // opening wraps the part of the engine that makes bundles.
 func opening(r plugin.Registration, s Sealer) plugin.Registration {
 	if r.Type != plugins.RuntimePluginV2 || r.ID != "task" {
