@@ -49,6 +49,8 @@ type Agent struct {
 	ingress  *ingress.Server
 	events   *events.Journal
 	metrics  *metrics
+	money    *Money
+	prices   prices
 	provider string // operator address
 
 	wake     chan struct{}
@@ -107,6 +109,7 @@ type Parts struct {
 	Ingress  *ingress.Server
 	Events   *events.Journal
 	Health   *Health
+	Money    *Money
 	Provider string // operator address
 }
 
@@ -118,7 +121,7 @@ func New(p Parts) (*Agent, error) {
 	}
 	a := &Agent{
 		cfg: p.Config, log: p.Log, chain: p.Chain, queue: p.Queue, store: p.Store, runtime: p.Runtime, ingress: p.Ingress,
-		events: p.Events, metrics: p.Health.metrics, provider: p.Provider,
+		events: p.Events, metrics: p.Health.metrics, money: p.Money, provider: p.Provider,
 		wake:    make(chan struct{}, 1),
 		failing: map[reconcile.Action]string{},
 		leases:  map[uint64]workload.Lease{}, groups: map[uint64]group{}, problems: map[uint64]problem{}, answering: map[uint64]bool{},
@@ -135,6 +138,8 @@ func (a *Agent) Run(ctx context.Context) {
 	background.Go(func() { a.keepRoutes(ctx) })
 	background.Go(func() { a.events.Run(ctx) })
 	background.Go(func() { a.events.Watch(ctx, a.runtime) })
+	background.Go(func() { a.keepPrices(ctx) })
+	background.Go(func() { a.keepWithdrawing(ctx) })
 	var blocks <-chan int64
 	if !a.cfg.NoEvents {
 		blocks = a.chain.Heights(ctx, a.log)

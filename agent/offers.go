@@ -70,8 +70,10 @@ func (a *Agent) planOffers(ctx context.Context) ([]sdk.Msg, error) {
 	if err != nil {
 		return nil, err
 	}
-	return offer.Plan(offer.Input{
+	in := offer.Input{
 		Signer: a.queue.Address(), Provider: a.provider, Config: a.cfg.Offer,
 		Nodes: inventory.Nodes, Pools: res.Pools, Offers: res.Offers,
-	}), nil
+	}
+	in.Config.Asks = a.ask(ctx, in.View())
+	return offer.Plan(in), nil
 }

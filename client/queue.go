@@ -28,8 +28,12 @@ type QueueConfig struct {
 
 	// MaxFee, when not empty, is the most that one transaction may cost.
 	MaxFee sdk.Coins
-	// FeeBudget, when not empty, is the most that all transactions of this queue may cost; for one process.
+	// FeeBudget, when not empty, is the most that all transactions of this queue may cost within FeeWindow; for one process.
 	FeeBudget sdk.Coins
+	FeeWindow time.Duration // after it the budget is whole again; 0 for never
+	// OnFees is told each fee that was paid, and what is spent within the window; also when a window begins. It must return
+	// at once. Nil for nobody.
+	OnFees func(paid, spent sdk.Coins)
 
 	Journal Journal      // nil keeps no intents: for programs that ask again themselves
 	Log     *slog.Logger // nil is silent
@@ -79,10 +83,12 @@ type Queue struct {
 	closed   sync.Once
 
 	// Owned by the worker.
-	known    bool // number and sequence are
-	number   uint64
-	sequence uint64
-	spent    sdk.Coins
+	known      bool // number and sequence are
+	number     uint64
+	sequence   uint64
+	spent      sdk.Coins // since spentSince
+	spentSince time.Time
+	warned     bool // that the budget is used up
 }
 
 // pending is a request with somebody who waits for it.
@@ -132,6 +138,9 @@ func setDefaults(cfg *QueueConfig) {
 	}
 	if cfg.TimeoutBlocks == 0 {
 		cfg.TimeoutBlocks = 60
+	}
+	if cfg.OnFees == nil {
+		cfg.OnFees = func(sdk.Coins, sdk.Coins) {}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -300,6 +300,19 @@ func TestFeesStayWithinTheirLimits(t *testing.T) {
 		require.ErrorIs(t, err, ErrFeeBudget)
 		require.ErrorContains(t, err, "5000usouk of 5100usouk")
 	})
+	var paid, spent []string
+	note := func(fee, all sdk.Coins) { paid, spent = append(paid, fee.String()), append(spent, all.String()) }
+	inBubble(t, QueueConfig{FeeBudget: fee(2600), FeeWindow: 24 * time.Hour, OnFees: note}, func(b *bench) {
+		_, err := b.pay(1)
+		require.NoError(t, err)
+		_, err = b.pay(2)
+		require.ErrorIs(t, err, ErrFeeBudget)
+		time.Sleep(24 * time.Hour)
+		_, err = b.pay(2)
+		require.NoError(t, err, "a day later")
+	})
+	require.Equal(t, []string{"", "2500usouk", "", "2500usouk"}, paid)
+	require.Equal(t, []string{"", "2500usouk", "", "2500usouk"}, spent)
 }
 
 // The process is killed at every call of the node in turn; the next one settles the journal and pays what is left to pay.

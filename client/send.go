@@ -159,11 +159,25 @@ func (q *Queue) afford(fee sdk.Coins) error {
 		return fault.New("the transaction is too expensive",
 			fmt.Errorf("%w: it would cost %s, the limit is %s", ErrFeeBudget, fee, limit), "raise the fee limit or lower the gas price")
 	}
-	if budget := q.cfg.FeeBudget; !budget.Empty() && !budget.IsAllGTE(q.spent.Add(fee...)) {
-		return fault.New("no more transactions are paid",
-			fmt.Errorf("%w: %s of %s are spent, the next would cost %s", ErrFeeBudget, q.spent, budget, fee), "raise the fee budget")
+	return q.withinBudget(fee)
+}
+
+func (q *Queue) withinBudget(fee sdk.Coins) error {
+	now := time.Now()
+	if q.spentSince.IsZero() || q.cfg.FeeWindow > 0 && now.Sub(q.spentSince) >= q.cfg.FeeWindow {
+		q.spent, q.spentSince, q.warned = nil, now, false
+		q.cfg.OnFees(nil, nil)
 	}
-	return nil
+	budget := q.cfg.FeeBudget
+	if budget.Empty() || budget.IsAllGTE(q.spent.Add(fee...)) {
+		return nil
+	}
+	if !q.warned {
+		q.warned = true
+		q.log.Warn("the fee budget is used up: nothing more is sent", "spent", q.spent, "budget", budget, "window", q.cfg.FeeWindow)
+	}
+	return fault.New("no more transactions are paid",
+		fmt.Errorf("%w: %s of %s are spent, the next would cost %s", ErrFeeBudget, q.spent, budget, fee), "raise the fee budget")
 }
 
 // book moves the sequence and the spent fees on after a transaction's end.
@@ -174,6 +188,7 @@ func (q *Queue) book(d draft, in inclusion) {
 	}
 	q.sequence = d.sequence + 1
 	q.spent = q.spent.Add(d.fee...)
+	q.cfg.OnFees(d.fee, q.spent)
 }
 
 // deliver broadcasts a transaction and follows it to its end. The error is a *ChainError when the chain refused it, before a

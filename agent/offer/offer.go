@@ -11,6 +11,7 @@ import (
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
+	"github.com/souk-network/souk/agent/offer/price"
 	"github.com/souk-network/souk/agent/runtime"
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
@@ -81,7 +82,7 @@ func offers(in Input) []sdk.Msg {
 	if len(in.Config.Asks) == 0 {
 		return nil
 	}
-	asks, labels := sortedAsks(in.Config.Asks), sortedLabels(in.Config.Labels)
+	asks, labels := price.Sorted(in.Config.Asks), sortedLabels(in.Config.Labels)
 	first := firstOffer(in)
 	if first == nil {
 		return []sdk.Msg{&markettypes.MsgPostOffer{
@@ -93,6 +94,18 @@ func offers(in Input) []sdk.Msg {
 		return nil
 	}
 	return []sdk.Msg{&markettypes.MsgUpdateOffer{Signer: in.Signer, Offer: first.Id, Asks: asks, Labels: labels}}
+}
+
+// View is what a strategy of prices looks at.
+func (in Input) View() price.View {
+	v := price.View{Base: price.Sorted(in.Config.Asks)}
+	if pool := findPool(in); pool != nil {
+		v.Total, v.Allocated = pool.Total.Vector(), pool.Allocated.Vector()
+	}
+	if first := firstOffer(in); first != nil {
+		v.Present = first.Asks
+	}
+	return v
 }
 
 func firstOffer(in Input) *markettypes.Offer {
@@ -186,12 +199,6 @@ func findPool(in Input) *markettypes.CapacityPool {
 		}
 	}
 	return nil
-}
-
-func sortedAsks(asks []markettypes.Ask) []markettypes.Ask {
-	out := slices.Clone(asks)
-	slices.SortFunc(out, func(a, b markettypes.Ask) int { return strings.Compare(a.Denom, b.Denom) })
-	return out
 }
 
 func sortedLabels(labels map[string]string) []markettypes.Label {

@@ -33,6 +33,9 @@ import (
 // maxBlobBytes bounds one image layer.
 const maxBlobBytes = 8 << 30
 
+// feeWindow is that of the fee budget.
+const feeWindow = 24 * time.Hour
+
 // auditName is the record of calls, in the state folder.
 const auditName = "audit.log"
 
@@ -110,6 +113,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (err error)
 	defer closing(&err, chain.Close)
 
 	health := agent.NewHealth()
+	money := agent.NewMoney(health.Registry(), cfg.Earnings.FeeBudget)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return health.Serve(ctx, open.health) })
 	group.Go(func() error {
@@ -119,13 +123,16 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (err error)
 			return err
 		}
 		health.SetWaiting("the runtime")
-		queue, err := client.NewQueue(chain, client.QueueConfig{Keyring: ring, Key: cfg.Key, Journal: journal, Log: log})
+		queue, err := client.NewQueue(chain, client.QueueConfig{
+			Keyring: ring, Key: cfg.Key, Journal: journal, Log: log,
+			FeeBudget: cfg.Earnings.FeeBudget, FeeWindow: feeWindow, OnFees: money.Paid,
+		})
 		if err != nil {
 			return err
 		}
 		defer queue.Close()
 		return serve(ctx, cfg, log, open, agent.Parts{
-			Config: cfg, Log: log, Chain: chain, Queue: queue, Store: journal, Health: health, Provider: provider.Operator,
+			Config: cfg, Log: log, Chain: chain, Queue: queue, Store: journal, Health: health, Money: money, Provider: provider.Operator,
 		})
 	})
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
