@@ -53,7 +53,8 @@ func open(tb testing.TB, counts *tally) func(log.Logger, dbm.DB, bool, servertyp
 		logger log.Logger, db dbm.DB, _ bool, appOpts servertypes.AppOptions, options ...func(*baseapp.BaseApp),
 	) *chain {
 		c := &chain{tally: counts}
-		options = append(options, func(base *baseapp.BaseApp) {
+		// A store that is pruned in the background is never let go of, and a run has hundreds of chains.
+		options = append(options, baseapp.SetIAVLSyncPruning(true), func(base *baseapp.BaseApp) {
 			base.SetPrecommiter(func(ctx sdk.Context) {
 				c.time = ctx.BlockTime()
 				if err := errors.Join(c.check(ctx), c.look(ctx)); err != nil {
