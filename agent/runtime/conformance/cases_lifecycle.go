@@ -223,6 +223,16 @@ func heldBack(t *testing.T, p pair) {
 	}
 	events.of(t, "web", runtime.EventDegraded, runtime.EventDegraded, runtime.EventDegraded)
 
+	// A revision that changes nothing of it counts as running, and is what a failure goes back to.
+	n++
+	apply(t, p.a, another(first, n, func(w *runtime.Workload) { w.Services[0].StopGraceSeconds = 1 }))
+	same := Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return healthy(s) && s.Running == revision(n) })
+	require.False(t, same.HeldBack)
+	good := n
+	n++
+	apply(t, p.a, another(first, n, func(w *runtime.Workload) { w.Services[0].Entrypoint = []string{"/no-such-program"} }))
+	Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return s.HeldBack && healthy(s) && s.Running == revision(good) })
+
 	n++
 	apply(t, p.a, another(first, n, func(w *runtime.Workload) { w.Services[0].Env = []string{"GENERATION=2"} }))
 	s := Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return healthy(s) && s.Running == revision(n) })

@@ -16,8 +16,8 @@ import (
 
 func TestHealthCountsFailuresInARow(t *testing.T) {
 	c := runtime.HealthCheck{Interval: 10 * time.Second, Retries: 2, StartPeriod: 30 * time.Second, StartInterval: time.Second}
-	at := func(s time.Duration, ok bool) checkResult {
-		return checkResult{began: noon.Add(s * time.Second), ok: ok, output: fmt.Sprintf("at %d", s)}
+	at := func(s int, ok bool) checkResult {
+		return checkResult{began: noon.Add(time.Duration(s) * time.Second), ok: ok, output: fmt.Sprintf("at %d", s)}
 	}
 	s := healthState{health: runtime.HealthStarting}
 	s = s.after(c, noon, at(1, false)).after(c, noon, at(29, false)).after(c, noon, at(2, false))

@@ -49,6 +49,9 @@ func (l *lease) steps(ctx context.Context, rec record, u unit) (wait time.Durati
 		}
 		next, wait := nextStep(v.goal, v.history, v.facts, v.trial, time.Now())
 		if next == stepRest || next == stepWait || next == stepBlocked {
+			if err := l.noteWorkload(&v); err != nil {
+				return 0, moved, err
+			}
 			return l.rest(rec, v, next, wait), l.noteStanding(v) || moved, nil
 		}
 		again, err := l.take(ctx, rec, v, next)
@@ -152,6 +155,15 @@ func (l *lease) take(ctx context.Context, rec record, v view, next step) (time.D
 // note makes a replica's history durable.
 func (l *lease) note(v view, h history) error {
 	return writeDurably(l.r.dir(l.id).history(v.wanted.id()), h)
+}
+
+// noteWorkload makes durable which workload wants what runs, when that changed.
+func (l *lease) noteWorkload(v *view) error {
+	if v.facts.revision != v.wanted.revision || v.history.Revision != v.wanted.revision || v.history.Workload == v.wanted.workload {
+		return nil
+	}
+	v.history = v.history.wantedBy(v.wanted.workload)
+	return l.note(*v, v.history)
 }
 
 // giveUp notes that an update failed; the next step brings back what worked last.

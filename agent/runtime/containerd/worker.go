@@ -152,7 +152,10 @@ func (l *lease) pass() (again time.Duration, gone bool) {
 			break
 		}
 	}
-	if err := l.tidy(ctx, wanted); err != nil {
+	if ctx.Err() != nil {
+		return again, false
+	}
+	if err := l.tidy(wanted); err != nil {
 		l.r.log.Error("cannot delete what is no longer used of a lease", "lease", l.id, "error", err)
 	}
 	return again, false
@@ -201,10 +204,7 @@ func (l *lease) forgetOthers(wanted []unit) {
 }
 
 // tidy deletes definitions that nothing runs, wants or can go back to.
-func (l *lease) tidy(ctx context.Context, wanted []unit) error {
-	if ctx.Err() != nil {
-		return nil
-	}
+func (l *lease) tidy(wanted []unit) error {
 	used := map[string]bool{}
 	for _, u := range wanted {
 		s := l.standings[u.id()]
