@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// ExecPath is where commands are run, and ExecProtocol what is spoken there: see gateway.proto.
-	ExecPath     = "/souk.agent.v1/exec"
+	// ExecPath is where commands are run: see gateway.proto.
+	ExecPath = "/souk.agent.v1/exec"
+	// ExecProtocol is the subprotocol that is spoken there.
 	ExecProtocol = "souk.exec.v1"
 	// BearerProtocol begins the subprotocol by which those who cannot set headers show their token.
 	BearerProtocol = "souk.bearer."

@@ -70,14 +70,15 @@ func (s *service) WatchStatus(
 	var last *api.StatusResponse
 	next := func() error {
 		l, err := s.lease(ctx, token.ScopeStatus, l.ID)
-		if err != nil {
-			return nil // follow asks why
+		var status *api.StatusResponse
+		if err == nil {
+			status, err = s.statusOf(ctx, l)
 		}
-		status, err := s.statusOf(ctx, l)
-		if err != nil && ctx.Err() == nil {
-			return err
+		switch connect.CodeOf(err) {
+		case connect.CodeNotFound, connect.CodePermissionDenied, connect.CodeUnavailable:
+			return nil // follow asks whether it is over; the node or the runtime may be down for a while
 		}
-		if err != nil || proto.Equal(last, status) {
+		if proto.Equal(last, status) {
 			return nil
 		}
 		last = status
