@@ -21,7 +21,7 @@ import (
 func Command() *cobra.Command {
 	cmd := &cobra.Command{Use: "provider", Short: "Offer machines: register, bond, watch, withdraw", Args: cobra.NoArgs}
 	cmd.AddCommand(
-		initCommand(), bondCommand(), offerCommand(), statusCommand(), leasesCommand(), withdrawCommand(),
+		initCommand(), bondCommand(), offerCommand(), statusCommand(), leasesCommand(), withdrawCommand(), earningsCommand(), faultsCommand(), doctorCommand(),
 		maintenanceCommand(), resignCommand(), rotateCommand(), unjailCommand(),
 		unbondCommand(), deregisterCommand(), attestCommand(),
 	)
