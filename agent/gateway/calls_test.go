@@ -248,6 +248,14 @@ func TestTheWholeWay(t *testing.T) {
 	applyLease(t, w, l)
 	require.Eventually(t, func() bool { return status().GetReady() }, 30*time.Second, 50*time.Millisecond)
 
+	x, _, err := w.exec(t, bearing(bearer), command(7, "/workload", "exit", "3"))
+	require.NoError(t, err)
+	require.EqualValues(t, 3, x.end().GetExitCode())
+	usage, err := c.Usage(t.Context(), connect.NewRequest(&api.UsageRequest{Lease: 7}))
+	require.NoError(t, err)
+	require.Positive(t, usage.Msg.GetTotal().GetMemoryBytes())
+	require.Equal(t, "web", usage.Msg.GetReplicas()[0].GetService())
+
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	stream, err := c.Logs(ctx, connect.NewRequest(&api.LogsRequest{Lease: 7, Follow: true}))
@@ -255,6 +263,15 @@ func TestTheWholeWay(t *testing.T) {
 	require.True(t, stream.Receive(), "%v", stream.Err())
 	require.NotEmpty(t, stream.Msg().GetLine())
 	require.NoError(t, stream.Close())
+	told, err := c.Events(ctx, connect.NewRequest(&api.EventsRequest{Lease: 7, Follow: true}))
+	require.NoError(t, err)
+	kinds := map[string]bool{}
+	for !kinds["started"] {
+		require.True(t, told.Receive(), "%v", told.Err())
+		kinds[told.Msg().GetKind()] = true
+	}
+	require.True(t, kinds["manifest"] && kinds["image-pushed"], "%v", kinds)
+	require.NoError(t, told.Close())
 
 	brief := w.client(alice.token(t, 7, func(g *token.Grant) { g.ExpiresAt = time.Now().Add(2 * time.Second) }))
 	stream, err = brief.Logs(ctx, connect.NewRequest(&api.LogsRequest{Lease: 7, Follow: true}))

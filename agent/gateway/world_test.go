@@ -189,6 +189,7 @@ func start(t testing.TB, rt runtime.Runtime, options ...option) *world {
 	done := make(chan error, 1)
 	written := make(chan struct{})
 	go func() { defer close(written); w.events.Run(ctx) }()
+	go w.events.Watch(ctx, rt)
 	go func() { done <- gateway.New(cfg, parts).Serve(ctx, listener) }()
 	transport := w.transport()
 	w.http = &http.Client{Transport: transport, Timeout: time.Minute}
