@@ -29,6 +29,10 @@ type identity struct {
 func main() {
 	log.SetFlags(0)
 	log.SetOutput(os.Stdout)
+	if len(os.Args) > 1 {
+		command(os.Args[1], os.Args[2:])
+		return
+	}
 	me := identity{Name: os.Getenv("NAME"), Run: rand.Text(), Addresses: addresses()}
 	http.HandleFunc("GET /{$}", func(w http.ResponseWriter, r *http.Request) {
 		log.Printf("asked by %s", r.UserAgent())
