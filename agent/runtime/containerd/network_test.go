@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"os"
+	"path/filepath"
 	goruntime "runtime"
 	"strings"
 	"testing"
@@ -34,6 +36,7 @@ const (
 // line with the address that it came from.
 func makeInternet(t testing.TB) internet {
 	t.Helper()
+	onlyHere(t)
 	away := newNamespace(t)
 	t.Cleanup(func() { _ = away.Close() })
 
@@ -61,6 +64,18 @@ func makeInternet(t testing.TB) internet {
 		}
 	})
 	return outside
+}
+
+// onlyHere waits until no other test of the host has an internet of these names and addresses.
+func onlyHere(t testing.TB) {
+	t.Helper()
+	f, err := os.OpenFile(filepath.Join(os.TempDir(), "souk-test-internet.lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = f.Close() })
+	require.NoError(t, unix.Flock(int(f.Fd()), unix.LOCK_EX))
+	if left, err := netlink.LinkByName("souktest-here"); err == nil { // of a test that was killed
+		require.NoError(t, netlink.LinkDel(left))
+	}
 }
 
 // newNamespace makes a network namespace.
