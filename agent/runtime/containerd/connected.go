@@ -50,6 +50,16 @@ func (n *network) joined(lease runtime.LeaseID, slot uint16, container string, a
 	return n.settle(lease, l)
 }
 
+// addresses are those of a lease's connected replicas, by container.
+func (n *network) addresses(lease runtime.LeaseID) map[string]netip.Addr {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if l := n.leases[lease]; l != nil {
+		return maps.Clone(l.addresses)
+	}
+	return nil
+}
+
 // left forgets the address of a replica.
 func (n *network) left(lease runtime.LeaseID, container string) error {
 	n.mu.Lock()

@@ -123,11 +123,12 @@ func resolvFile(gateway netip.Addr, others []netip.Addr) string {
 
 // members lists the replicas of a lease as they were last seen.
 func (l *lease) members(rec record) []neighbour {
+	addresses := l.r.network.addresses(l.id)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var list []neighbour
 	for _, u := range rec.units() {
-		address, _ := l.r.network.address(u.id(), rec.Slot)
+		address := addresses[u.id()]
 		s := l.status[u.id()]
 		running := s.Phase == runtime.PhaseRunning && address.IsValid()
 		list = append(list, neighbour{

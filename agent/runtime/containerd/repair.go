@@ -86,7 +86,8 @@ func (n *network) ensureResolver(lease runtime.LeaseID, l *connected) {
 		return
 	}
 	if l.resolver != nil && l.resolver.link == bridge.Attrs().Index {
-		l.resolver.zone.Store(&l.zone)
+		z := l.zone // the resolver reads its own while l's changes
+		l.resolver.zone.Store(&z)
 		return
 	}
 	l.resolver.stop()
