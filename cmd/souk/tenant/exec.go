@@ -145,7 +145,7 @@ func (g *gateway) dialExec(ctx context.Context, p place, command []string, tty b
 	transport := &http.Transport{TLSClientConfig: g.tls.Clone(), TLSHandshakeTimeout: dialTimeout, Proxy: http.ProxyFromEnvironment}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
-	conn, res, err := websocket.Dial(ctx, g.execURL(p, command, tty), &websocket.DialOptions{
+	conn, res, err := websocket.Dial(ctx, g.execURL(p, command, tty), &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
 		HTTPClient:   &http.Client{Transport: pinnedOnly{transport, g.uri.Host}},
 		HTTPHeader:   http.Header{"Authorization": {"Bearer " + secret}},
 		Subprotocols: []string{execSubprotocol},

@@ -273,6 +273,7 @@ func candidateRows(g groupPlan, denom string) output.Rows {
 		{Name: "reputation", Right: true},
 		{Name: "isolation"},
 		{Name: "gCO2/kWh", Right: true},
+		{Name: "latency class", Right: true},
 	}}
 	wanted := g.bid.Replicas
 	for i, c := range g.screening.Candidates {
@@ -287,7 +288,7 @@ func candidateRows(g groupPlan, denom string) output.Rows {
 		label := func(key string) string { return labelOr(c.Entry.Offer.Labels, key, "-") }
 		rows.Cells = append(rows.Cells, []string{
 			mark, nameOf(c.Entry), label("region"), output.PerHour(c.Rate, denom), output.PerMonth(c.Rate, denom),
-			fmt.Sprint(c.Replicas), fmt.Sprintf("%.1f%%", float64(c.Entry.Reputation)/1e4), label("isolation"), label("carbon.g_per_kwh"),
+			fmt.Sprint(c.Replicas), fmt.Sprintf("%.1f%%", float64(c.Entry.Reputation)/1e4), label("isolation"), label(markettypes.CarbonLabel), label(markettypes.LatencyLabel),
 		})
 	}
 	return rows
