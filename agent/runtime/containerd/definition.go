@@ -125,29 +125,6 @@ func (l *lease) as(u unit, revision string) (unit, error) {
 	return u, nil
 }
 
-// prepareImage finds and unpacks the image of a definition, once: replicas of it run the same image whatever its tag has
-// come to mean.
-func (l *lease) prepareImage(ctx context.Context, u unit) (resolved, error) {
-	l.mu.Lock()
-	i, ok := l.images[u.revision]
-	l.mu.Unlock()
-	if ok {
-		return i, nil
-	}
-	i, err := l.findImage(ctx, u)
-	if err != nil {
-		return resolved{}, err
-	}
-	l.progress(u, runtime.PhasePulling, "unpacking "+u.service.Image)
-	if _, err := l.r.images.lowerDirs(ctx, i, l.holder()); err != nil {
-		return resolved{}, err
-	}
-	l.mu.Lock()
-	l.images[u.revision] = i
-	l.mu.Unlock()
-	return i, nil
-}
-
 // findImage takes the image that the definition was made with, else the one that its name means now.
 func (l *lease) findImage(ctx context.Context, u unit) (resolved, error) {
 	kept, err := l.definition(u.revision)

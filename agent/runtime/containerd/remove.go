@@ -47,6 +47,7 @@ func (l *lease) isMine(container string) bool {
 
 // teardown works on what it finds, not on what the record says: the record may be that of an orphan.
 func (l *lease) teardown(ctx context.Context, rec record) error {
+	l.preparations.Wait() // cancelled by want; else they would hold images once more
 	found, err := l.containers(ctx)
 	if err != nil {
 		return err

@@ -55,6 +55,10 @@ func (l *lease) steps(ctx context.Context, rec record, u unit) (wait time.Durati
 			return l.rest(rec, v, next, wait), l.noteStanding(v) || moved, nil
 		}
 		again, err := l.take(ctx, rec, v, next)
+		if errors.Is(err, errPreparing) {
+			l.attend(v)
+			return 0, l.noteStanding(v) || moved, nil
+		}
 		moved = l.noteStanding(v) || moved || again == 0
 		if err != nil {
 			return 0, moved, err
@@ -112,13 +116,18 @@ func (l *lease) look(ctx context.Context, rec record, u unit) (v view, err error
 func (l *lease) rest(rec record, v view, next step, wait time.Duration) time.Duration {
 	address, _ := l.r.network.address(v.wanted.id(), rec.Slot)
 	l.settle(rec, v, next, address)
+	l.attend(v)
+	return wait
+}
+
+// attend looks after what runs, and only that.
+func (l *lease) attend(v view) {
 	if v.facts.task == taskRunning {
 		l.watch(v.wanted.id(), v.facts.pid, v.task)
 		l.checkHealth(v, v.task)
 	} else {
 		l.endChecks(v.wanted.id())
 	}
-	return wait
 }
 
 // take does what a step says. A wait of more than zero says that the step goes on by itself.
@@ -323,15 +332,9 @@ func (l *lease) discard(ctx context.Context, task client.Task) error {
 	return nil
 }
 
-// mayReplace makes sure that what a replica is to become can be had, so that an image which cannot leaves the old running.
-func (l *lease) mayReplace(ctx context.Context, v view) error {
-	_, err := l.prepareImage(ctx, v.now)
-	return err
-}
-
 // replace makes way for another definition. The process has ended.
 func (l *lease) replace(ctx context.Context, rec record, v view) error {
-	if err := l.mayReplace(ctx, v); err != nil {
+	if _, err := l.prepareImage(v.now); err != nil {
 		return err
 	}
 	if err := l.deleteContainer(ctx, v.c); err != nil {
@@ -361,8 +364,8 @@ type stopping struct {
 // askToStop sends the stop signal once, and kills when the grace is over. It does not wait.
 func (l *lease) askToStop(ctx context.Context, rec record, v view) (time.Duration, error) {
 	id := v.wanted.id()
-	if !rec.Paused {
-		if err := l.mayReplace(ctx, v); err != nil {
+	if !rec.Paused { // an image that cannot be had leaves the old revision running
+		if _, err := l.prepareImage(v.now); err != nil {
 			return 0, err
 		}
 	}
@@ -452,7 +455,7 @@ func cgroupOf(id instance.ID, lease runtime.LeaseID, container string) string {
 
 // create makes the container of a replica: image, disk, network, specification.
 func (l *lease) create(ctx context.Context, u unit) error {
-	i, err := l.prepareImage(ctx, u)
+	i, err := l.prepareImage(u)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,9 @@ type lease struct {
 	checkers map[string]*checker // by container
 	pids     map[string]uint32   // by container that runs
 
+	preparing    map[string]*preparation // by definition
+	preparations sync.WaitGroup
+
 	// Of the worker alone.
 	standings   map[string]*standing // by container
 	stoppings   map[string]stopping  // by container
@@ -46,7 +49,7 @@ func (r *Runtime) startWorker(rec record) {
 	l := &lease{
 		r: r, id: rec.Workload.Lease, wake: make(chan struct{}, 1), record: rec.listed(),
 		status: map[string]runtime.ReplicaStatus{}, watched: map[string]uint32{}, retries: map[string]retry{},
-		images: map[string]resolved{}, checkers: map[string]*checker{}, pids: map[string]uint32{},
+		images: map[string]resolved{}, preparing: map[string]*preparation{}, checkers: map[string]*checker{}, pids: map[string]uint32{},
 		standings: map[string]*standing{}, stoppings: map[string]stopping{},
 	}
 	r.leases[l.id] = l
@@ -65,6 +68,7 @@ func (l *lease) want(rec record) {
 	l.mu.Lock()
 	l.record = rec.listed()
 	clear(l.retries)
+	l.cancelPreparations(l.record)
 	for id, s := range l.status { // what went wrong with the old is not said of the new
 		s.HeldBack, s.Error, s.Class, s.NextStart = false, "", runtime.ClassNone, time.Time{}
 		l.status[id] = s
