@@ -36,7 +36,7 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.AddCommand(startCommand(), initCommand(), purgeCommand(), versionCommand())
+	root.AddCommand(startCommand(), initCommand(), doctorCommand(), purgeCommand(), versionCommand())
 	return root
 }
 

@@ -209,3 +209,72 @@ func TestPurgeFindsTheHomesInstanceWhenItsRecordCannotBeRead(t *testing.T) {
 	require.Equal(t, "purged "+string(held.ID)+"\n", words)
 	require.NoFileExists(t, record)
 }
+
+// findings runs doctor and gives its words by check.
+func findings(t *testing.T, args ...string) (map[string]finding, error) {
+	t.Helper()
+	out, _, err := run(t, t.Context(), append([]string{"doctor", "-o", "json"}, args...)...)
+	var all []finding
+	require.NoError(t, json.Unmarshal([]byte(out), &all), "%s", out)
+	byName := map[string]finding{}
+	for _, f := range all {
+		byName[f.Check] = f
+	}
+	return byName, err
+}
+
+func TestDoctorSaysWhatIsMissingAndFails(t *testing.T) {
+	home, _ := initialized(t)
+	found, err := findings(t, "--home", home)
+	require.ErrorContains(t, err, "checks failed")
+	require.Equal(t, resultOK, found["settings"].Result)
+	require.Equal(t, resultOK, found["keys"].Result)
+	require.Equal(t, resultOK, found["ports"].Result)
+	require.Equal(t, resultWarn, found["agent"].Result, "it does not run")
+	require.Equal(t, resultFail, found["node"].Result)
+	require.NotEmpty(t, found["node"].Try)
+	require.NotContains(t, found, "bond", "what can not be asked is not judged")
+
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer busy.Close()
+	found, err = findings(t, "--home", home, "--ingress-listen", busy.Addr().String())
+	require.Error(t, err)
+	require.Equal(t, resultFail, found["ports"].Result)
+	require.Contains(t, found["ports"].Try, "--ingress-listen")
+
+	require.NoError(t, os.RemoveAll(filepath.Join(home, "keys")))
+	found, err = findings(t, "--home", home)
+	require.Error(t, err)
+	require.Equal(t, resultFail, found["keys"].Result)
+	require.Contains(t, found["keys"].Try, "souk keys add agent --recover")
+
+	found, err = findings(t, "--home", home, "--log-level", "loud")
+	require.Error(t, err)
+	require.Equal(t, resultFail, found["settings"].Result)
+	require.Len(t, found, 1)
+}
+
+func TestDoctorAsksTheProgramThatSetsPrices(t *testing.T) {
+	program := filepath.Join(t.TempDir(), "prices")
+	require.NoError(t, os.WriteFile(program, []byte("#!/bin/sh\necho closed today >&2\nexit 1\n"), 0o700))
+	home, _ := initialized(t, "--prices", "usouk cpu=100", "--pricing", "script", "--price-script", program)
+	found, err := findings(t, "--home", home)
+	require.Error(t, err)
+	require.Equal(t, resultFail, found["prices"].Result)
+	require.Contains(t, found["prices"].Detail, "closed today")
+	require.NoError(t, os.WriteFile(program, []byte(`#!/bin/sh
+echo '{"asks":[{"denom":"usouk","cpu":120}]}'
+`), 0o700))
+	found, _ = findings(t, "--home", home)
+	require.Equal(t, resultOK, found["prices"].Result)
+}
+
+func TestDoctorReadsForPeople(t *testing.T) {
+	home, _ := initialized(t)
+	out, _, err := run(t, t.Context(), "doctor", "--home", home)
+	require.Error(t, err)
+	require.Regexp(t, `(?m)^ok    settings     `, out)
+	require.Regexp(t, `(?m)^fail  node         `, out)
+	require.Regexp(t, `(?m)^ {18} try: `, out)
+}

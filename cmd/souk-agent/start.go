@@ -193,15 +193,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 func openRuntime(ctx context.Context, cfg config.Config, log *slog.Logger, provider string, key seal.Key) (runtime.Runtime, runtime.Capabilities, error) {
 	const summary = "containers can not be run on this machine"
 	const try = "see the cause; `make build` puts libexec beside souk-agent, --libexec names another folder"
-	rt, err := containerd.New(ctx, containerd.Config{
-		ChainID: cfg.Client.ChainID, Provider: provider, StateDir: cfg.StateDir,
-		Libexec: cfg.Libexec, SubnetPool: cfg.SubnetPool, DNS: cfg.DNS, Registries: cfg.Registries, Ephemeral: cfg.Ephemeral, Logger: log,
-		Sealer: key, Storage: cfg.Storage, Deny: cfg.Deny, PublishedPorts: cfg.PublishedPorts,
-		Keep: containerd.Keep{Volumes: cfg.Keep.Volumes, Logs: cfg.Keep.Logs, Images: cfg.Keep.Images},
-		Connections: containerd.ConnectionLimits{
-			NewPerSecond: cfg.Connections.NewPerSecond, NewBurst: cfg.Connections.Burst, Open: cfg.Connections.AtOnce,
-		},
-	})
+	settings := runtimeConfig(cfg, provider)
+	settings.Logger, settings.Sealer = log, key
+	rt, err := containerd.New(ctx, settings)
 	if err != nil {
 		return nil, runtime.Capabilities{}, fault.New(summary, err, try)
 	}
@@ -232,6 +226,19 @@ func authority(cfg config.Config, open doors) *ingress.ACME {
 	return &ingress.ACME{
 		Directory: cfg.HTTPS.Directory, Email: cfg.HTTPS.Email, Roots: cfg.HTTPS.Roots, Folder: filepath.Join(cfg.StateDir, "acme"),
 		HTTPPort: int(portOf(open.ingress)), TLSPort: int(portOf(open.https)),
+	}
+}
+
+// runtimeConfig is what the settings say of how containers are run.
+func runtimeConfig(cfg config.Config, provider string) containerd.Config {
+	return containerd.Config{
+		ChainID: cfg.Client.ChainID, Provider: provider, StateDir: cfg.StateDir,
+		Libexec: cfg.Libexec, SubnetPool: cfg.SubnetPool, DNS: cfg.DNS, Registries: cfg.Registries, Ephemeral: cfg.Ephemeral,
+		Storage: cfg.Storage, Deny: cfg.Deny, PublishedPorts: cfg.PublishedPorts,
+		Keep: containerd.Keep{Volumes: cfg.Keep.Volumes, Logs: cfg.Keep.Logs, Images: cfg.Keep.Images},
+		Connections: containerd.ConnectionLimits{
+			NewPerSecond: cfg.Connections.NewPerSecond, NewBurst: cfg.Connections.Burst, Open: cfg.Connections.AtOnce,
+		},
 	}
 }
 
