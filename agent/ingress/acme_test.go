@@ -57,7 +57,7 @@ func listen(t *testing.T) (net.Listener, int) {
 }
 
 // secure is an ingress with HTTPS and a client that finds every name at it.
-func secure(t *testing.T) (s *Server, z *zone, client *http.Client, address string) {
+func secure(t *testing.T) (s *Server, z *zone, client *http.Client) {
 	t.Helper()
 	z = newZone(t)
 	plain, httpPort := listen(t)
@@ -72,7 +72,7 @@ func secure(t *testing.T) (s *Server, z *zone, client *http.Client, address stri
 	go func() { done <- s.Serve(ctx, plain) }()
 	go func() { done <- s.ServeTLS(ctx, encrypted) }()
 	go func() { s.KeepNames(ctx); done <- nil }()
-	address = encrypted.Addr().String()
+	address := encrypted.Addr().String()
 	transport := &http.Transport{
 		TLSClientConfig: &tls.Config{RootCAs: a.issued, MinVersion: tls.VersionTLS12},
 		DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
@@ -86,11 +86,11 @@ func secure(t *testing.T) (s *Server, z *zone, client *http.Client, address stri
 			require.NoError(t, <-done)
 		}
 	})
-	return s, z, &http.Client{Transport: transport, Timeout: time.Minute}, address
+	return s, z, &http.Client{Transport: transport, Timeout: time.Minute}
 }
 
 func TestNamesThatAreServedGetCertificates(t *testing.T) {
-	s, z, client, address := secure(t)
+	s, z, client := secure(t)
 	z.set(func(z *zone) { z.txt["_souk.shop.example"] = []string{"souk1alice"} })
 	web := backend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, _ = io.WriteString(w, r.Header.Get("X-Forwarded-Proto")+" "+r.Host)
@@ -125,11 +125,10 @@ func TestNamesThatAreServedGetCertificates(t *testing.T) {
 	require.NoError(t, err)
 	defer resp.Body.Close()
 	require.Equal(t, http.StatusMisdirectedRequest, resp.StatusCode, "host and handshake disagree")
-	_ = address
 }
 
 func TestWebSocketsPassOverHTTPS(t *testing.T) {
-	s, _, client, _ := secure(t)
+	s, _, client := secure(t)
 	echo := backend(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		conn, err := websocket.Accept(w, r, nil)
 		if err != nil {

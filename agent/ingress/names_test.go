@@ -107,15 +107,17 @@ func newNames(t *testing.T, r Resolver, tell func(uint64, string, string)) *name
 
 func TestWhoseANameIs(t *testing.T) {
 	z := newZone(t)
-	z.cname = map[string]string{
-		"shop.example": "web-7.provider.example", "two.steps": "one.step", "one.step": "WEB-7.provider.example",
-		"elsewhere.example": "web-7.provider.example.evil.example", "circle.example": "circle.example", "other.example": "web-8.provider.example",
-		"x.provider.example": "web-7.provider.example", "gateway.example": "web-7.provider.example",
-	}
-	z.txt = map[string][]string{
-		"_souk.apex.example": {"v=spf1 -all", " souk1alice "}, "_souk.bobs.example": {"souk1bob"},
-		"_souk.long.example": {strings.Repeat("x", 250), strings.Repeat("y", 250), strings.Repeat("z", 250), "souk1alice"},
-	}
+	z.set(func(z *zone) {
+		z.cname = map[string]string{
+			"shop.example": "web-7.provider.example", "two.steps": "one.step", "one.step": "WEB-7.provider.example",
+			"elsewhere.example": "web-7.provider.example.evil.example", "circle.example": "circle.example", "other.example": "web-8.provider.example",
+			"x.provider.example": "web-7.provider.example", "gateway.example": "web-7.provider.example",
+		}
+		z.txt = map[string][]string{
+			"_souk.apex.example": {"v=spf1 -all", " souk1alice "}, "_souk.bobs.example": {"souk1bob"},
+			"_souk.long.example": {strings.Repeat("x", 250), strings.Repeat("y", 250), strings.Repeat("z", 250), "souk1alice"},
+		}
+	})
 	n := newNames(t, SystemResolver{Servers: []string{z.address}}, nil)
 	tests := []struct {
 		host string
