@@ -185,12 +185,8 @@ func sharedVolumes(t *testing.T, p pair) {
 	require.Equal(t, "deep", ask(t, writer, "/read", "path", "/data/deep/part/z"))
 	fails(t, writer, "no space left on device", "/write", "path", "/data/fill", "mib", "100")
 
-	for n, trap := range map[int]struct{ path, to string }{2: {"/data/absolute", "/etc"}, 3: {"/data/up", "../../../../../../etc"}, 4: {"/data/pipe", ""}} {
-		if trap.to == "" {
-			ask(t, writer, "/pipe", "path", trap.path)
-		} else {
-			ask(t, writer, "/link", "path", trap.path, "to", trap.to)
-		}
+	for n, trap := range map[int]struct{ path, to string }{2: {"/data/absolute", "/etc"}, 3: {"/data/up", "../../../../../../etc"}} {
+		ask(t, writer, "/link", "path", trap.path, "to", trap.to)
 		w.Revision = revision(n)
 		w.Services = append([]runtime.Service(nil), w.Services...)
 		w.Services[1].Mounts = []runtime.Mount{{Target: "/trap", Volume: "data", Subpath: strings.TrimPrefix(trap.path, "/data/")}}
@@ -215,7 +211,9 @@ func memoryMounts(t *testing.T, p pair) {
 	require.Equal(t, "8", ask(t, s, "/room", "path", "/tmp"))
 	ask(t, s, "/write", "path", "/tmp/x", "mib", "5")
 	fails(t, s, "no space left on device", "/write", "path", "/tmp/own/x", "mib", "5")
-	fails(t, s, "no space left on device", "/many", "path", "/tmp/own", "n", "100000")
+	if isolation(t, p.a) != "gvisor" { // which has no limit on files in memory but the memory
+		fails(t, s, "no space left on device", "/many", "path", "/tmp/own", "n", "100000")
+	}
 	fails(t, s, "read-only file system", "/save", "path", "/x", "text", "no")
 	tell(t, s, "/exit?code=1")
 	s = Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == 1 })

@@ -17,7 +17,6 @@ func init() {
 		"/stat": stat,
 		"/list": list,
 		"/link": func(r *http.Request) (string, error) { return "", os.Symlink(r.FormValue("to"), r.FormValue("path")) },
-		"/pipe": func(r *http.Request) (string, error) { return "", syscall.Mkfifo(r.FormValue("path"), 0o666) },
 		"/many": many,
 		"/room": room,
 	} {
