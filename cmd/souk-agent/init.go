@@ -42,7 +42,7 @@ Running it again changes nothing but the settings that are given.`,
 
 func runInit(cmd *cobra.Command, format string) error {
 	settings := settingsOf(cmd)
-	if _, err := config.Load(settings); err != nil {
+	if _, err := load(cmd); err != nil {
 		return err // nothing is written that could not be used
 	}
 	path, err := config.Write(settings)

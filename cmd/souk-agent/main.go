@@ -25,18 +25,26 @@ func main() {
 	stop()
 	if err != nil {
 		fault.Print(os.Stderr, err)
-		os.Exit(1)
+		os.Exit(exitCode(err))
 	}
 }
 
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "souk-agent",
-		Short:         "Run leased workloads on this machine",
+		Use:   "souk-agent",
+		Short: "Run leased workloads on this machine",
+		Long: `Run the workloads of a provider's leases on this machine.
+
+Settings stand in HOME/agent.yaml, in the environment as SOUK_AGENT_NAME, or are flags, the
+later over the earlier; souk-agent start --help lists them. The exit code is 1 if something
+failed, and 2 if the command line or the settings can not be used.`,
+		Args:          cobra.NoArgs,
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.AddCommand(startCommand(), initCommand(), doctorCommand(), purgeCommand(), versionCommand())
+	withUsage(root)
 	return root
 }
 

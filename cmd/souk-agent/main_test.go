@@ -278,3 +278,28 @@ func TestDoctorReadsForPeople(t *testing.T) {
 	require.Regexp(t, `(?m)^fail  node         `, out)
 	require.Regexp(t, `(?m)^ {18} try: `, out)
 }
+
+func TestWhatCanNotBeUsedHasAnExitCodeOfItsOwn(t *testing.T) {
+	home, _ := initialized(t)
+	for _, args := range [][]string{
+		{"--no-such-flag"},
+		{"serve"},
+		{"version", "now"},
+		{"purge", "--instance", "00112233", "--dead"},
+		{"start", "--home", home, "--metrics-listen", ":9464"},
+		{"init", "--home", home, "--prices", "usouk tape=1"},
+	} {
+		_, _, err := run(t, t.Context(), args...)
+		require.Error(t, err, "%v", args)
+		require.Equal(t, exitUsage, exitCode(err), "%v: %v", args, err)
+	}
+	_, _, err := run(t, t.Context(), "doctor", "--home", home)
+	require.Equal(t, exitFailed, exitCode(err))
+}
+
+func TestChoicesComplete(t *testing.T) {
+	out, _, err := run(t, t.Context(), "__complete", "start", "--pricing", "s")
+	require.NoError(t, err)
+	require.Contains(t, out, "scaled\tmore")
+	require.Contains(t, out, "script\t")
+}

@@ -86,7 +86,7 @@ func purgeDead(cmd *cobra.Command) error {
 
 // purgeOwn purges what was run from this home folder; nothing there is no error.
 func purgeOwn(cmd *cobra.Command, keepData bool) error {
-	cfg, err := config.Load(settingsOf(cmd))
+	cfg, err := load(cmd)
 	if err != nil {
 		return err
 	}

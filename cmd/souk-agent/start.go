@@ -45,7 +45,7 @@ func startCommand() *cobra.Command {
 		Short: "Serve the provider's leases until told to stop; containers go on running",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			cfg, err := config.Load(settingsOf(cmd))
+			cfg, err := load(cmd)
 			if err != nil {
 				return err
 			}
