@@ -75,6 +75,11 @@ test-e2e: build ## Run the end-to-end tests with real processes and containers (
 test-runtime: build libexec-gvisor ## Hold the agent's runtime to its suite with runc and with gVisor, slow cases too (Linux, root)
 	@SOUK_LONG=1 $(TESTRUN) -p 1 -timeout 60m -fresh ./agent/runtime/... ./agent/runtime/... -- -vet=off
 
+.PHONY: test-uml
+test-uml: build ## Hold the runtime to its suite on cgroup v2, in Linux for user mode (RUN=regexp, VERBOSE=1; Debian)
+	@scripts/uml-kernel
+	@$(TESTRUN) -p 1 -timeout 120m -fresh ./tests/... ./tests/uml/... -- -vet=off
+
 .PHONY: cover
 cover: ## Measure what the tests of modules and clearing reach
 	@scripts/cover

@@ -22,11 +22,11 @@ import (
 
 // networkCases is how replicas reach and are reached.
 var networkCases = []testCase{
-	{name: "services of a lease find each other by name and nobody else does", run: serviceNames},
-	{name: "published ports lead to the replicas in turn, by TCP and UDP, and stay", run: publishedPorts},
-	{name: "a replica that is not well leaves its service's name and ports until it is", run: rotation},
-	{name: "a replica reaches neither other leases nor the host", run: walls},
-	{name: "traffic with the outside is counted", run: countedTraffic},
+	{name: "services of a lease find each other by name and nobody else does", run: serviceNames, need: "network"},
+	{name: "published ports lead to the replicas in turn, by TCP and UDP, and stay", run: publishedPorts, need: "network"},
+	{name: "a replica that is not well leaves its service's name and ports until it is", run: rotation, need: "network"},
+	{name: "a replica reaches neither other leases nor the host", run: walls, need: "network"},
+	{name: "traffic with the outside is counted", run: countedTraffic, need: "network"},
 }
 
 // twoServices is a group of a front end and a back end of two replicas.

@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -20,8 +21,17 @@ import (
 	"github.com/souk-network/souk/agent/runtime"
 )
 
-// Patience is how long the suite waits for a condition.
-const Patience = 40 * time.Second
+// Patience is how long the suite waits for a condition; on a slow machine SOUK_PATIENCE multiplies it.
+var Patience = 40 * time.Second * slowness
+
+// slowness is how many times slower than others this machine is.
+var slowness = func() time.Duration {
+	times, err := strconv.Atoi(os.Getenv("SOUK_PATIENCE"))
+	if err != nil || times < 1 {
+		return 1
+	}
+	return time.Duration(times)
+}()
 
 // Two accounts that own workloads and images.
 const (
@@ -33,7 +43,8 @@ const (
 type testCase struct {
 	name string
 	run  func(*testing.T, pair)
-	long bool // too slow for make test: runs when SOUK_LONG is set
+	long bool   // too slow for make test: runs when SOUK_LONG is set
+	need string // one of Capabilities.Limits, without which it is skipped
 }
 
 // cases lists what each part of the suite brings, in the order in which it runs.
@@ -49,6 +60,9 @@ func Run(t *testing.T, start func(t *testing.T) (a, b runtime.Runtime)) {
 				t.Skip("takes long: make test-runtime runs it")
 			}
 			a, b := start(t)
+			if c.need != "" && !enforces(t, a, c.need) {
+				t.Skipf("the runtime does not enforce %q here", c.need)
+			}
 			c.run(t, pair{a: a, b: b})
 		})
 	}
@@ -63,6 +77,14 @@ func isolation(t testing.TB, r runtime.Runtime) string {
 	require.NoError(t, err)
 	require.NotEmpty(t, c.Isolation)
 	return c.Isolation[0]
+}
+
+// enforces tells whether a runtime enforces a limit on this host.
+func enforces(t testing.TB, r runtime.Runtime, limit string) bool {
+	t.Helper()
+	c, err := r.Probe(context.Background())
+	require.NoError(t, err)
+	return slices.Contains(c.Limits, limit)
 }
 
 func (p pair) each() []runtime.Runtime { return []runtime.Runtime{p.a, p.b} }
@@ -144,7 +166,7 @@ func Get(t testing.TB, s runtime.ReplicaStatus, path string, values ...string) (
 }
 
 func fetch(address string) (int, string, error) {
-	client := http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: 10 * time.Second * slowness, Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(address)
 	if err != nil {
 		return 0, "", err
@@ -180,7 +202,7 @@ func apply(t testing.TB, r runtime.Runtime, w runtime.Workload) {
 	t.Helper()
 	began := time.Now()
 	require.NoError(t, r.Apply(context.Background(), w))
-	require.Less(t, time.Since(began), 2*time.Second, "Apply only records")
+	require.Less(t, time.Since(began), 2*time.Second*slowness, "Apply only records")
 }
 
 func contains(t testing.TB, text string, wants ...string) {

@@ -26,8 +26,14 @@ import (
 	"github.com/souk-network/souk/agent/runtime"
 )
 
+// workloadVariable names the test program where it cannot be built.
+const workloadVariable = "SOUK_TEST_WORKLOAD"
+
 // workloadBinary builds the program of testdata/workload once for all tests of a process.
 var workloadBinary = sync.OnceValues(func() ([]byte, error) {
+	if built := os.Getenv(workloadVariable); built != "" {
+		return os.ReadFile(built)
+	}
 	_, here, _, ok := goruntime.Caller(0)
 	if !ok {
 		return nil, fmt.Errorf("find the source of the test workload")

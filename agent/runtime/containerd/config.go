@@ -41,6 +41,9 @@ type Config struct {
 
 	// DefaultIsolation is the class of workloads that name none: "runc" (taken when empty) or "gvisor", where it is built.
 	DefaultIsolation string
+	// NoFirewall is for tests on kernels without nf_tables for family inet: leases are not kept apart, have no names, no
+	// published ports and no traffic counted. It needs Ephemeral.
+	NoFirewall bool
 }
 
 // Keep says how long what is no longer used is kept.
@@ -118,6 +121,9 @@ var storageClasses = []string{"hdd", "ssd", "nvme"}
 func (c Config) withDefaults() (Config, error) {
 	if c.ChainID == "" || c.Provider == "" || c.StateDir == "" {
 		return c, fmt.Errorf("containerd runtime: chain id, provider and state directory must be set")
+	}
+	if c.NoFirewall && !c.Ephemeral {
+		return c, fmt.Errorf("containerd runtime: only an ephemeral instance may go without a firewall")
 	}
 	dir, err := filepath.Abs(c.StateDir)
 	if err != nil {

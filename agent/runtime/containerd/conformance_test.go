@@ -42,8 +42,9 @@ func config(t testing.TB, provider, state string) containerd.Config {
 	}
 	return containerd.Config{
 		ChainID: "souk-test", Provider: provider, StateDir: state, Libexec: libexecDir(t), Ephemeral: true,
-		Storage: map[string]string{"ssd": filepath.Join(state, "volumes")},
-		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+		NoFirewall: os.Getenv("SOUK_TEST_NO_FIREWALL") != "", // in Linux for user mode
+		Storage:    map[string]string{"ssd": filepath.Join(state, "volumes")},
+		Logger:     slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
 	}
 }
 

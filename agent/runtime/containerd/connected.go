@@ -150,6 +150,9 @@ func (p forwarding) equal(q forwarding) bool {
 // alter changes the table, or makes it anew when it is not as it should be: somebody else removed it. The caller holds
 // n.mu and has changed what the table is to say already.
 func (n *network) alter(do func(*ruleChange) error) error {
+	if n.rules.absent {
+		return nil
+	}
 	c, err := n.rules.change()
 	if err != nil {
 		return err

@@ -18,6 +18,7 @@ type rules struct {
 	pool   netip.Prefix
 	closed []netip.Prefix // to which leases may not connect; none in another
 	limits ConnectionLimits
+	absent bool // Config.NoFirewall: there is no table
 }
 
 // ruleChange is one transaction: all of it happens, or nothing.
@@ -58,6 +59,9 @@ func (r rules) table() *nftables.Table {
 //	             from a lease: replies, and to public addresses, but not to tcp/25
 //	postrouting: from the pool to elsewhere: source address translated
 func (r rules) install(leases []leaseRules) error {
+	if r.absent {
+		return nil
+	}
 	c, err := r.change()
 	if err != nil {
 		return err

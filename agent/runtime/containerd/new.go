@@ -124,7 +124,7 @@ func (r *Runtime) start(ctx context.Context) error {
 		return err
 	}
 	closed := disjoint(append(slices.Clone(notPublicV4), r.config.Deny...))
-	r.network = newNetwork(rules{id: r.id, pool: pool, closed: closed, limits: r.config.Connections}, r.config.DNS, r.libexec, r.log)
+	r.network = newNetwork(rules{id: r.id, pool: pool, closed: closed, limits: r.config.Connections, absent: r.config.NoFirewall}, r.config.DNS, r.libexec, r.log)
 	if err := r.network.takeUp(records); err != nil {
 		return err
 	}

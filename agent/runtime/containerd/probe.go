@@ -26,6 +26,9 @@ func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 	if cgroupV2() {
 		c.CgroupMode = "v2"
 	}
+	if !r.config.NoFirewall {
+		c.Limits = append(c.Limits, "network")
+	}
 	if _, err := findLibexec(string(r.libexec)); err != nil {
 		return c, err
 	}
