@@ -82,6 +82,12 @@ func limitsOf(r runtime.Resources) string {
 	return fmt.Sprintf("cpu=%d memory=%d pids=%d egress=%d", r.CPUMillis, r.MemoryMiB, pids, r.EgressMbps)
 }
 
+// egressOf reads the limit on egress off what limitsOf gives.
+func egressOf(limits string) string {
+	_, egress, _ := strings.Cut(limits, " egress=")
+	return egress
+}
+
 func (l *lease) definitionContext(revision string) string {
 	return fmt.Sprintf("definition/%s/%d/%s", l.r.id, l.id, revision)
 }

@@ -273,6 +273,12 @@ func TestServicesKeepTheirNumbers(t *testing.T) {
 	})
 }
 
+func TestTheLimitOnEgressIsReadOffLimits(t *testing.T) {
+	require.Equal(t, "7", egressOf(limitsOf(runtime.Resources{CPUMillis: 1, MemoryMiB: 8, EgressMbps: 7})))
+	require.Equal(t, "0", egressOf(limitsOf(runtime.Resources{})))
+	require.Empty(t, egressOf(""), "of a container from before limits were written down")
+}
+
 func TestListeningSocketsAreRead(t *testing.T) {
 	const table = `  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 00000000:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 1 1 0000000000000000 100 0 0 10 0

@@ -26,8 +26,11 @@ func (l *lease) resize(ctx context.Context, rec record, v view) error {
 			l.r.log.Info("limits cannot be changed while it runs; starting it anew", "lease", l.id, "container", v.wanted.id(), "error", err)
 			return l.restartFor(ctx, v)
 		}
-	} else if err := l.r.network.detach(ctx, v.wanted.id(), rec.Slot); err != nil {
-		return err // connected anew, with its limit on egress, when it starts
+	} else if egressOf(v.facts.limits) != egressOf(v.goal.limits) {
+		// Connected anew, with its limit, when it starts.
+		if err := l.r.network.detach(ctx, v.wanted.id(), rec.Slot); err != nil {
+			return err
+		}
 	}
 	spec.Linux.Resources.CPU, spec.Linux.Resources.Memory, spec.Linux.Resources.Pids = want.Resources.CPU, want.Resources.Memory, want.Resources.Pids
 	return l.setLimits(ctx, v.c, spec, limitsOf(v.now.service.Resources))
