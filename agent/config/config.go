@@ -61,6 +61,7 @@ const (
 	Registries = "registries"
 	Ephemeral  = "ephemeral"
 
+	Isolation         = "isolation"
 	Storage           = "storage"
 	KeepVolumes       = "keep-volumes"
 	KeepImages        = "keep-images"
@@ -124,6 +125,7 @@ type Config struct {
 	Registries []string
 	Ephemeral  bool
 
+	Isolation      string            // class of workloads that name none; "" for runc
 	Storage        map[string]string // directory of the volumes of each class
 	Keep           Keep
 	PublishedPorts instance.PortRange

@@ -98,6 +98,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"a program that may take for ever", []string{"--pricing", "script", "--prices", "usouk cpu=1", "--price-script", "/bin/true", "--price-script-timeout", "1h"}, "", "price-script-timeout"},
 		{"a budget without a coin", []string{"--fee-budget", "5"}, "", "fee-budget"},
 		{"withdrawals all the time", []string{"--withdraw-every", "1ms"}, "", "withdraw-every"},
+		{"an isolation that there is not", []string{"--isolation", "none"}, "", "isolation"},
 		{"a wrong log level", []string{"--log-level", "loud"}, "", "log-level"},
 		{"a subnet that is none", []string{"--subnet-pool", "10.0.0.0"}, "", "subnet-pool"},
 		{"a gRPC address without a port", []string{"--grpc", "localhost"}, "", "gRPC"},

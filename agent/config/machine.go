@@ -33,6 +33,7 @@ const day = 24 * time.Hour
 
 // addRuntimeFlags declares what the machine gives to leases and how long it keeps things.
 func addRuntimeFlags(f *pflag.FlagSet) {
+	f.String(Isolation, "runc", "isolation of workloads that ask for none: runc, or gvisor where it is built")
 	f.StringArray(Storage, nil, "class of persistent volumes and their directory, such as ssd=/srv/souk; hdd, ssd and nvme, offered only when given")
 	f.Duration(KeepVolumes, day, "how long volumes are kept after their lease ended, before they are overwritten")
 	f.Duration(KeepImages, day, "how long public images that no lease uses are kept")
@@ -50,6 +51,9 @@ func (c *Config) parseRuntime(v *viper.Viper) (errs []error) {
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
+	}
+	if c.Isolation = v.GetString(Isolation); c.Isolation != "runc" && c.Isolation != "gvisor" {
+		check(Isolation, fmt.Errorf("%q is neither runc nor gvisor", c.Isolation))
 	}
 	var err error
 	c.Storage, err = parseStorage(v.GetStringSlice(Storage))

@@ -285,7 +285,7 @@ func TestWhatCanNotBeUsedHasAnExitCodeOfItsOwn(t *testing.T) {
 		{"--no-such-flag"},
 		{"serve"},
 		{"version", "now"},
-		{"purge", "--instance", "00112233", "--dead"},
+
 		{"start", "--home", home, "--metrics-listen", ":9464"},
 		{"init", "--home", home, "--prices", "usouk tape=1"},
 	} {

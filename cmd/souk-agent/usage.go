@@ -43,6 +43,7 @@ var choices = map[string][]string{
 	config.KeyringBackend: client.Backends,
 	config.LogLevel:       {"debug", "info", "warn", "error"},
 	config.LogFormat:      {"text", "json"},
+	config.Isolation:      {"runc", "gvisor"},
 	config.Storage:        {"hdd=", "ssd=", "nvme="},
 	"output":              {"text", "json"},
 }
