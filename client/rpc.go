@@ -12,6 +12,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	errorsmod "cosmossdk.io/errors"
 
@@ -74,7 +75,8 @@ func (r *rpc) call(ctx context.Context, method string, params, result any) error
 // NodeStatus is what a node says of itself.
 type NodeStatus struct {
 	ChainID    string
-	Height     int64 // of its last block
+	Height     int64     // of its last block
+	BlockTime  time.Time // of the same; zero when it does not say
 	CatchingUp bool
 	TxIndex    bool // it can look transactions up
 }
@@ -89,8 +91,9 @@ func (c *Client) Status(ctx context.Context) (NodeStatus, error) {
 			} `json:"other"`
 		} `json:"node_info"`
 		SyncInfo struct {
-			LatestBlockHeight string `json:"latest_block_height"`
-			CatchingUp        bool   `json:"catching_up"`
+			LatestBlockHeight string    `json:"latest_block_height"`
+			LatestBlockTime   time.Time `json:"latest_block_time"`
+			CatchingUp        bool      `json:"catching_up"`
 		} `json:"sync_info"`
 	}
 	if err := c.rpc.call(ctx, "status", map[string]any{}, &out); err != nil {
@@ -103,6 +106,7 @@ func (c *Client) Status(ctx context.Context) (NodeStatus, error) {
 	return NodeStatus{
 		ChainID:    out.NodeInfo.Network,
 		Height:     height,
+		BlockTime:  out.SyncInfo.LatestBlockTime,
 		CatchingUp: out.SyncInfo.CatchingUp,
 		TxIndex:    out.NodeInfo.Other.TxIndex != "off",
 	}, nil

@@ -131,7 +131,6 @@ func (d *doctor) checkChain(ctx context.Context, id agent.Identity) *providertyp
 	if !d.checkNode(ctx, c) || id.Agent == "" {
 		return nil
 	}
-	d.checkClock(ctx, c)
 	d.checkBalance(ctx, c, id.Agent)
 	p := d.checkProvider(ctx, c, id)
 	if p != nil {

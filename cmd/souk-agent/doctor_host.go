@@ -55,9 +55,14 @@ func (d *doctor) checkPorts() {
 	if d.running {
 		return
 	}
-	for _, door := range []struct{ address, flag string }{
+	type door struct{ address, flag string }
+	doors := []door{
 		{d.cfg.GatewayListen, "--gateway-listen"}, {d.cfg.IngressListen, "--ingress-listen"}, {d.cfg.MetricsListen, "--metrics-listen"},
-	} {
+	}
+	if d.cfg.HTTPS.Listen != "" {
+		doors = append(doors, door{d.cfg.HTTPS.Listen, "--ingress-tls-listen"})
+	}
+	for _, door := range doors {
 		l, err := net.Listen("tcp", door.address)
 		if err != nil {
 			d.fail("ports", err, "find who holds it: ss -ltnp; or choose another: "+door.flag)
