@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"reflect"
+	"slices"
 
 	"github.com/souk-network/souk/agent/runtime"
 )
@@ -45,6 +46,18 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 			return fmt.Errorf("apply lease %d: %w", w.Lease, err)
 		}
 		rec.Slot = slot
+	}
+	var had []int
+	if l != nil {
+		had = l.wanted().CPUs
+	}
+	cpus, err := r.pinCPUs(w, had)
+	if err != nil {
+		return fmt.Errorf("apply lease %d: %w", w.Lease, err)
+	}
+	rec.CPUs = cpus
+	if !slices.Equal(cpus, had) {
+		r.workers.Go(r.spreadCPUs) // once the lock is free
 	}
 	published, err := r.publish(rec)
 	if err != nil {

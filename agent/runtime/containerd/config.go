@@ -41,6 +41,8 @@ type Config struct {
 
 	// DefaultIsolation is the class of workloads that name none: "runc" (taken when empty) or "gvisor", where it is built.
 	DefaultIsolation string
+	// PinCPUs gives leases that have a whole number of processors these for themselves, as long as one is left for others.
+	PinCPUs bool
 	// NoFirewall is for tests on kernels without nf_tables for family inet: leases are not kept apart, have no names, no
 	// published ports and no traffic counted. It needs Ephemeral.
 	NoFirewall bool

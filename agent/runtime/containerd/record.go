@@ -24,6 +24,8 @@ type record struct {
 	Numbers    map[string]int `json:"numbers,omitempty"`
 	NextNumber int            `json:"next_number,omitempty"`
 
+	CPUs []int `json:"cpus,omitempty"` // for itself; none: it shares
+
 	list []unit // of the workload, once listed
 	// Published ports of the host, which stay the same as long as the service has the port.
 	Published []runtime.PublishedPort `json:"published,omitempty"`

@@ -24,6 +24,7 @@ func (l *lease) remove(ctx context.Context, rec record) (again time.Duration, go
 		l.r.mu.Lock()
 		delete(l.r.leases, l.id)
 		l.r.mu.Unlock()
+		l.r.spreadCPUs()
 		l.tellAll(runtime.EventRemoved, "nothing of it is left")
 		l.r.log.Info("lease removed", "lease", l.id)
 		return 0, true

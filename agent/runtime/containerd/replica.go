@@ -580,7 +580,11 @@ func (l *lease) launch(ctx context.Context, u unit, c client.Container, root mou
 	if err != nil {
 		return startError(u, err)
 	}
-	if err := task.Start(ctx); err != nil {
+	err = l.confine(u.id())
+	if err == nil {
+		err = task.Start(ctx)
+	}
+	if err != nil {
 		return errors.Join(startError(u, err), l.discard(context.WithoutCancel(ctx), task))
 	}
 	return nil

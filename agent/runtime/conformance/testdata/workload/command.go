@@ -33,6 +33,8 @@ func command(args []string) {
 		tree(args[1:])
 	case "orphan":
 		start(false, "sleep", "orphan")
+	case "abuse":
+		abuse(args[1])
 	case "flood":
 		for {
 			if _, err := os.Stdout.Write(make([]byte, 64<<10)); err != nil {

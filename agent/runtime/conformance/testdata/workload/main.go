@@ -131,8 +131,10 @@ func write(r *http.Request) (string, error) {
 	return "", f.Sync()
 }
 
-func memory(r *http.Request) (string, error) {
-	for range number(r.FormValue("mib")) {
+func memory(r *http.Request) (string, error) { return takeMemory(number(r.FormValue("mib"))) }
+
+func takeMemory(mib int) (string, error) {
+	for range mib {
 		b := make([]byte, 1<<20)
 		for i := range b {
 			b[i] = byte(i)
