@@ -22,16 +22,16 @@ import (
 )
 
 // Patience is how long the suite waits for a condition; on a slow machine SOUK_PATIENCE multiplies it.
-var Patience = 40 * time.Second * slowness
+var Patience = slowly(40 * time.Second)
 
-// slowness is how many times slower than others this machine is.
-var slowness = func() time.Duration {
+// slowly stretches a time by what SOUK_PATIENCE says.
+func slowly(d time.Duration) time.Duration {
 	times, err := strconv.Atoi(os.Getenv("SOUK_PATIENCE"))
 	if err != nil || times < 1 {
-		return 1
+		return d
 	}
-	return time.Duration(times)
-}()
+	return time.Duration(times) * d
+}
 
 // Two accounts that own workloads and images.
 const (
@@ -166,7 +166,7 @@ func Get(t testing.TB, s runtime.ReplicaStatus, path string, values ...string) (
 }
 
 func fetch(address string) (int, string, error) {
-	client := http.Client{Timeout: 10 * time.Second * slowness, Transport: &http.Transport{DisableKeepAlives: true}}
+	client := http.Client{Timeout: slowly(10 * time.Second), Transport: &http.Transport{DisableKeepAlives: true}}
 	resp, err := client.Get(address)
 	if err != nil {
 		return 0, "", err
@@ -202,7 +202,7 @@ func apply(t testing.TB, r runtime.Runtime, w runtime.Workload) {
 	t.Helper()
 	began := time.Now()
 	require.NoError(t, r.Apply(context.Background(), w))
-	require.Less(t, time.Since(began), 2*time.Second*slowness, "Apply only records")
+	require.Less(t, time.Since(began), slowly(2*time.Second), "Apply only records")
 }
 
 func contains(t testing.TB, text string, wants ...string) {

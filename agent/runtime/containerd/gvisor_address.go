@@ -32,7 +32,7 @@ func setAddress(namespace string, address netip.Prefix, gateway netip.Addr) erro
 	if err != nil {
 		return err
 	}
-	defer ns.Close()
+	defer func() { _ = ns.Close() }()
 	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
