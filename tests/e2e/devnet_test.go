@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -77,8 +78,10 @@ func TestAWholeDevnetKeepsItsStateAndOutlivesAValidator(t *testing.T) {
 		require.True(t, p.Running, p.Process)
 	}
 	x := m.newTenant(t)
-	d := x.up(t, x.file(t, service{name: "steady"}))
+	file := read(t, x.file(t, service{name: "steady", extra: "volumes: [data:/data]"}))
+	d := x.up(t, x.write(t, "steady", file+"volumes: {data: {x-souk: {class: ssd, size: 16MiB}}}\n"))
 	run := answer(t, d)
+	volume := m.onlyVolume(t)
 
 	// Down leaves nothing but the folder, up finds everything again.
 	require.Zero(t, m.run(t.Context(), "", "devnet", "down").code)
@@ -90,6 +93,7 @@ func TestAWholeDevnetKeepsItsStateAndOutlivesAValidator(t *testing.T) {
 	r := m.run(t.Context(), "", "devnet", "up", "--timeout", readyIn.String())
 	require.Zero(t, r.code, r.stderr)
 	require.NotEqual(t, run.Run, answer(t, d).Run, "the same lease serves, in a container of its own")
+	require.True(t, os.SameFile(volume, m.onlyVolume(t)), "its volume is the same")
 
 	m.checkProvider(t, d)
 
@@ -111,6 +115,24 @@ func TestAWholeDevnetKeepsItsStateAndOutlivesAValidator(t *testing.T) {
 	for _, p := range all {
 		require.Contains(t, logs.stdout, p.Process)
 	}
+}
+
+// onlyVolume is the disk of the one persistent volume at the first provider.
+func (m *market) onlyVolume(t *testing.T) fs.FileInfo {
+	t.Helper()
+	home, err := m.AgentFolder(0)
+	require.NoError(t, err)
+	var found []fs.FileInfo
+	require.NoError(t, filepath.WalkDir(filepath.Join(home, "state", "volumes"), func(path string, e fs.DirEntry, err error) error {
+		if err != nil || filepath.Ext(path) != ".img" {
+			return err
+		}
+		info, err := e.Info()
+		found = append(found, info)
+		return err
+	}))
+	require.Len(t, found, 1)
+	return found[0]
 }
 
 // askAndWithdrawByItself lets a program set the first provider's prices, and withdraws what it earns at short intervals.
