@@ -107,8 +107,8 @@ func programsWithFailpoints(t *testing.T) string {
 func (j journey) restart(t *testing.T, name, value string) {
 	t.Helper()
 	require.NoError(t, j.Kill(t.Context(), agentName(0)))
-	require.NoError(t, os.Setenv(name, value))
-	defer os.Unsetenv(name)
+	t.Setenv(name, value)
+	defer t.Setenv(name, "")
 	// It may die while it starts: then reviving it is the test's business.
 	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
 	defer cancel()

@@ -32,7 +32,7 @@ if [ "$(id -u)" = 0 ]; then
 fi
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   initdb -U postgres --pwfile=/run/secrets/password --auth=scram-sha-256 --locale=C.UTF-8 --no-sync >/dev/null
-  echo 'host all all all scram-sha-256' >>"$PGDATA/pg_hba.conf"
+  echo 'host all postgres all scram-sha-256' >>"$PGDATA/pg_hba.conf"
 fi
 exec postgres -c listen_addresses='*' -c unix_socket_directories=/tmp -c shared_buffers=16MB -c jit=off
 `
@@ -228,14 +228,14 @@ func (s *shop) redis(t *testing.T, command string) string {
 func (s *shop) sql(t *testing.T, statement string) string {
 	t.Helper()
 	var answer string
-	await(t, 30*time.Second, "PostgreSQL answers", func() error {
+	await(t, 30*time.Second, "PostgreSQL answers", func() (err error) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
 		conn, err := pgx.Connect(ctx, fmt.Sprintf("postgres://postgres:%s@127.0.0.1:%s/postgres", dbPassword, s.at(t, 5432).Port()))
 		if err != nil {
 			return err
 		}
-		defer conn.Close(ctx)
+		defer func() { err = errors.Join(err, conn.Close(ctx)) }()
 		if !strings.HasPrefix(statement, "select") {
 			_, err := conn.Exec(ctx, statement)
 			return err
