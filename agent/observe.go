@@ -75,6 +75,9 @@ func (a *Agent) observeExcess(in *reconcile.Input) {
 		l, live := lease[r.Lease]
 		before, known := a.excess[r.Lease]
 		switch {
+		case live && l.State == reconcile.Paused && known:
+			excess[r.Lease] = before // nothing of it runs
+		case live && l.State == reconcile.Paused:
 		case live && r.Exceeds(l):
 			if known {
 				before += passed

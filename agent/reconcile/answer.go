@@ -33,10 +33,11 @@ func (w world) keepReserved(l Lease) []Action {
 	return nil
 }
 
-// exceeds tells that what runs of a lease is as large as its reservation still says, and more than is paid for.
+// exceeds tells that what runs of a lease is as large as its reservation still says, and more than is paid for. What is
+// paused takes neither processor nor memory; it comes to its size when it resumes.
 func (w world) exceeds(r Reservation, l Lease) bool {
 	x, exists := w.workload[l.ID]
-	return r.Exceeds(l) && exists && x.Revision != w.manifest[l.ID].Run
+	return r.Exceeds(l) && exists && !x.Paused && x.Revision != w.manifest[l.ID].Run
 }
 
 // Exceeds tells that more is reserved than the lease pays for.

@@ -153,12 +153,12 @@ func (w world) removals() []Action {
 		l, live := w.lease[id]
 		switch {
 		case x.Removing:
-		case live && x.Overdue && !w.applicable(l):
-			plan = append(plan, Action{Remove, id, "it takes more than the lease pays for"})
 		case live && x.Recorded && l.State == Paused:
 			if !x.Paused {
 				plan = append(plan, Action{Pause, id, "the lease is paused"})
 			}
+		case live && x.Overdue && !w.applicable(l):
+			plan = append(plan, Action{Remove, id, "it takes more than the lease pays for"})
 		case !live && x.Recorded:
 			plan = append(plan, Action{Remove, id, "the lease has ended"})
 		case !live:
