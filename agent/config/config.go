@@ -62,6 +62,7 @@ const (
 	Ephemeral  = "ephemeral"
 
 	Isolation         = "isolation"
+	PinCPUs           = "pin-cpus"
 	Storage           = "storage"
 	KeepVolumes       = "keep-volumes"
 	KeepImages        = "keep-images"
@@ -126,6 +127,7 @@ type Config struct {
 	Ephemeral  bool
 
 	Isolation      string            // class of workloads that name none; "" for runc
+	PinCPUs        bool
 	Storage        map[string]string // directory of the volumes of each class
 	Keep           Keep
 	PublishedPorts instance.PortRange

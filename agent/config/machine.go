@@ -34,6 +34,7 @@ const day = 24 * time.Hour
 // addRuntimeFlags declares what the machine gives to leases and how long it keeps things.
 func addRuntimeFlags(f *pflag.FlagSet) {
 	f.String(Isolation, "runc", "isolation of workloads that ask for none: runc, or gvisor where it is built")
+	f.Bool(PinCPUs, false, "give leases of whole processors these for themselves, as long as one is left for the others")
 	f.StringArray(Storage, nil, "class of persistent volumes and their directory, such as ssd=/srv/souk; hdd, ssd and nvme, offered only when given")
 	f.Duration(KeepVolumes, day, "how long volumes are kept after their lease ended, before they are overwritten")
 	f.Duration(KeepImages, day, "how long public images that no lease uses are kept")
@@ -55,6 +56,7 @@ func (c *Config) parseRuntime(v *viper.Viper) (errs []error) {
 	if c.Isolation = v.GetString(Isolation); c.Isolation != "runc" && c.Isolation != "gvisor" {
 		check(Isolation, fmt.Errorf("%q is neither runc nor gvisor", c.Isolation))
 	}
+	c.PinCPUs = v.GetBool(PinCPUs)
 	var err error
 	c.Storage, err = parseStorage(v.GetStringSlice(Storage))
 	check(Storage, err)

@@ -234,7 +234,7 @@ func runtimeConfig(cfg config.Config, provider string) containerd.Config {
 	return containerd.Config{
 		ChainID: cfg.Client.ChainID, Provider: provider, StateDir: cfg.StateDir,
 		Libexec: cfg.Libexec, SubnetPool: cfg.SubnetPool, DNS: cfg.DNS, Registries: cfg.Registries, Ephemeral: cfg.Ephemeral,
-		DefaultIsolation: cfg.Isolation, Storage: cfg.Storage, Deny: cfg.Deny, PublishedPorts: cfg.PublishedPorts,
+		DefaultIsolation: cfg.Isolation, PinCPUs: cfg.PinCPUs, Storage: cfg.Storage, Deny: cfg.Deny, PublishedPorts: cfg.PublishedPorts,
 		Keep: containerd.Keep{Volumes: cfg.Keep.Volumes, Logs: cfg.Keep.Logs, Images: cfg.Keep.Images},
 		Connections: containerd.ConnectionLimits{
 			NewPerSecond: cfg.Connections.NewPerSecond, NewBurst: cfg.Connections.Burst, Open: cfg.Connections.AtOnce,
