@@ -126,7 +126,7 @@ type Config struct {
 	Registries []string
 	Ephemeral  bool
 
-	Isolation      string            // class of workloads that name none; "" for runc
+	Isolation      string // class of workloads that name none; "" for runc
 	PinCPUs        bool
 	Storage        map[string]string // directory of the volumes of each class
 	Keep           Keep
