@@ -25,6 +25,9 @@ func floor(t *testing.T, p pair) {
 		require.Empty(t, open)
 	})
 	t.Run("there are no devices but harmless ones", func(t *testing.T) {
+		if sandbox {
+			t.Skip("they are the sandbox's own")
+		}
 		_, found := Get(t, inside, "/probe", "what", "devices")
 		require.Empty(t, found)
 	})

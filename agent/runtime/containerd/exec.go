@@ -102,10 +102,7 @@ func (e *execution) exec(ctx context.Context, cancel context.CancelCauseFunc, l 
 	}
 	spec.Env = append(spec.Env, e.mark())
 	streams := newExecStreams(s, q.TTY, cancel)
-	defer func() {
-		_ = os.RemoveAll(e.dir())
-		_ = os.RemoveAll(e.insidePath())
-	}()
+	defer e.clean()
 	p, ended, err := e.start(calls, task, spec, streams)
 	if err != nil {
 		return 0, err
@@ -185,6 +182,12 @@ const execMark = "SOUK_EXEC="
 
 // dir holds the pipes of the command. Its name tells a later process of this agent what to end.
 func (e *execution) dir() string { return filepath.Join(e.r.execDir(), e.container, e.id) }
+
+// clean deletes the command's files.
+func (e *execution) clean() {
+	_ = os.RemoveAll(e.dir())
+	_ = os.RemoveAll(e.insidePath())
+}
 
 func (r *Runtime) execDir() string { return filepath.Join(r.id.RunDir(), "exec") }
 

@@ -163,9 +163,8 @@ func (e *execution) endLeft() {
 		err = e.endLeftIn(ctx, c)
 	}
 	if err == nil {
-		err = os.RemoveAll(e.dir())
-	}
-	if err != nil {
+		e.clean()
+	} else {
 		e.r.log.Warn("cannot end a command that was left", "container", e.container, "error", err)
 	}
 }

@@ -20,11 +20,7 @@ const sandboxPIDs = 512
 // sandboxed adapts a specification to gVisor. Its kernel keeps an empty /tmp in memory unless something is mounted there:
 // tmp is a directory on the lease's disk for that, "" when the image's /tmp is not empty.
 func sandboxed(spec *specs.Spec, tmp string) {
-	if limit := spec.Linux.Resources.Pids; limit != nil && limit.Limit != nil {
-		// A process of the workload is a process of the host, but so are the sandbox's own threads.
-		more := *limit.Limit*2 + sandboxPIDs
-		limit.Limit = &more
-	}
+	allowThreads(spec.Linux.Resources)
 	for _, m := range spec.Mounts {
 		if filepath.Clean(m.Destination) == "/tmp" {
 			return
@@ -40,6 +36,15 @@ func sandboxed(spec *specs.Spec, tmp string) {
 	spec.Mounts = append(spec.Mounts, specs.Mount{
 		Destination: "/tmp", Type: "bind", Source: tmp, Options: []string{"rbind", "rprivate", writable, "nosuid", "nodev"},
 	})
+}
+
+// allowThreads raises the limit on processes: one of the workload is one or two of the host, and the sandbox has threads
+// of its own.
+func allowThreads(r *specs.LinuxResources) {
+	if r.Pids != nil && r.Pids.Limit != nil {
+		more := *r.Pids.Limit*2 + sandboxPIDs
+		r.Pids.Limit = &more
+	}
 }
 
 // emptyTmp tells whether an image has nothing in /tmp.

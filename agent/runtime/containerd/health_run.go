@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"sync"
 	"time"
@@ -123,10 +122,13 @@ func (k *checker) exec(ctx context.Context) (code int, output string, err error)
 		return 0, "", err
 	}
 	e := &execution{r: k.l.r, lease: k.l.id, container: k.u.id(), id: "h" + strings.ToLower(rand.Text())}
+	if e.class, err = isolationOfContainer(calls, k.container); err != nil {
+		return 0, "", err
+	}
 	spec.Env = append(spec.Env, e.mark())
 	kept := &syncedOutput{}
 	streams := newExecStreams(runtime.Streams{Stdout: kept, Stderr: kept}, false, cancel)
-	defer func() { _ = os.RemoveAll(e.dir()) }()
+	defer e.clean()
 	p, ended, err := e.start(calls, k.task, spec, streams)
 	if err != nil {
 		return 0, "", err

@@ -21,6 +21,9 @@ func (l *lease) resize(ctx context.Context, rec record, v view) error {
 	}
 	want := &specs.Linux{Resources: &specs.LinuxResources{}}
 	setLinux(want, v.now.service.Resources, surroundings{swap: l.r.swap})
+	if l.r.isolationOf(v.now.isolation) == isolationGVisor {
+		allowThreads(want.Resources)
+	}
 	if v.facts.task == taskRunning {
 		if err := l.resizeRunning(ctx, rec, v, want.Resources); err != nil {
 			l.r.log.Info("limits cannot be changed while it runs; starting it anew", "lease", l.id, "container", v.wanted.id(), "error", err)

@@ -24,7 +24,11 @@ func (r *Runtime) Status(_ context.Context, id runtime.LeaseID) (runtime.Workloa
 		return runtime.WorkloadStatus{}, fmt.Errorf("status of lease %d: %w", id, runtime.ErrNotFound)
 	}
 	s, pids := l.shown()
-	s.Volumes = r.volumeStatus(l.wanted().Workload)
+	w := l.wanted().Workload
+	s.Volumes = r.volumeStatus(w)
+	if r.isolationOf(w.Isolation) == isolationGVisor {
+		return s, nil // what listens in a sandbox is not seen outside
+	}
 	for i := range s.Replicas {
 		one := &s.Replicas[i]
 		if one.Phase == runtime.PhaseRunning {
