@@ -59,12 +59,12 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 		s.refuseExec(w, r, grant, request, http.StatusNotImplemented, "unimplemented", errors.New("this provider's runtime runs no further commands"))
 		return
 	}
-	if !s.execs.take(grant.Owner) {
+	if !s.execs.Take(grant.Owner) {
 		err := fmt.Errorf("%d commands of this account run: end one first", maxExecs)
 		s.refuseExec(w, r, grant, request, http.StatusTooManyRequests, "resource_exhausted", err)
 		return
 	}
-	defer s.execs.giveBack(grant.Owner)
+	defer s.execs.GiveBack(grant.Owner)
 	// No origin is turned away: what is allowed hangs on the token, which no browser sends by itself.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{ExecProtocol}, InsecureSkipVerify: true})
 	if err != nil {

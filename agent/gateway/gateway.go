@@ -23,6 +23,7 @@ import (
 
 	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/audit"
+	"github.com/souk-network/souk/agent/callers"
 	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
@@ -49,6 +50,9 @@ const (
 	// maxRequests are served at once, and so many of them to one address; more are turned away.
 	maxRequests         = 512
 	maxRequestsOfRemote = 64
+	// maxConnections are open at once, and so many of them of one address; more are closed as they come.
+	maxConnections         = 2048
+	maxConnectionsOfRemote = 128
 	// maxStreams are open at once to one owner.
 	maxStreams = 16
 )
@@ -137,12 +141,12 @@ type Server struct {
 	bodyTime  time.Duration // callBodyTime
 	alive     time.Duration // keepAlive
 	slots     chan struct{}
-	remotes   *tally // requests
-	streams   *tally // of Connect, by owner
-	execs     *tally // by owner
-	callers   *rates // requests, by address
-	accounts  *rates // requests, by account that signed
-	refusals  *rates // in the audit log
+	remotes   *callers.Tally // requests
+	streams   *callers.Tally // of Connect, by owner
+	execs     *callers.Tally // by owner
+	callers   *rates         // requests, by address
+	accounts  *rates         // requests, by account that signed
+	refusals  *rates         // in the audit log
 }
 
 // New makes a gateway.
@@ -151,7 +155,7 @@ func New(cfg Config, parts Parts) *Server {
 		cfg: cfg, agent: parts.Agent, manifests: parts.Manifests, runtime: parts.Runtime, events: parts.Events, audit: parts.Audit, log: parts.Log,
 		metrics: newMetrics(parts.Metrics), tokens: token.Verifier{ChainID: cfg.ChainID, Provider: cfg.Provider},
 		bodyTime: callBodyTime, alive: keepAlive, slots: make(chan struct{}, maxRequests),
-		remotes: newTally(maxRequestsOfRemote), streams: newTally(maxStreams), execs: newTally(maxExecs),
+		remotes: callers.NewTally(maxRequestsOfRemote), streams: callers.NewTally(maxStreams), execs: callers.NewTally(maxExecs),
 		callers: newRates(callsOfRemote), accounts: newRates(callsOfAccount), refusals: newRates(refusalsKept),
 	}
 	path, rpc := apiconnect.NewGatewayServiceHandler(&service{Server: s},
@@ -192,7 +196,7 @@ func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
 		}
 	})
 	defer stopped()
-	if err := server.ServeTLS(listener, "", ""); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.ServeTLS(callers.Bound(listener, maxConnections, maxConnectionsOfRemote), "", ""); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve gateway: %w", err)
 	}
 	s.empty()
@@ -220,11 +224,11 @@ func (s *Server) bounded(next http.Handler) http.Handler {
 			s.tooOften(w, r, wait)
 			return
 		}
-		if !s.remotes.take(from) {
+		if !s.remotes.Take(from) {
 			s.turnAway(w)
 			return
 		}
-		defer s.remotes.giveBack(from)
+		defer s.remotes.GiveBack(from)
 		select {
 		case s.slots <- struct{}{}:
 			defer func() { <-s.slots }()

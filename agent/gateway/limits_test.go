@@ -5,8 +5,10 @@ import (
 	"crypto/tls"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,7 +52,7 @@ func TestOneAddressDoesNotTakeEveryPlace(t *testing.T) {
 	close(leave)
 	stay.Wait()
 	require.Equal(t, http.StatusOK, call("[2001:db8::1]:2", "/"), "when the others have left")
-	require.Empty(t, s.remotes.held, "nothing is remembered of those who left")
+	require.Zero(t, s.remotes.Keys(), "nothing is remembered of those who left")
 }
 
 func TestACallThatDripsEnds(t *testing.T) {
@@ -169,4 +171,28 @@ func TestHostAndHandshakeAgree(t *testing.T) {
 			require.Equal(t, tt.want, w.Code)
 		})
 	}
+}
+
+func TestConnectionsThatNeverAskAreBounded(t *testing.T) {
+	s := bare()
+	listener, err := Listen("127.0.0.1:0")
+	require.NoError(t, err)
+	ctx, stop := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Serve(ctx, listener) }()
+	defer func() { stop(); require.NoError(t, <-done) }()
+	dial := func() net.Conn {
+		c, err := new(net.Dialer).DialContext(t.Context(), "tcp", listener.Addr().String())
+		require.NoError(t, err)
+		return c
+	}
+	for range maxConnectionsOfRemote {
+		defer dial().Close() //nolint:errcheck,revive // until the end
+	}
+	more := dial()
+	defer more.Close()
+	require.NoError(t, more.SetReadDeadline(time.Now().Add(headerTimeout/2)))
+	_, err = more.Read(make([]byte, 1))
+	require.Error(t, err)
+	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "it is still open")
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/audit"
+	"github.com/souk-network/souk/agent/callers"
 	"github.com/souk-network/souk/agent/token"
 )
 
@@ -99,7 +100,7 @@ func (s *watch) note(ctx context.Context, procedure, peer string, lease uint64, 
 		return
 	}
 	grant, _ := ctx.Value(grantKey{}).(token.Grant)
-	s.recordOf(remoteOf(peer), grant, lease, callOf(procedure), code, "")
+	s.recordOf(callers.Of(peer), grant, lease, callOf(procedure), code, "")
 }
 
 // seenConn remembers which lease a stream's request names.

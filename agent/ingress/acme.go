@@ -120,7 +120,7 @@ func (s *Server) ServeTLS(ctx context.Context, listener net.Listener) error {
 	defer s.certificates.cache.Stop()
 	return s.serve(ctx, s, func(server *http.Server) error {
 		server.TLSConfig = s.certificates.tls()
-		return server.ServeTLS(listener, "", "")
+		return server.ServeTLS(bound(listener), "", "")
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/souk-network/souk/agent/callers"
 	"github.com/souk-network/souk/client/fault"
 )
 
@@ -30,6 +31,10 @@ const (
 	hostCharacters = "abcdefghijklmnopqrstuvwxyz0123456789-."
 	// maxOpen requests to one route are under way at once, WebSockets included.
 	maxOpen = 2048
+	// maxConnections are open at once at a port, and so many of them of one address; more are closed as they come. An address
+	// may be a proxy or many homes.
+	maxConnections         = 16384
+	maxConnectionsOfRemote = 1024
 	// flushAfter is how long a part of an answer may wait for more of it.
 	flushAfter = 20 * time.Millisecond
 	// stall ends a request whose body stands still for so long.
@@ -166,7 +171,11 @@ func (s *Server) Serves(name string, lease uint64) bool {
 
 // Serve answers on a listener until ctx ends.
 func (s *Server) Serve(ctx context.Context, listener net.Listener) error {
-	return s.serve(ctx, s.challenged(), func(server *http.Server) error { return server.Serve(listener) })
+	return s.serve(ctx, s.challenged(), func(server *http.Server) error { return server.Serve(bound(listener)) })
+}
+
+func bound(l net.Listener) net.Listener {
+	return callers.Bound(l, maxConnections, maxConnectionsOfRemote)
 }
 
 func (s *Server) serve(ctx context.Context, handler http.Handler, listen func(*http.Server) error) error {
