@@ -51,6 +51,7 @@ type Agent struct {
 	metrics  *metrics
 	money    *Money
 	prices   prices
+	lookUps  *lookUps
 	provider string // operator address
 
 	wake     chan struct{}
@@ -125,7 +126,7 @@ func New(p Parts) (*Agent, error) {
 		wake:    make(chan struct{}, 1),
 		failing: map[reconcile.Action]string{},
 		leases:  map[uint64]workload.Lease{}, groups: map[uint64]group{}, problems: map[uint64]problem{}, answering: map[uint64]bool{},
-		height: height, journaled: height,
+		height: height, journaled: height, lookUps: newLookUps(),
 	}
 	p.Health.setCheck(a.healthy)
 	return a, nil

@@ -281,7 +281,7 @@ func (a *Agent) Lease(ctx context.Context, id uint64) (workload.Lease, error) {
 	if l, ok := a.knownLease(id); ok && l.Active {
 		return l, nil
 	}
-	leases, err := a.lookUp(ctx, id)
+	leases, err := a.lookUps.of(ctx, id, a.Height(), a.lookUp)
 	if err != nil {
 		return workload.Lease{}, fmt.Errorf("look for lease %d: %w", id, err)
 	}
