@@ -103,7 +103,7 @@ func New(cfg Config) *Server {
 	}
 	s.names = &names{
 		domain: s.domain, reserved: cfg.Reserved, resolver: cfg.Resolver, tell: cfg.Tell, log: cfg.Log,
-		wake: make(chan struct{}, 1), claims: map[claim]*standing{},
+		wake: make(chan struct{}, 1), claims: map[claim]*standing{}, checked: map[claim]bool{},
 	}
 	s.table.Store(&table{})
 	if cfg.ACME != nil {

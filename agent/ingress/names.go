@@ -26,8 +26,11 @@ const (
 	outage = time.Hour
 	// maxAliases are followed from a name.
 	maxAliases = 8
-	// lookupsAtOnce of different names.
-	lookupsAtOnce = 8
+	// checksAtOnce of different names, and of those that one owner claims: whose DNS is slow waits for it alone.
+	checksAtOnce        = 64
+	checksOfOwnerAtOnce = 2
+	// checkTimeout bounds all that is asked about a name.
+	checkTimeout = 10 * time.Second
 	// MaxNames of one lease are looked at; further ones are not served.
 	MaxNames = 32
 	// txtLabel goes before a name whose TXT record says whose it is.
@@ -60,6 +63,8 @@ type names struct {
 
 	mu     sync.Mutex
 	claims map[claim]*standing
+	// checked are those about which the DNS is being asked.
+	checked map[claim]bool
 }
 
 // valid tells whether a name can be a tenant's at all: neither the provider's nor below it, no address.
@@ -93,18 +98,17 @@ func (n *names) verified(wanted []claim) map[string]claim {
 	}
 	n.claims = known
 	if added {
-		select {
-		case n.wake <- struct{}{}:
-		default:
-		}
+		n.rouse()
 	}
 	return good
 }
 
 // run looks at names until ctx ends.
 func (n *names) run(ctx context.Context) {
+	var checks sync.WaitGroup
+	defer checks.Wait()
 	for {
-		wait := n.look(ctx)
+		wait := n.look(ctx, &checks)
 		timer := time.NewTimer(wait)
 		select {
 		case <-ctx.Done():
@@ -117,39 +121,68 @@ func (n *names) run(ctx context.Context) {
 	}
 }
 
-// look checks all claims that are due and says when the next one is.
-func (n *names) look(ctx context.Context) time.Duration {
+// look begins to check the claims that are due and have a place, those that wait longest first, and says when the next one is
+// due. Each check that ends wakes run, for those that had no place.
+func (n *names) look(ctx context.Context, checks *sync.WaitGroup) time.Duration {
 	now := time.Now()
-	n.mu.Lock()
-	var due []claim
-	for c, s := range n.claims {
-		if !now.Before(s.next) {
-			due = append(due, c)
-		}
-	}
-	n.mu.Unlock()
-	var all sync.WaitGroup
-	places := make(chan struct{}, lookupsAtOnce)
-	for _, c := range due {
-		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
-			good, err := n.check(ctx, c)
-			if ctx.Err() == nil {
-				n.settle(c, good, err)
-			}
-		})
-	}
-	all.Wait()
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	next := now.Add(verifyEvery)
-	for _, s := range n.claims {
-		if s.next.Before(next) {
+	var due []claim
+	for c, s := range n.claims {
+		switch {
+		case n.checked[c]:
+		case !now.Before(s.next):
+			due = append(due, c)
+		case s.next.Before(next):
 			next = s.next
 		}
 	}
+	slices.SortFunc(due, func(a, b claim) int { return n.claims[a].next.Compare(n.claims[b].next) })
+	for _, c := range due {
+		if len(n.checked) >= checksAtOnce {
+			break
+		}
+		if n.checking(c.owner) >= checksOfOwnerAtOnce {
+			continue
+		}
+		n.checked[c] = true
+		checks.Go(func() { n.verify(ctx, c) })
+	}
 	return time.Until(next)
+}
+
+// checking is how many names of an owner are being checked.
+func (n *names) checking(owner string) int {
+	count := 0
+	for c := range n.checked {
+		if c.owner == owner {
+			count++
+		}
+	}
+	return count
+}
+
+// verify checks one claim and gives its place back.
+func (n *names) verify(ctx context.Context, c claim) {
+	asking, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	good, err := n.check(asking, c)
+	if ctx.Err() == nil {
+		n.settle(c, good, err)
+	}
+	n.mu.Lock()
+	delete(n.checked, c)
+	n.mu.Unlock()
+	n.rouse()
+}
+
+// rouse makes run look again.
+func (n *names) rouse() {
+	select {
+	case n.wake <- struct{}{}:
+	default:
+	}
 }
 
 // settle takes the answer to a check in.

@@ -101,7 +101,7 @@ func newNames(t *testing.T, r Resolver, tell func(uint64, string, string)) *name
 	}
 	return &names{
 		domain: "provider.example", reserved: []string{"gateway.example"}, resolver: r, tell: tell, log: slog.New(slog.DiscardHandler),
-		wake: make(chan struct{}, 1), claims: map[claim]*standing{},
+		wake: make(chan struct{}, 1), claims: map[claim]*standing{}, checked: map[claim]bool{},
 	}
 }
 
