@@ -129,11 +129,12 @@ func (a *Agent) apply(ctx context.Context, id uint64) error {
 		a.events.Add(id, events.Applied, "wanted from now on: manifest "+shortOf(g.revision))
 		return nil
 	}
-	broken := runtime.ClassOf(err) == runtime.ClassTenant
-	if before := a.problems[id]; before.run != wanted.Revision || before.text != err.Error() {
-		a.events.Add(id, events.Refused, err.Error())
+	class := runtime.ClassOf(err)
+	text := runtime.ForTenant(class, err.Error())
+	if before := a.problems[id]; before.run != wanted.Revision || before.text != text {
+		a.events.Add(id, events.Refused, text)
 	}
-	a.problems[id] = problem{run: wanted.Revision, text: err.Error(), broken: broken}
+	a.problems[id] = problem{run: wanted.Revision, text: text, broken: class == runtime.ClassTenant}
 	return err
 }
 
@@ -237,7 +238,7 @@ func (a *Agent) countAnswers(kind reconcile.Kind, n int, err error) {
 
 func (a *Agent) sendAnswers(ctx context.Context, accept, decline []uint64) error {
 	msg := &markettypes.MsgAckLeases{Signer: a.queue.Address(), Provider: a.provider, Accept: accept, Decline: decline}
-	receipt, err := a.queue.Do(ctx, client.Request{Msgs: []sdk.Msg{msg}, Note: "ack"})
+	receipt, err := a.queue.Do(ctx, client.Request{Msgs: []sdk.Msg{msg}, Note: "ack", Urgent: true})
 	if err != nil {
 		return err
 	}

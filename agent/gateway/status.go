@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -27,8 +28,11 @@ type sighting struct {
 // response judges.
 func (s sighting) response() *api.StatusResponse {
 	out := &api.StatusResponse{Lease: s.lease.ID, WantedRevision: s.lease.Revision(), Addresses: s.addresses}
-	for _, r := range s.status.Replicas {
-		out.Replicas = append(out.Replicas, replicaOf(r))
+	s.status.Replicas = slices.Clone(s.status.Replicas)
+	for i := range s.status.Replicas {
+		r := &s.status.Replicas[i]
+		r.Error = runtime.ForTenant(r.Class, r.Error)
+		out.Replicas = append(out.Replicas, replicaOf(*r))
 	}
 	for _, v := range s.status.Volumes {
 		out.Volumes = append(out.Volumes, &api.VolumeStatus{

@@ -52,6 +52,9 @@ func TestTheStageOfALease(t *testing.T) {
 		{"one of two runs", replicas(running, runtime.ReplicaStatus{Service: "web", Phase: runtime.PhaseStarting}), api.LeaseStage_LEASE_STAGE_STARTING, "starting"},
 		{"an older revision runs", replicas(runtime.ReplicaStatus{Service: "web", Phase: runtime.PhaseRunning, Running: old}), api.LeaseStage_LEASE_STAGE_STARTING, ""},
 		{"failed", replicas(running, runtime.ReplicaStatus{Service: "web", Phase: runtime.PhaseFailed, Error: "no such image"}), api.LeaseStage_LEASE_STAGE_DEGRADED, "web: no such image"},
+		{"the host fails", replicas(runtime.ReplicaStatus{
+			Service: "web", Phase: runtime.PhaseFailed, Class: runtime.ClassProvider, Error: "mount /var/lib/souk: no space left",
+		}), api.LeaseStage_LEASE_STAGE_DEGRADED, "web: the provider's machine"},
 		{"crashing", replicas(runtime.ReplicaStatus{Service: "web", Phase: runtime.PhasePending, Error: "ended with exit code 1"}), api.LeaseStage_LEASE_STAGE_DEGRADED, "exit code 1"},
 		{"all ended", replicas(exited), api.LeaseStage_LEASE_STAGE_ENDED, "ended"},
 		{"some ended", replicas(running, exited), api.LeaseStage_LEASE_STAGE_DEGRADED, "some"},
@@ -82,6 +85,7 @@ func TestTheStageOfALease(t *testing.T) {
 			require.Contains(t, got.GetMessage(), tt.says)
 			require.Equal(t, tt.want == api.LeaseStage_LEASE_STAGE_RUNNING, got.GetReady())
 			require.Len(t, got.GetReplicas(), len(s.status.Replicas))
+			require.NotContains(t, got.String(), "/var/lib")
 		})
 	}
 }

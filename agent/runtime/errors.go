@@ -67,6 +67,15 @@ func ClassOf(err error) ErrorClass {
 	return ClassProvider
 }
 
+// ForTenant gives the text of an error as a tenant may read it. One of the provider's class, which may name paths and
+// programs of its host, gives way to a sentence; the text itself belongs into the provider's log.
+func ForTenant(class ErrorClass, text string) string {
+	if class == ClassProvider && text != "" {
+		return "the provider's machine fails at it; the reason is in the provider's log"
+	}
+	return text
+}
+
 // Invalidf makes an ErrInvalid of the tenant's class.
 func Invalidf(format string, args ...any) error {
 	return Classify(ClassTenant, fmt.Errorf("%w: %s", ErrInvalid, fmt.Sprintf(format, args...)))

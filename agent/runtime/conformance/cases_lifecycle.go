@@ -267,7 +267,15 @@ func rolling(t *testing.T, p pair) {
 		}
 	}
 
-	apply(t, p.a, another(first, 3, func(w *runtime.Workload) { w.Services[0].Env = []string{"GENERATION=3"} }))
+	// A replica that joins while the update fails has nothing of its own to go back to: it takes what the others have.
+	apply(t, p.a, another(first, 3, func(w *runtime.Workload) {
+		w.Services[0].Env, w.Services[0].HealthCheck, w.Services[0].Replicas = []string{"GENERATION=2"}, well("/no-such-file"), 4
+	}))
+	for i := range 4 {
+		Replica(t, p.a, 1, i, func(s runtime.ReplicaStatus) bool { return s.HeldBack && healthy(s) && s.Running == revision(1) })
+	}
+
+	apply(t, p.a, another(first, 4, func(w *runtime.Workload) { w.Services[0].Env = []string{"GENERATION=3"} }))
 	done := func() bool {
 		s, err := p.a.Status(t.Context(), 1)
 		require.NoError(t, err)
@@ -276,7 +284,7 @@ func rolling(t *testing.T, p pair) {
 			if r.Phase == runtime.PhaseRunning && r.Health == runtime.HealthHealthy {
 				serving++
 			}
-			if r.Running == revision(3) && r.Health == runtime.HealthHealthy {
+			if r.Running == revision(4) && r.Health == runtime.HealthHealthy {
 				current++
 			}
 		}
@@ -288,7 +296,7 @@ func rolling(t *testing.T, p pair) {
 			return s.Health == runtime.HealthHealthy || s.Running != revision(1)
 		})
 	}
-	Eventually(t, "all of the third revision", func() error {
+	Eventually(t, "all of the last revision", func() error {
 		if !done() {
 			return fmt.Errorf("not yet")
 		}

@@ -104,6 +104,22 @@ func turn(replicas []*standing, i int) bool {
 	return true
 }
 
+// orGoodOf lets a replica in which nothing has proven itself share the fate of the others of its service: when what is
+// wanted was given up by one of them, it takes the definition that goes on there. A nil entry was not looked at yet.
+func (h history) orGoodOf(g goal, replicas []*standing) history {
+	if h.Good != "" || g.job {
+		return h
+	}
+	for _, s := range replicas {
+		if s == nil || !s.history.heldBack(s.goal) || s.history.Good == g.revision {
+			continue
+		}
+		h.Good, h.GoodWorkload = s.history.Good, s.history.GoodWorkload
+		return h.givenUp(g, s.history.Held.Error, s.history.Held.Class)
+	}
+	return h
+}
+
 // ready tells whether all replicas of a service are as those that depend on it need, and if not, why.
 func ready(d runtime.Dependency, replicas []*standing) (bool, error) {
 	for _, s := range replicas {

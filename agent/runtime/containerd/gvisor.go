@@ -12,6 +12,7 @@ import (
 
 	"github.com/containerd/containerd/v2/client"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 )
 
 // sandboxPIDs is what the host counts of a sandbox beside the workload's own processes: threads of its kernel.
@@ -54,7 +55,7 @@ func emptyTmp(layers []string) bool {
 		if err != nil {
 			return false
 		}
-		d, err := root.Open("tmp")
+		d, err := root.OpenFile("tmp", os.O_RDONLY|unix.O_DIRECTORY|unix.O_NONBLOCK, 0) // a pipe by that name is not waited for
 		var entries []string
 		if err == nil {
 			entries, _ = d.Readdirnames(1)

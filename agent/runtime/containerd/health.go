@@ -101,7 +101,8 @@ func checkOfImage(config []byte) *runtime.HealthCheck {
 	return c
 }
 
-// mergeCheck lets what a service says go over what its image says; nil for no check.
+// mergeCheck lets what a service says go over what its image says; nil for no check. Nobody has validated the image's: its
+// numbers are brought within the bounds of a service's, and a command that a service could not have is no check.
 func mergeCheck(service, image *runtime.HealthCheck) *runtime.HealthCheck {
 	var c runtime.HealthCheck
 	if image != nil {
@@ -120,12 +121,17 @@ func mergeCheck(service, image *runtime.HealthCheck) *runtime.HealthCheck {
 		c.StartPeriod = over(service.StartPeriod, c.StartPeriod)
 		c.StartInterval = over(service.StartInterval, c.StartInterval)
 	}
-	if len(c.Command) == 0 {
+	if len(c.Command) == 0 || validateCheckCommand(c.Command) != nil {
 		return nil
 	}
 	c.Interval = over(c.Interval, defaultHealthInterval)
 	c.Timeout = over(c.Timeout, defaultHealthTimeout)
-	c.Retries = over(c.Retries, defaultHealthRetries)
+	c.Retries = min(over(c.Retries, defaultHealthRetries), maxHealthRetries)
+	for _, d := range healthTimes(&c) {
+		if *d.value != 0 {
+			*d.value = min(max(*d.value, d.low), d.high)
+		}
+	}
 	return &c
 }
 

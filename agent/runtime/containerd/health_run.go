@@ -107,7 +107,8 @@ func (k *checker) once(ctx context.Context) checkResult {
 	case errors.Is(err, context.DeadlineExceeded):
 		r.output = strings.TrimSpace(fmt.Sprintf("took longer than %v\n%s", k.check.Timeout, output))
 	case err != nil:
-		r.output = err.Error()
+		k.l.r.log.Info("a health check cannot be run", "container", k.u.id(), "class", runtime.ClassOf(err), "error", err)
+		r.output = runtime.ForTenant(runtime.ClassOf(err), err.Error())
 	}
 	return r
 }

@@ -74,6 +74,35 @@ func TestHealthChecksOfImagesAndServicesAreMerged(t *testing.T) {
 		mergeCheck(&runtime.HealthCheck{Command: []string{"mine"}, Timeout: time.Second}, image))
 }
 
+func TestHealthChecksOfImagesKeepTheBoundsOfServices(t *testing.T) {
+	check := func(words []string, times time.Duration, retries uint32) *runtime.HealthCheck {
+		return &runtime.HealthCheck{Command: words, Interval: times, Timeout: times, StartPeriod: times, StartInterval: times, Retries: retries}
+	}
+	for name, c := range map[string]struct {
+		image *runtime.HealthCheck
+		want  *runtime.HealthCheck
+	}{
+		"too often": {check([]string{"a"}, 1, 1), &runtime.HealthCheck{
+			Command: []string{"a"}, Interval: minHealthInterval, Timeout: minHealthTimeout, StartPeriod: 1, StartInterval: minHealthTimeout, Retries: 1,
+		}},
+		"too long": {check([]string{"a"}, 1<<62, 1<<31), &runtime.HealthCheck{
+			Command: []string{"a"}, Interval: maxHealthInterval, Timeout: maxHealthTimeout, StartPeriod: maxHealthInterval, StartInterval: maxHealthInterval, Retries: maxHealthRetries,
+		}},
+		"negative times": {check([]string{"a"}, -1, 1), &runtime.HealthCheck{
+			Command: []string{"a"}, Interval: defaultHealthInterval, Timeout: defaultHealthTimeout, StartInterval: minHealthTimeout, Retries: 1,
+		}},
+		"too many words":  {check(make([]string, maxHealthWords+1), time.Second, 1), nil},
+		"no program":      {check([]string{"", "a"}, time.Second, 1), nil},
+		"a long argument": {check([]string{"a", strings.Repeat("x", maxArgBytes+1)}, time.Second, 1), nil},
+		"a zero byte":     {check([]string{"a", "b\x00c"}, time.Second, 1), nil},
+	} {
+		got := mergeCheck(nil, c.image)
+		require.Equal(t, c.want, got, name)
+		require.NoError(t, validateHealth(runtime.Service{HealthCheck: got}), name)
+		require.Equal(t, got, mergeCheck(&runtime.HealthCheck{}, c.image), name)
+	}
+}
+
 func TestOutputOfHealthChecksIsBoundedAndPlain(t *testing.T) {
 	var b boundedOutput
 	n, err := b.Write([]byte("  \x1b[31mred\x1b[0m\tand\r\nmore\x00 \xff"))
@@ -111,6 +140,35 @@ func TestReplicasTakeTurns(t *testing.T) {
 		for i, want := range c.want {
 			require.Equal(t, want, turn(c.replicas, i), "%s: %d", name, i)
 		}
+	}
+}
+
+func TestANewReplicaTakesWhatWorksInTheOthersOfItsService(t *testing.T) {
+	g := goal{revision: "new", workload: "w"}
+	failure := held{Revision: "new", Workload: "w", Error: "unwell", Class: runtime.ClassTenant}
+	failed := &standing{goal: g, history: history{Revision: "old", Good: "old", GoodWorkload: "v", Held: failure}, facts: facts{revision: "old"}}
+	tried := &standing{goal: g, history: history{Revision: "new", Good: "old"}, facts: facts{revision: "new"}}
+	self := &standing{goal: g}
+
+	h := history{}.orGoodOf(g, []*standing{failed, self})
+	require.Equal(t, "old", g.target(h))
+	require.Equal(t, failure, h.Held)
+	require.Equal(t, "v", h.of("old", "w").Workload, "it counts for the workload that wanted it")
+	own := history{Revision: "new", Running: true}.orGoodOf(g, []*standing{failed, self})
+	next, _ := nextStep(g, own, facts{revision: "new", task: taskRunning}, trial{}, time.Now())
+	require.Equal(t, stepStop, next, "it tried already")
+
+	again := goal{revision: "new", workload: "x"}
+	job := goal{revision: "new", workload: "w", job: true}
+	for name, h := range map[string]history{
+		"others try it":                  history{}.orGoodOf(g, []*standing{tried, self}),
+		"others were not looked at":      history{}.orGoodOf(g, []*standing{nil, self}),
+		"it is wanted anew":              history{}.orGoodOf(again, []*standing{{goal: again, history: failed.history}, self}),
+		"it is a job":                    history{}.orGoodOf(job, []*standing{failed, self}),
+		"it works here":                  history{Revision: "new", Good: "new"}.orGoodOf(g, []*standing{failed, self}),
+		"what others have is the wanted": history{}.orGoodOf(goal{revision: "old", workload: "w"}, []*standing{failed, self}),
+	} {
+		require.Zero(t, h.Held, name)
 	}
 }
 
@@ -294,6 +352,44 @@ func TestListeningSocketsAreRead(t *testing.T) {
 	addOpenPorts(open, strings.NewReader(table))
 	require.Equal(t, map[uint16]bool{8080: true, 8082: true, 8084: true}, open)
 	require.Empty(t, openPorts(0))
+}
+
+func TestStatusReadsTheKernelOnceASecond(t *testing.T) {
+	var s sights
+	reads := 0
+	open := func(uint32) map[uint16]bool { reads++; return map[uint16]bool{80: true} }
+	ports := []runtime.Endpoint{
+		{Port: runtime.Port{Container: 80, Protocol: "tcp"}}, {Port: runtime.Port{Container: 81, Protocol: "tcp"}}, {Port: runtime.Port{Container: 53, Protocol: "udp"}},
+	}
+	now := time.Now()
+	silent := func(container string, pid uint32, after time.Duration) []uint16 {
+		return silentPorts(ports, func() map[uint16]bool { return s.portsOf(container, pid, now.Add(after), open) })
+	}
+	for _, c := range []struct {
+		container string
+		pid       uint32
+		after     time.Duration
+		reads     int
+	}{{"a", 1, 0, 1}, {"a", 1, seenFor - 1, 1}, {"a", 2, seenFor - 1, 2}, {"b", 3, seenFor - 1, 3}, {"b", 3, 2*seenFor - 2, 3}, {"b", 3, 2*seenFor - 1, 4}} {
+		require.Equal(t, []uint16{81}, silent(c.container, c.pid, c.after))
+		require.Equal(t, c.reads, reads, "%+v", c)
+	}
+	require.Len(t, s.open, 1, "what is gone is forgotten")
+	require.Nil(t, silentPorts(ports[2:], func() map[uint16]bool { t.Fatal("nothing to look for"); return nil }))
+
+	looks := 0
+	look := func(w runtime.Workload) []runtime.VolumeStatus {
+		looks++
+		return make([]runtime.VolumeStatus, len(w.Volumes))
+	}
+	one := runtime.Workload{Revision: "1", Volumes: make([]runtime.Volume, 1)}
+	two := runtime.Workload{Revision: "2", Volumes: make([]runtime.Volume, 2)}
+	require.Len(t, s.volumesOf(one, now, look), 1)
+	require.Len(t, s.volumesOf(one, now.Add(seenFor-1), look), 1)
+	require.Equal(t, 1, looks)
+	require.Len(t, s.volumesOf(two, now.Add(seenFor-1), look), 2)
+	require.Len(t, s.volumesOf(two, now.Add(2*seenFor-1), look), 2)
+	require.Equal(t, 3, looks)
 }
 
 func TestEventsReachReadersAndNobodyWaitsForThem(t *testing.T) {

@@ -5,9 +5,13 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"time"
 
 	"github.com/souk-network/souk/agent/runtime"
 )
@@ -17,18 +21,59 @@ const (
 	maxSocketRead = 4 << 20 // of one table; sockets that listen come first
 )
 
-// silentPorts lists, without connecting, the TCP ports on which nothing in a process's network listens.
-func silentPorts(pid uint32, ports []runtime.Endpoint) []uint16 {
+// seenFor is how long what was read off the kernel stands for what is there: a status is asked for several times a second.
+const seenFor = time.Second
+
+// sights are what was last read off the kernel for the status of one lease.
+type sights struct {
+	mu      sync.Mutex
+	open    map[string]openSight // by container
+	volumes volumeSight
+}
+
+type openSight struct {
+	pid   uint32
+	at    time.Time
+	ports map[uint16]bool
+}
+
+type volumeSight struct {
+	revision string // of the workload
+	at       time.Time
+	list     []runtime.VolumeStatus
+}
+
+// portsOf gives the open ports of a container's process, read at most once in seenFor.
+func (s *sights) portsOf(container string, pid uint32, now time.Time, read func(uint32) map[uint16]bool) map[uint16]bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.open, func(_ string, o openSight) bool { return now.Sub(o.at) >= seenFor })
+	o, ok := s.open[container]
+	if !ok || o.pid != pid {
+		if s.open == nil {
+			s.open = map[string]openSight{}
+		}
+		o = openSight{pid: pid, at: now, ports: read(pid)}
+		s.open[container] = o
+	}
+	return o.ports
+}
+
+// volumesOf gives the volumes of a workload, looked at most once in seenFor.
+func (s *sights) volumesOf(w runtime.Workload, now time.Time, look func(runtime.Workload) []runtime.VolumeStatus) []runtime.VolumeStatus {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if v := s.volumes; v.at.IsZero() || v.revision != w.Revision || now.Sub(v.at) >= seenFor {
+		s.volumes = volumeSight{revision: w.Revision, at: now, list: look(w)}
+	}
+	return slices.Clone(s.volumes.list)
+}
+
+// silentPorts lists, without connecting, the TCP ports on which nothing listens.
+func silentPorts(ports []runtime.Endpoint, open func() map[uint16]bool) []uint16 {
 	var silent []uint16
-	var open map[uint16]bool
 	for _, p := range ports {
-		if p.Protocol != "tcp" {
-			continue
-		}
-		if open == nil {
-			open = openPorts(pid)
-		}
-		if !open[p.Container] {
+		if p.Protocol == "tcp" && !open()[p.Container] {
 			silent = append(silent, p.Container)
 		}
 	}

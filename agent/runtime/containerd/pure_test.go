@@ -15,7 +15,9 @@ import (
 
 	ocispec "github.com/opencontainers/image-spec/specs-go/v1"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
 	"github.com/souk-network/souk/agent/runtime"
@@ -178,6 +180,31 @@ func TestUsersAreFoundInTheImage(t *testing.T) {
 	require.NoError(t, os.Symlink("/etc/passwd", filepath.Join(upper, "etc", "passwd")))
 	_, err := resolveUser("old", image)
 	require.NoError(t, err, "a link to the host's file is not followed")
+}
+
+func TestAPipeInPlaceOfAFileIsNotWaitedFor(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, unix.Mkfifo(filepath.Join(dir, "passwd"), 0o600))
+	require.NoError(t, unix.Mkfifo(filepath.Join(dir, "tmp"), 0o600))
+	require.NoError(t, os.Mkdir(filepath.Join(dir, "group"), 0o700))
+	root, err := os.OpenRoot(dir)
+	require.NoError(t, err)
+	defer root.Close()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, name := range []string{"passwd", "group", "nothing"} {
+			content, err := readNow(root, name)
+			assert.NoError(t, err, name)
+			assert.Empty(t, content, name)
+		}
+		assert.True(t, emptyTmp([]string{dir}))
+	}()
+	select {
+	case <-done:
+	case <-time.After(10 * time.Second):
+		t.Fatal("it waits for somebody to write")
+	}
 }
 
 func TestReferences(t *testing.T) {

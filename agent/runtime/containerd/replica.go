@@ -95,6 +95,7 @@ func (l *lease) look(ctx context.Context, rec record, u unit) (v view, err error
 		return v, err
 	}
 	v.goal = goal{revision: u.revision, workload: u.workload, limits: limitsOf(u.service.Resources), job: u.service.Job, paused: rec.Paused}
+	v.history = v.history.orGoodOf(v.goal, l.replicasOf(rec, u.service.Name))
 	v.goal.mayMove = l.mayMove(rec, u)
 	v.goal.mayStop = l.mayStop(rec, u)
 	if v.now, err = l.as(u, v.goal.aim(v.history, v.facts)); err != nil {
@@ -187,7 +188,7 @@ func (l *lease) noteHeld(v view, h history) error {
 	}
 	if h.heldBack(v.goal) && !v.history.heldBack(v.goal) {
 		l.r.log.Warn("an update failed; the last revision that worked goes on", "lease", l.id, "service", v.wanted.service.Name, "replica", v.wanted.replica, "class", h.Held.Class, "error", h.Held.Error)
-		l.tell(v.wanted, runtime.EventDegraded, h.Held.Error)
+		l.tell(v.wanted, runtime.EventDegraded, runtime.ForTenant(h.Held.Class, h.Held.Error))
 	}
 	return nil
 }
@@ -539,7 +540,7 @@ func (l *lease) start(ctx context.Context, rec record, v view) error {
 	if ctx.Err() != nil {
 		return err
 	}
-	l.tell(u, runtime.EventFailed, err.Error())
+	l.tell(u, runtime.EventFailed, runtime.ForTenant(runtime.ClassOf(err), err.Error()))
 	return errors.Join(err, l.noteHeld(v, v.history.afterFailedStart(v.goal, u.revision, err, l.r.config.Backoff, time.Now())))
 }
 

@@ -23,30 +23,38 @@ func (r *Runtime) Status(_ context.Context, id runtime.LeaseID) (runtime.Workloa
 	if l == nil {
 		return runtime.WorkloadStatus{}, fmt.Errorf("status of lease %d: %w", id, runtime.ErrNotFound)
 	}
-	s, pids := l.shown()
-	w := l.wanted().Workload
-	s.Volumes = r.volumeStatus(w)
+	s, processes := l.shown()
+	w, now := l.wanted().Workload, time.Now()
+	s.Volumes = l.sights.volumesOf(w, now, r.volumeStatus)
 	if r.isolationOf(w.Isolation) == isolationGVisor {
 		return s, nil // what listens in a sandbox is not seen outside
 	}
-	for i := range s.Replicas {
+	for i, p := range processes {
 		one := &s.Replicas[i]
 		if one.Phase == runtime.PhaseRunning {
-			one.Silent = silentPorts(pids[i], one.Endpoints)
+			one.Silent = silentPorts(one.Endpoints, func() map[uint16]bool {
+				return l.sights.portsOf(p.container, p.pid, now, openPorts)
+			})
 		}
 	}
 	return s, nil
 }
 
+// firstProcess is that of a replica; pid is 0 when none runs.
+type firstProcess struct {
+	container string
+	pid       uint32
+}
+
 // shown is what was last seen of a lease, and the processes of its replicas.
-func (l *lease) shown() (runtime.WorkloadStatus, []uint32) {
+func (l *lease) shown() (runtime.WorkloadStatus, []firstProcess) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	rec := l.record
 	s := runtime.WorkloadStatus{
 		Lease: l.id, Wanted: rec.Workload.Revision, Removing: rec.Removing, Paused: rec.Paused, Published: slices.Clone(rec.Published),
 	}
-	var pids []uint32
+	var processes []firstProcess
 	for _, u := range rec.units() {
 		one, ok := l.status[u.id()]
 		if !ok {
@@ -54,9 +62,9 @@ func (l *lease) shown() (runtime.WorkloadStatus, []uint32) {
 		}
 		one.Service, one.Replica, one.Wanted, one.Job = u.service.Name, u.replica, u.workload, u.service.Job
 		s.Replicas = append(s.Replicas, one)
-		pids = append(pids, l.pids[u.id()])
+		processes = append(processes, firstProcess{container: u.id(), pid: l.pids[u.id()]})
 	}
-	return s, pids
+	return s, processes
 }
 
 // update changes what Status tells of a replica.

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
+	"golang.org/x/sys/unix"
 
 	"github.com/souk-network/souk/agent/runtime"
 )
@@ -49,16 +50,33 @@ func readRegular(root *os.Root, name string) (content []byte, found bool, err er
 	if !info.Mode().IsRegular() {
 		return nil, true, nil
 	}
-	f, err := root.Open(name)
+	content, err = readNow(root, name)
+	return content, true, err
+}
+
+// readNow reads a file that a container may meanwhile have put something else for: it waits for nothing, and what is not
+// a file counts as empty.
+func readNow(root *os.Root, name string) ([]byte, error) {
+	f, err := root.OpenFile(name, os.O_RDONLY|unix.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENXIO) {
+		return nil, nil
+	}
 	if err != nil {
-		return nil, false, fmt.Errorf("read %s of an image: %w", name, err)
+		return nil, fmt.Errorf("read %s of an image: %w", name, err)
 	}
 	defer f.Close()
-	content, err = io.ReadAll(io.LimitReader(f, maxAccountBytes))
+	info, err := f.Stat()
 	if err != nil {
-		return nil, false, fmt.Errorf("read %s of an image: %w", name, err)
+		return nil, fmt.Errorf("read %s of an image: %w", name, err)
 	}
-	return content, true, nil
+	if !info.Mode().IsRegular() {
+		return nil, nil
+	}
+	content, err := io.ReadAll(io.LimitReader(f, maxAccountBytes))
+	if err != nil {
+		return nil, fmt.Errorf("read %s of an image: %w", name, err)
+	}
+	return content, nil
 }
 
 // resolveUser turns "user", "uid", "user:group" or "uid:gid" into numbers, by the accounts of the image. As with other

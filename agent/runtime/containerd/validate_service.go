@@ -63,32 +63,46 @@ func validateHealth(s runtime.Service) error {
 	if c.Disabled && len(c.Command) > 0 {
 		return runtime.Invalidf("a health check that is disabled has no command")
 	}
-	if len(c.Command) > maxHealthWords || (len(c.Command) > 0 && c.Command[0] == "") {
-		return runtime.Invalidf("health check: want a command of at most %d words", maxHealthWords)
-	}
-	for _, word := range c.Command {
-		if len(word) > maxArgBytes || strings.ContainsRune(word, 0) {
-			return runtime.Invalidf("health check: an argument is longer than %d bytes or has a zero byte", maxArgBytes)
-		}
+	if err := validateCheckCommand(c.Command); err != nil {
+		return err
 	}
 	if c.Retries > maxHealthRetries {
 		return runtime.Invalidf("health check: %d retries: want at most %d", c.Retries, maxHealthRetries)
 	}
-	for _, d := range []struct {
-		name      string
-		value     time.Duration
-		low, high time.Duration
-	}{
-		{"interval", c.Interval, minHealthInterval, maxHealthInterval},
-		{"timeout", c.Timeout, minHealthTimeout, maxHealthTimeout},
-		{"start period", c.StartPeriod, 0, maxHealthInterval},
-		{"start interval", c.StartInterval, minHealthTimeout, maxHealthInterval},
-	} {
-		if d.value != 0 && (d.value < d.low || d.value > d.high) {
-			return runtime.Invalidf("health check: %s of %v: want %v to %v", d.name, d.value, d.low, d.high)
+	for _, d := range healthTimes(c) {
+		if *d.value != 0 && (*d.value < d.low || *d.value > d.high) {
+			return runtime.Invalidf("health check: %s of %v: want %v to %v", d.name, *d.value, d.low, d.high)
 		}
 	}
 	return nil
+}
+
+func validateCheckCommand(command []string) error {
+	if len(command) > maxHealthWords || (len(command) > 0 && command[0] == "") {
+		return runtime.Invalidf("health check: want a command of at most %d words", maxHealthWords)
+	}
+	for _, word := range command {
+		if len(word) > maxArgBytes || strings.ContainsRune(word, 0) {
+			return runtime.Invalidf("health check: an argument is longer than %d bytes or has a zero byte", maxArgBytes)
+		}
+	}
+	return nil
+}
+
+// healthTime is a time of a health check with its bounds. Zero stands for the image's, or the default.
+type healthTime struct {
+	name      string
+	value     *time.Duration
+	low, high time.Duration
+}
+
+func healthTimes(c *runtime.HealthCheck) []healthTime {
+	return []healthTime{
+		{"interval", &c.Interval, minHealthInterval, maxHealthInterval},
+		{"timeout", &c.Timeout, minHealthTimeout, maxHealthTimeout},
+		{"start period", &c.StartPeriod, 0, maxHealthInterval},
+		{"start interval", &c.StartInterval, minHealthTimeout, maxHealthInterval},
+	}
 }
 
 // validateHost checks the names that a service has and sees.

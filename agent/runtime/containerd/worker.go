@@ -25,6 +25,7 @@ type lease struct {
 	images   map[string]resolved // by definition
 	checkers map[string]*checker // by container
 	pids     map[string]uint32   // by container that runs
+	sights   sights
 
 	preparing    map[string]*preparation // by definition
 	preparations sync.WaitGroup
