@@ -39,6 +39,18 @@ func NewMoney(registry prometheus.Registerer, budget sdk.Coins) *Money {
 	return m
 }
 
+// reservePercent of the fee budget is for acknowledgements alone: new prices and withdrawals can wait, leases cannot.
+const reservePercent = 25
+
+// FeeReserve is the part of a fee budget that is kept for acknowledgements, rounded down.
+func FeeReserve(budget sdk.Coins) sdk.Coins {
+	reserve := sdk.Coins{}
+	for _, c := range budget {
+		reserve = reserve.Add(sdk.NewCoin(c.Denom, c.Amount.MulRaw(reservePercent).QuoRaw(100)))
+	}
+	return reserve
+}
+
 // Paid counts a fee, and what is spent of the budget by now.
 func (m *Money) Paid(fee, spent sdk.Coins) {
 	for _, c := range fee {

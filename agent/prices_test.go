@@ -93,3 +93,9 @@ func TestFeesAreCountedAgainstTheBudget(t *testing.T) {
 	require.EqualValues(t, 7, reading(t, m.spent.WithLabelValues("usouk")))
 	require.EqualValues(t, 1000, reading(t, m.budget.WithLabelValues("usouk")))
 }
+
+func TestAQuarterOfTheFeeBudgetIsKeptForAcknowledgements(t *testing.T) {
+	require.Equal(t, "25uatom,1usouk", FeeReserve(sdk.NewCoins(sdk.NewInt64Coin("usouk", 7), sdk.NewInt64Coin("uatom", 100))).String())
+	require.Empty(t, FeeReserve(sdk.NewCoins(sdk.NewInt64Coin("usouk", 3))), "too little to share")
+	require.Empty(t, FeeReserve(nil), "without a budget")
+}

@@ -31,6 +31,8 @@ type QueueConfig struct {
 	// FeeBudget, when not empty, is the most that all transactions of this queue may cost within FeeWindow; for one process.
 	FeeBudget sdk.Coins
 	FeeWindow time.Duration // after it the budget is whole again; 0 for never
+	// FeeReserve is the part of FeeBudget that only urgent requests may use.
+	FeeReserve sdk.Coins
 	// OnFees is told each fee that was paid, and what is spent within the window; also when a window begins. It must return
 	// at once. Nil for nobody.
 	OnFees func(paid, spent sdk.Coins)
@@ -44,6 +46,8 @@ type Request struct {
 	Msgs  []sdk.Msg
 	Note  string // kept with the intent in the journal
 	Alone bool   // not together with other requests in one transaction
+	// Urgent requests may use all of the fee budget; together with others in one transaction they count as those.
+	Urgent bool
 }
 
 // Receipt is a transaction that took place.
@@ -88,7 +92,7 @@ type Queue struct {
 	sequence   uint64
 	spent      sdk.Coins // since spentSince
 	spentSince time.Time
-	warned     bool // that the budget is used up
+	warned     map[bool]bool // that the budget is used up: of urgent requests, of others
 }
 
 // pending is a request with somebody who waits for it.

@@ -284,6 +284,25 @@ func TestACallerThatLeavesWhileTheNodeIsDownPaysNothing(t *testing.T) {
 	})
 }
 
+func TestAPartOfTheFeeBudgetIsKeptForWhatIsUrgent(t *testing.T) {
+	fee := func(n int64) sdk.Coins { return sdk.NewCoins(sdk.NewInt64Coin("usouk", n)) }
+	inBubble(t, QueueConfig{FeeBudget: fee(10_000), FeeReserve: fee(2500)}, func(b *bench) {
+		for id := range int64(3) {
+			_, err := b.pay(id + 1)
+			require.NoError(t, err)
+		}
+		_, err := b.pay(4)
+		require.ErrorIs(t, err, ErrFeeBudget)
+		require.ErrorContains(t, err, "2500usouk are kept")
+		urgent := Request{Msgs: []sdk.Msg{b.msg(5)}, Urgent: true}
+		_, err = b.queue.Do(b.t.Context(), urgent)
+		require.NoError(t, err)
+		_, err = b.queue.Do(b.t.Context(), urgent)
+		require.ErrorIs(t, err, ErrFeeBudget, "the reserve ends, too")
+	})
+	require.False(t, isUrgent([]*pending{{Request: Request{Urgent: true}}, {}}), "what is not urgent does not come along")
+}
+
 func TestFeesStayWithinTheirLimits(t *testing.T) {
 	fee := func(n int64) sdk.Coins { return sdk.NewCoins(sdk.NewInt64Coin("usouk", n)) }
 	inBubble(t, QueueConfig{MaxFee: fee(2499)}, func(b *bench) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	sdkmath "cosmossdk.io/math"
@@ -141,7 +142,7 @@ func (q *Queue) prepare(ctx context.Context, batch []*pending, factor float64) (
 	d.timeoutHeight = height + q.cfg.TimeoutBlocks
 	d.gas = max(q.cfg.MinGas, uint64(math.Ceil(float64(used)*factor)))
 	d.fee = feeOf(d.gas, q.prices)
-	return d, q.afford(d.fee)
+	return d, q.afford(d.fee, isUrgent(batch))
 }
 
 // feeOf is gas at the first price, rounded up; nothing when there is no price.
@@ -154,30 +155,43 @@ func feeOf(gas uint64, prices sdk.DecCoins) sdk.Coins {
 }
 
 // afford refuses a fee above the limits.
-func (q *Queue) afford(fee sdk.Coins) error {
+func (q *Queue) afford(fee sdk.Coins, urgent bool) error {
 	if limit := q.cfg.MaxFee; !limit.Empty() && !limit.IsAllGTE(fee) {
 		return fault.New("the transaction is too expensive",
 			fmt.Errorf("%w: it would cost %s, the limit is %s", ErrFeeBudget, fee, limit), "raise the fee limit or lower the gas price")
 	}
-	return q.withinBudget(fee)
+	return q.withinBudget(fee, urgent)
 }
 
-func (q *Queue) withinBudget(fee sdk.Coins) error {
+func (q *Queue) withinBudget(fee sdk.Coins, urgent bool) error {
 	now := time.Now()
 	if q.spentSince.IsZero() || q.cfg.FeeWindow > 0 && now.Sub(q.spentSince) >= q.cfg.FeeWindow {
-		q.spent, q.spentSince, q.warned = nil, now, false
+		q.spent, q.spentSince, q.warned = nil, now, map[bool]bool{}
 		q.cfg.OnFees(nil, nil)
 	}
-	budget := q.cfg.FeeBudget
-	if budget.Empty() || budget.IsAllGTE(q.spent.Add(fee...)) {
+	budget, reserve := q.cfg.FeeBudget, q.cfg.FeeReserve
+	if urgent {
+		reserve = nil
+	}
+	if budget.Empty() || budget.IsAllGTE(q.spent.Add(fee...).Add(reserve...)) {
 		return nil
 	}
-	if !q.warned {
-		q.warned = true
-		q.log.Warn("the fee budget is used up: nothing more is sent", "spent", q.spent, "budget", budget, "window", q.cfg.FeeWindow)
+	if !q.warned[urgent] {
+		q.warned[urgent] = true
+		q.log.Warn("the fee budget is used up: nothing more is sent", "spent", q.spent, "budget", budget, "window", q.cfg.FeeWindow,
+			"kept_for_what_is_urgent", reserve)
+	}
+	if !reserve.Empty() {
+		return fault.New("no more transactions are paid but urgent ones",
+			fmt.Errorf("%w: %s of %s are spent, the next would cost %s, and %s are kept", ErrFeeBudget, q.spent, budget, fee, reserve), "raise the fee budget")
 	}
 	return fault.New("no more transactions are paid",
 		fmt.Errorf("%w: %s of %s are spent, the next would cost %s", ErrFeeBudget, q.spent, budget, fee), "raise the fee budget")
+}
+
+// isUrgent tells whether every request of a batch is.
+func isUrgent(batch []*pending) bool {
+	return !slices.ContainsFunc(batch, func(p *pending) bool { return !p.Urgent })
 }
 
 // book moves the sequence and the spent fees on after a transaction's end.

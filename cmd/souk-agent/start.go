@@ -125,7 +125,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (err error)
 		health.SetWaiting("the runtime")
 		queue, err := client.NewQueue(chain, client.QueueConfig{
 			Keyring: ring, Key: cfg.Key, Journal: journal, Log: log,
-			FeeBudget: cfg.Earnings.FeeBudget, FeeWindow: feeWindow, OnFees: money.Paid,
+			FeeBudget: cfg.Earnings.FeeBudget, FeeReserve: agent.FeeReserve(cfg.Earnings.FeeBudget), FeeWindow: feeWindow, OnFees: money.Paid,
 		})
 		if err != nil {
 			return err
