@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 
@@ -37,6 +38,10 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 	grant, err := s.execBearer(r)
 	if err != nil {
 		s.refuseExec(w, r, grant, runtime.ExecRequest{}, http.StatusUnauthorized, "unauthenticated", err)
+		return
+	}
+	if wait := s.accounts.take(grant.Issuer, time.Now()); wait > 0 {
+		s.tooOften(w, r, wait)
 		return
 	}
 	request, err := execRequest(r.URL.RawQuery)

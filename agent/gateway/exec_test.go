@@ -418,3 +418,31 @@ func TestTheAuditLogSaysWhoRanWhatAndNotWithWhichArguments(t *testing.T) {
 	require.Equal(t, "echo", results["ended 0"].Detail)
 	require.Contains(t, results, "permission_denied")
 }
+
+func TestCommandsComeAtThePaceOfTheirAccount(t *testing.T) {
+	w, alice, bob := start(t, host{}), newTenant(t), newTenant(t)
+	client := w.http1()
+	defer client.CloseIdleConnections()
+	ask := func(bearer string) *http.Response {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+w.address+gateway.ExecPath, nil)
+		require.NoError(t, err)
+		r.Header.Set("Authorization", "Bearer "+bearer)
+		resp, err := client.Do(r)
+		require.NoError(t, err)
+		_, err = io.Copy(io.Discard, resp.Body)
+		require.NoError(t, err)
+		require.NoError(t, resp.Body.Close())
+		return resp
+	}
+	bearer := alice.token(t, 7, nil)
+	refused := ask(bearer)
+	for range 450 { // fewer than one address may send
+		if refused.StatusCode == http.StatusTooManyRequests {
+			break
+		}
+		refused = ask(bearer)
+	}
+	require.Equal(t, http.StatusTooManyRequests, refused.StatusCode)
+	require.NotEmpty(t, refused.Header.Get("Retry-After"))
+	require.Equal(t, http.StatusBadRequest, ask(bob.token(t, 7, nil)).StatusCode, "another account has a pace of its own")
+}
