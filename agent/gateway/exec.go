@@ -64,12 +64,11 @@ func (s *Server) exec(w http.ResponseWriter, r *http.Request) {
 		s.refuseExec(w, r, grant, request, http.StatusNotImplemented, "unimplemented", errors.New("this provider's runtime runs no further commands"))
 		return
 	}
-	if !s.execs.Take(grant.Owner) {
-		err := fmt.Errorf("%d commands of this account run: end one first", maxExecs)
+	if err := s.execs.take(grant); err != nil {
 		s.refuseExec(w, r, grant, request, http.StatusTooManyRequests, "resource_exhausted", err)
 		return
 	}
-	defer s.execs.GiveBack(grant.Owner)
+	defer s.execs.giveBack(grant)
 	// No origin is turned away: what is allowed hangs on the token, which no browser sends by itself.
 	conn, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: []string{ExecProtocol}, InsecureSkipVerify: true})
 	if err != nil {

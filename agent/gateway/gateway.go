@@ -55,6 +55,8 @@ const (
 	maxConnectionsOfRemote = 128
 	// maxStreams are open at once to one owner.
 	maxStreams = 16
+	// maxOfKey streams, and so many commands, are open at once to one access key of an owner.
+	maxOfKey = 8
 )
 
 // ErrNoLease says that this provider has no live lease of that number.
@@ -142,11 +144,11 @@ type Server struct {
 	alive     time.Duration // keepAlive
 	slots     chan struct{}
 	remotes   *callers.Tally // requests
-	streams   *callers.Tally // of Connect, by owner
-	execs     *callers.Tally // by owner
-	callers   *rates         // requests, by address
-	accounts  *rates         // requests, by account that signed
-	refusals  *rates         // in the audit log
+	streams   *places        // of Connect
+	execs     *places
+	callers   *rates // requests, by address
+	accounts  *rates // requests, by account that signed
+	refusals  *rates // in the audit log
 }
 
 // New makes a gateway.
@@ -155,7 +157,7 @@ func New(cfg Config, parts Parts) *Server {
 		cfg: cfg, agent: parts.Agent, manifests: parts.Manifests, runtime: parts.Runtime, events: parts.Events, audit: parts.Audit, log: parts.Log,
 		metrics: newMetrics(parts.Metrics), tokens: token.Verifier{ChainID: cfg.ChainID, Provider: cfg.Provider},
 		bodyTime: callBodyTime, alive: keepAlive, slots: make(chan struct{}, maxRequests),
-		remotes: callers.NewTally(maxRequestsOfRemote), streams: callers.NewTally(maxStreams), execs: callers.NewTally(maxExecs),
+		remotes: callers.NewTally(maxRequestsOfRemote), streams: newPlaces("streams", maxStreams, maxOfKey), execs: newPlaces("commands", maxExecs, maxOfKey),
 		callers: newRates(callsOfRemote), accounts: newRates(callsOfAccount), refusals: newRates(refusalsKept),
 	}
 	path, rpc := apiconnect.NewGatewayServiceHandler(&service{Server: s},

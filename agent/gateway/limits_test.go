@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/souk-network/souk/agent/api/apiconnect"
+	"github.com/souk-network/souk/agent/token"
 )
 
 func bare() *Server {
@@ -195,4 +196,29 @@ func TestConnectionsThatNeverAskAreBounded(t *testing.T) {
 	_, err = more.Read(make([]byte, 1))
 	require.Error(t, err)
 	require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "it is still open")
+}
+
+func TestOneAccessKeyDoesNotTakeEveryPlaceOfItsOwner(t *testing.T) {
+	p := newPlaces("streams", 5, 3)
+	owner, key := token.Grant{Owner: "souk1alice", Issuer: "souk1alice"}, token.Grant{Owner: "souk1alice", Issuer: "souk1key"}
+	for range 3 {
+		require.NoError(t, p.take(key))
+	}
+	require.ErrorContains(t, p.take(key), "3 streams of this access key")
+	require.NoError(t, p.take(token.Grant{Owner: "souk1bob", Issuer: "souk1key"}), "of another owner it takes that owner's")
+	require.NoError(t, p.take(owner))
+	require.NoError(t, p.take(owner))
+	require.ErrorContains(t, p.take(owner), "5 streams of this account")
+	p.giveBack(key)
+	require.NoError(t, p.take(owner))
+	require.ErrorContains(t, p.take(key), "5 streams of this account", "a key takes of what its owner has")
+	for range 3 {
+		p.giveBack(owner)
+	}
+	require.NoError(t, p.take(key))
+	for range 3 {
+		p.giveBack(key)
+	}
+	p.giveBack(token.Grant{Owner: "souk1bob", Issuer: "souk1key"})
+	require.Zero(t, p.owners.Keys()+p.keys.Keys(), "nothing is remembered of those who left")
 }

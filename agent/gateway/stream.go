@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"connectrpc.com/connect"
@@ -29,13 +28,12 @@ func (s *service) open(ctx context.Context, scope token.Scope, id uint64) (_ wor
 	if err != nil {
 		return l, ctx, nil, err
 	}
-	if !s.streams.Take(l.Owner) {
-		return l, ctx, nil, connect.NewError(connect.CodeResourceExhausted,
-			fmt.Errorf("%d streams of this account are open: close one first", maxStreams))
-	}
 	grant, _ := ctx.Value(grantKey{}).(token.Grant) // lease has seen it
+	if err := s.streams.take(grant); err != nil {
+		return l, ctx, nil, connect.NewError(connect.CodeResourceExhausted, err)
+	}
 	ctx, cancel := context.WithDeadline(ctx, grant.ExpiresAt)
-	return l, ctx, func() { cancel(); s.streams.GiveBack(l.Owner) }, nil
+	return l, ctx, func() { cancel(); s.streams.giveBack(grant) }, nil
 }
 
 // ended is the error of a stream whose context has ended: that its token expired, or none when its caller left.

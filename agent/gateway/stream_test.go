@@ -218,3 +218,26 @@ func label(m *dto.Metric, name string) string {
 	}
 	return ""
 }
+
+func TestAnAccessKeyLeavesItsOwnerStreams(t *testing.T) {
+	w, alice, key := start(t, &stage{}), newTenant(t), newTenant(t)
+	l, _ := deploy(t, alice, 7, nil)
+	l.AccessKeys = []markettypes.AccessKey{{Address: key.address, Scopes: []markettypes.Scope{markettypes.Scope_SCOPE_READ}}}
+	w.agent.put(l)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	open := func(bearer string) error {
+		stream, err := w.client(bearer).WatchStatus(ctx, connect.NewRequest(&api.WatchStatusRequest{Lease: 7}))
+		require.NoError(t, err)
+		if stream.Receive() {
+			return nil
+		}
+		return stream.Err()
+	}
+	bearer := key.token(t, 7, func(g *token.Grant) { g.Owner = alice.address })
+	for range 8 {
+		require.NoError(t, open(bearer))
+	}
+	require.Equal(t, connect.CodeResourceExhausted, connect.CodeOf(open(bearer)))
+	require.NoError(t, open(alice.token(t, 7, nil)))
+}
