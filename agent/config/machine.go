@@ -170,7 +170,8 @@ func sharing(stateDir string, storage map[string]string) ([]string, error) {
 func deviceOf(dir string) (uint64, error) {
 	for {
 		info, err := os.Stat(dir)
-		if errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir {
+		// Who may not look into it is told by the runtime what is missing: most likely root.
+		if (errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission)) && filepath.Dir(dir) != dir {
 			dir = filepath.Dir(dir)
 			continue
 		}

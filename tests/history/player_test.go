@@ -221,14 +221,14 @@ func resultsOf(answer any) []markettypes.AckResult {
 
 // atOnce tells of messages that may depend on how far the slow chain is: new parameters count for what is processed from then
 // on, epochs close when their deadlines are processed, and earlier misses have not yet taken their part of a bond, or suspended
-// an offer.
+// an offer, at whose price a lease would else grow.
 func atOnce(message sdk.Msg) bool {
 	switch message.(type) {
 	case *escrowtypes.MsgUpdateParams, *markettypes.MsgUpdateParams, *providertypes.MsgUpdateParams,
 		*providertypes.MsgWithdraw, *providertypes.MsgRotateAgent, *providertypes.MsgJail,
 		*providertypes.MsgBond, *providertypes.MsgUnbond, *providertypes.MsgDeregister, *providertypes.MsgRegister,
 		*markettypes.MsgSetPool, *markettypes.MsgPostOffer, *markettypes.MsgUpdateOffer,
-		*markettypes.MsgWithdrawOffer:
+		*markettypes.MsgWithdrawOffer, *markettypes.MsgUpdateDeployment:
 		return true
 	}
 	return false
