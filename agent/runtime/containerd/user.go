@@ -45,7 +45,7 @@ func readRegular(root *os.Root, name string) (content []byte, found bool, err er
 		return nil, false, nil
 	}
 	if err != nil {
-		return nil, false, nil // a link out of the layer: as if it were not there
+		return nil, false, nil //nolint:nilerr // a link out of the layer: as if it were not there
 	}
 	if !info.Mode().IsRegular() {
 		return nil, true, nil
