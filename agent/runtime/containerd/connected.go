@@ -41,10 +41,12 @@ func (n *network) joined(lease runtime.LeaseID, slot uint16, container string, a
 	}
 	l.addresses[container] = address
 	if !ok {
-		l.applied = l.rules()
-		if err := n.alter(func(c *ruleChange) error { return c.add(l.applied) }); err != nil {
+		to := l.rules()
+		if err := n.alter(func(c *ruleChange) error { return c.add(to) }); err != nil {
+			delete(n.leases, lease)
 			return fmt.Errorf("rules of lease %d: %w", lease, err)
 		}
+		l.applied = to
 	}
 	n.ensureResolver(lease, l)
 	return n.settle(lease, l)
@@ -82,7 +84,7 @@ func (n *network) left(lease runtime.LeaseID, container string) error {
 	return forgetConnections(connectionsOf{replica: func(a netip.Addr) bool { return a == gone }})
 }
 
-// forgotten removes all that the rules have of a lease.
+// forgotten removes all that the rules have of a lease. While that fails the lease is known, so that the next try does it.
 func (n *network) forgotten(lease runtime.LeaseID) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -90,12 +92,19 @@ func (n *network) forgotten(lease runtime.LeaseID) error {
 	if l == nil {
 		return nil
 	}
-	delete(n.leases, lease)
-	l.resolver.stop()
-	if err := n.alter(func(c *ruleChange) error { return c.remove(l.applied) }); err != nil {
-		return fmt.Errorf("rules of lease %d: %w", lease, err)
+	delete(n.leases, lease) // before the rules are made anew without it
+	err := n.alter(func(c *ruleChange) error { return c.remove(l.applied) })
+	if err != nil {
+		err = fmt.Errorf("rules of lease %d: %w", lease, err)
+	} else {
+		err = errors.Join(n.keepTraffic(), forgetConnections(connectionsOf{replica: leaseSubnet(n.rules.pool, l.slot).Contains}))
 	}
-	return errors.Join(n.keepTraffic(), forgetConnections(connectionsOf{replica: leaseSubnet(n.rules.pool, l.slot).Contains}))
+	if err != nil {
+		n.leases[lease] = l
+		return err
+	}
+	l.resolver.stop()
+	return nil
 }
 
 // lead says where the ports of a lease lead, and who answers to its names.
@@ -122,10 +131,10 @@ func (n *network) settle(lease runtime.LeaseID, l *connected) error {
 			return err
 		}
 	}
-	l.applied = to
 	if err := n.alter(func(c *ruleChange) error { return c.alter(from, to) }); err != nil {
 		return fmt.Errorf("rules of lease %d: %w", lease, err)
 	}
+	l.applied = to
 	gone := slices.DeleteFunc(reachable(from), func(a netip.Addr) bool { return slices.Contains(reachable(to), a) })
 	if len(gone) == 0 {
 		return nil
@@ -174,9 +183,14 @@ func (n *network) install() error {
 	all := make([]leaseRules, 0, len(n.leases))
 	for _, l := range n.leases {
 		l.seen = l.seen.atLeast(counters[l.slot])
-		l.applied = l.rules()
-		all = append(all, l.applied)
+		all = append(all, l.rules())
 	}
 	slices.SortFunc(all, func(a, b leaseRules) int { return cmp.Compare(a.slot, b.slot) })
-	return n.rules.install(all)
+	if err := n.rules.install(all); err != nil {
+		return err
+	}
+	for _, l := range n.leases {
+		l.applied = l.rules()
+	}
+	return nil
 }

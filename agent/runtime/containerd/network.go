@@ -31,8 +31,9 @@ type network struct {
 	cni   *libcni.CNIConfig
 	log   *slog.Logger
 
-	mu     sync.Mutex
-	leases map[runtime.LeaseID]*connected
+	mu        sync.Mutex
+	leases    map[runtime.LeaseID]*connected
+	inspected int // lease, in the order of slots, whose rules were looked at last
 }
 
 const (

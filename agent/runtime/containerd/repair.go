@@ -1,9 +1,12 @@
 package containerd
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +21,7 @@ import (
 const (
 	repairInterval = 2 * time.Second
 	keepInterval   = 10 * time.Second // of what was counted
+	leasesAtOnce   = 16               // whose rules are looked at in a repair
 )
 
 // takeUp finds what an earlier process connected, and installs the rules for it.
@@ -158,7 +162,8 @@ func (n *network) intact() error {
 			return fmt.Errorf("chain %s has %d rules of %d", name, len(rules), want)
 		}
 	}
-	for set, want := range map[*nftables.Set]int{setsOf(table).assigned: n.replicas(), setsOf(table).egress: len(n.leases)} {
+	s := setsOf(table)
+	for set, want := range map[*nftables.Set]int{s.assigned: n.replicas(), s.egress: len(n.leases), s.published: n.forwarded()} {
 		elements, err := conn.GetSetElements(set)
 		if err != nil {
 			return fmt.Errorf("look at set %s: %w", set.Name, err)
@@ -167,7 +172,64 @@ func (n *network) intact() error {
 			return fmt.Errorf("set %s has %d elements of %d", set.Name, len(elements), want)
 		}
 	}
+	return n.leasesIntact(conn, table)
+}
+
+// leasesIntact tells what is missing of the leases' chains: it looks whether each is there, and at the rules of some leases
+// in turn, since each chain's are a question to the kernel.
+func (n *network) leasesIntact(conn *nftables.Conn, table *nftables.Table) error {
+	chains, err := conn.ListChainsOfTableFamily(table.Family)
+	if err != nil {
+		return fmt.Errorf("list the chains: %w", err)
+	}
+	present := map[string]bool{}
+	for _, c := range chains {
+		if c.Table.Name == table.Name {
+			present[c.Name] = true
+		}
+	}
+	all := slices.SortedFunc(maps.Values(n.leases), func(a, b *connected) int { return cmp.Compare(a.slot, b.slot) })
+	for _, l := range all {
+		for name := range l.applied.ruleCounts() {
+			if !present[name] {
+				return fmt.Errorf("chain %s is gone", name)
+			}
+		}
+	}
+	for range min(leasesAtOnce, len(all)) {
+		n.inspected = (n.inspected + 1) % len(all)
+		for name, want := range all[n.inspected].applied.ruleCounts() {
+			rules, err := conn.GetRules(table, &nftables.Chain{Name: name, Table: table})
+			if err != nil {
+				return fmt.Errorf("look at chain %s: %w", name, err)
+			}
+			if len(rules) != want {
+				return fmt.Errorf("chain %s has %d rules of %d", name, len(rules), want)
+			}
+		}
+	}
 	return nil
+}
+
+// ruleCounts are the chains that add and alter make for a lease, with their numbers of rules.
+func (l leaseRules) ruleCounts() map[string]int {
+	opened, reached, egress, ingress, published := leaseChains(l.slot)
+	leading := 0
+	for _, p := range l.published {
+		if len(p.replicas) > 0 || p.protocol == "udp" {
+			leading++
+		}
+	}
+	return map[string]int{opened: 2, reached: 3, egress: 1, ingress: 1, published: leading}
+}
+
+// forwarded is how many ports of the host lead to leases.
+func (n *network) forwarded() int {
+	total := 0
+	for _, l := range n.leases {
+		total += len(l.published)
+	}
+	return total
 }
 
 // replicas is how many are connected.

@@ -103,6 +103,82 @@ func TestTheTableOfManyLeasesIsInstalledChangedAndLeft(t *testing.T) {
 	})
 }
 
+func TestWhatIsMissingOfALeaseIsNoticed(t *testing.T) {
+	alone(t, func(t *testing.T) {
+		n := networkOf("0123abcd")
+		t.Cleanup(func() { require.NoError(t, os.RemoveAll(n.id.RunDir())) })
+		for i := range uint16(3 * leasesAtOnce) {
+			a := leaseSubnet(n.rules.pool, i).Addr().Next().Next()
+			require.NoError(t, n.joined(runtime.LeaseID(i), i, "a", a))
+			require.NoError(t, n.lead(runtime.LeaseID(i), []forwarding{
+				{host: 20000 + i, protocol: "tcp", container: 80, replicas: []netip.Addr{a}}, {host: 21000 + i, protocol: "tcp", container: 81},
+			}, nil))
+		}
+		conn, err := nftables.New()
+		require.NoError(t, err)
+		table := n.rules.table()
+		opened, reached, egress, ingress, published := leaseChains(7)
+		damages := map[string]func(){
+			"the published ports": func() { conn.FlushSet(setsOf(table).published) },
+			"a lease's chain": func() {
+				conn.FlushSet(setsOf(table).opened)
+				conn.DelChain(&nftables.Chain{Name: opened, Table: table})
+			},
+		}
+		for _, name := range []string{opened, reached, egress, ingress, published} {
+			damages["the rules of "+name] = func() { conn.FlushChain(&nftables.Chain{Name: name, Table: table}) }
+		}
+		noticed := func() error {
+			for range 3 {
+				if err := n.intact(); err != nil {
+					return err
+				}
+			}
+			return nil
+		}
+		for name, damage := range damages {
+			require.NoError(t, noticed(), name)
+			damage()
+			require.NoError(t, conn.Flush(), name)
+			require.Error(t, noticed(), name)
+			require.NoError(t, n.install(), name)
+		}
+		require.NoError(t, noticed())
+	})
+}
+
+func TestAChangeOfRulesThatFailedIsMadeByTheNextTry(t *testing.T) {
+	alone(t, func(t *testing.T) {
+		n := networkOf("0123abcd")
+		t.Cleanup(func() { require.NoError(t, os.RemoveAll(n.id.RunDir())) })
+		failing := func(do func() error) {
+			n.rules.id = instance.ID(strings.Repeat("a", 300)) // the kernel takes no such name
+			require.Error(t, do())
+			n.rules.id = n.id
+		}
+		require.NoError(t, n.install())
+		a := leaseSubnet(n.rules.pool, 7).Addr().Next().Next()
+		join := func() error { return n.joined(7, 7, "a", a) }
+		failing(join)
+		require.NoError(t, join())
+		require.NoError(t, n.intact())
+		lead := func() error {
+			return n.lead(7, []forwarding{{host: 20000, protocol: "tcp", container: 80, replicas: []netip.Addr{a}}}, nil)
+		}
+		failing(lead)
+		require.NoError(t, lead())
+		require.NoError(t, n.intact())
+		forget := func() error { return n.forgotten(7) }
+		failing(forget)
+		require.NoError(t, forget())
+		conn, err := nftables.New()
+		require.NoError(t, err)
+		chains, err := conn.ListChainsOfTableFamily(nftables.TableFamilyINet)
+		require.NoError(t, err)
+		require.Len(t, chains, len(baseChains), "nothing is left of the lease")
+	})
+}
+
 func TestRulesOfOthersThatDropAreNamed(t *testing.T) {
 	alone(t, func(t *testing.T) {
 		const id = instance.ID("0123abcd")
