@@ -19,11 +19,9 @@ import (
 // uses. It remembers nothing: each pass goes by what lies on the disk.
 func (r *Runtime) collect() {
 	for {
-		for what, pass := range map[string]func(context.Context, time.Time) error{
-			"volumes": r.collectVolumes, "logs": r.collectLogs, "images": r.collectImages,
-		} {
-			if err := pass(r.ctx, time.Now()); err != nil && r.ctx.Err() == nil {
-				r.log.Error("cannot clear away what is over; will try again", "what", what, "in", r.config.Keep.Every, "error", err)
+		for _, p := range r.passes() {
+			if err := p.run(r.ctx, time.Now()); err != nil && r.ctx.Err() == nil {
+				r.log.Error("cannot clear away what is over; will try again", "what", p.what, "in", r.config.Keep.Every, "error", err)
 			}
 		}
 		select {
@@ -34,7 +32,20 @@ func (r *Runtime) collect() {
 	}
 }
 
-// wantsVolume tells whether the lease of a volume exists and wants it.
+// collectorPass clears away one kind of things.
+type collectorPass struct {
+	what string
+	run  func(context.Context, time.Time) error
+}
+
+// passes are those of the collector, in order: what can be had again goes before the data of tenants, and volumes go early
+// only when the disk is short still.
+func (r *Runtime) passes() []collectorPass {
+	return []collectorPass{{"images", r.collectImages}, {"logs", r.collectLogs}, {"volumes", r.collectVolumes}}
+}
+
+// wantsVolume tells whether the lease of a volume exists and wants it, or has a definition with it that runs or that it may
+// go back to.
 func (r *Runtime) wantsVolume(n volumeNote) bool {
 	r.mu.Lock()
 	l := r.leases[n.Lease]
@@ -46,12 +57,25 @@ func (r *Runtime) wantsVolume(n volumeNote) bool {
 	if rec.Removing {
 		return false
 	}
-	for _, v := range volumes(rec.Workload) {
-		if v.Name == n.Volume.Name && v.Class == n.Volume.Class && v.copy == n.Copy {
+	if wanted(rec.Workload.Volumes, n) && n.Copy < max(rec.Workload.Copies, 1) {
+		return true
+	}
+	kept, err := l.keptDefinitions()
+	if err != nil {
+		r.log.Error("cannot tell whether a volume is needed; it stays", "lease", n.Lease, "volume", n.Volume.Name, "error", err)
+		return true
+	}
+	for _, d := range kept {
+		if wanted(d.Volumes, n) && n.Copy < max(rec.Workload.Copies, 1) {
 			return true
 		}
 	}
 	return false
+}
+
+// wanted tells whether a volume is one of a list.
+func wanted(list []runtime.Volume, n volumeNote) bool {
+	return slices.ContainsFunc(list, func(v runtime.Volume) bool { return v.Name == n.Volume.Name && v.Class == n.Volume.Class })
 }
 
 // collectVolumes destroys the volumes whose time is over.
@@ -79,7 +103,7 @@ func (r *Runtime) collectVolumes(ctx context.Context, now time.Time) error {
 			errs = append(errs, err)
 		}
 		if over {
-			errs = append(errs, r.condemnVolume(n))
+			errs = append(errs, r.condemnVolume(ctx, n))
 		}
 	}
 	for class := range r.config.Storage {
@@ -97,31 +121,24 @@ func (r *Runtime) collectVolumes(ctx context.Context, now time.Time) error {
 	return errors.Join(errs...)
 }
 
-// isShort tells whether a file system has little room left.
+// isShort tells whether a file system has so little room left that kept volumes go.
 func (r *Runtime) isShort(dir string) (bool, error) {
 	free, err := freeMiB(dir)
-	return err == nil && free < shortFactor*r.config.Limits.MinimumFreeMiB, err
+	return err == nil && free < r.config.Limits.MinimumFreeMiB, err
 }
 
 // condemnVolume takes a volume out of reach of its lease, whose time to come back is over.
-func (r *Runtime) condemnVolume(n volumeNote) error {
+func (r *Runtime) condemnVolume(ctx context.Context, n volumeNote) error {
 	r.volumesMu.Lock()
 	defer r.volumesMu.Unlock()
 	again := volumeNote{path: n.path}
 	found, err := readJSON(n.path, &again)
-	if err != nil || !found || again.Expires.IsZero() {
+	if err != nil || !found || again.Expires.IsZero() || r.wantsVolume(again) {
 		return err // wanted again meanwhile
 	}
 	d := r.volumeDisk(n)
-	if err := unmountBelow(d.point); err != nil {
-		return err
-	}
-	device, err := d.attached()
-	if err != nil {
-		return err
-	}
-	if device != "" {
-		return fmt.Errorf("%s of lease %d is still in use by %s", d.what, n.Lease, device)
+	if err := d.giveUp(ctx); err != nil {
+		return fmt.Errorf("destroy %s of lease %d: %w", d.what, n.Lease, err)
 	}
 	err = os.Rename(d.image, d.image+goneSuffix)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -17,7 +17,6 @@ const (
 	usedLabel    = "souk.network/used-at" // of an image: when a lease was last seen to use it
 	usedStep     = 10 * time.Minute       // how exact that needs to be
 	justUsed     = time.Minute            // a pull that is about to be used is not undone even when the disk is short
-	shortFactor  = 2                      // the disk is short below so many times what must be free
 	workloadHold = "workload-"            // begins the names under which leases hold images
 )
 
@@ -25,8 +24,8 @@ const (
 // uses, the longest unused first.
 func (r *Runtime) collectImages(ctx context.Context, now time.Time) error {
 	free := func() (bool, error) {
-		short, err := r.isShort(r.dataDir())
-		return !short, err
+		free, err := freeMiB(r.dataDir())
+		return free >= r.config.Limits.shortMiB(), err
 	}
 	deleted, err := r.images.collect(ctx, now, r.config.Keep.Images, free)
 	for _, name := range deleted {

@@ -76,8 +76,12 @@ type ImageLimits struct {
 	UnpackedBytes  int64 // of one image's layers, unpacked; default 32 GiB
 	UnpackedFiles  int64 // entries in one image's layers; default 1 million
 	ManifestBytes  int64 // of one manifest; default 4 MiB
-	MinimumFreeMiB int64 // of the state directory's file system, below which nothing is accepted; default 512
+	MinimumFreeMiB int64 // of a file system, below which kept volumes on it go early; default 512
 }
+
+// shortMiB is the free space of the state directory's file system below which no image is taken in and those that nobody
+// uses go: above what makes kept volumes go, so that images never drive them out.
+func (l ImageLimits) shortMiB() int64 { return 2 * l.MinimumFreeMiB }
 
 func (l ImageLimits) withDefaults() ImageLimits {
 	for _, d := range []struct {

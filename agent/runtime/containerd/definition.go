@@ -156,6 +156,30 @@ func (l *lease) findImage(ctx context.Context, u unit) (resolved, error) {
 	return i, nil
 }
 
+// keptDefinitions reads what was kept of all definitions.
+func (l *lease) keptDefinitions() ([]definition, error) {
+	files, err := names(l.r.dir(l.id).definitions())
+	if err != nil {
+		return nil, err
+	}
+	var list []definition
+	for _, name := range files {
+		revision, ok := strings.CutSuffix(name, ".definition.json")
+		if !ok {
+			continue // half written
+		}
+		d, err := l.definition(revision)
+		if errors.Is(err, errNoDefinition) {
+			continue // forgotten meanwhile
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read definition %.8s of lease %d: %w", revision, l.id, err)
+		}
+		list = append(list, d)
+	}
+	return list, nil
+}
+
 // forgetDefinitions deletes what was kept of definitions that nothing can go back to.
 func (l *lease) forgetDefinitions(used map[string]bool) error {
 	d := l.r.dir(l.id)
@@ -172,8 +196,16 @@ func (l *lease) forgetDefinitions(used map[string]bool) error {
 			return fmt.Errorf("forget a definition: %w", err)
 		}
 		l.mu.Lock()
-		delete(l.images, revision)
+		l.holdsMore = true
 		l.mu.Unlock()
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for revision := range l.images {
+		if !used[revision] {
+			delete(l.images, revision)
+			l.holdsMore = true
+		}
 	}
 	return nil
 }

@@ -253,6 +253,29 @@ func (d fileDisk) detached(ctx context.Context) error {
 	}
 }
 
+// errInUse: something has a disk mounted that is not the host's.
+var errInUse = errors.New("it is still in use")
+
+// giveUp unmounts the disk for good. One that a container still has stays mounted as it was.
+func (d fileDisk) giveUp(ctx context.Context) error {
+	mounted, err := isMounted(d.point)
+	if err != nil {
+		return err
+	}
+	if err := unmountBelow(d.point); err != nil {
+		return err
+	}
+	err = d.detached(ctx)
+	if !errors.Is(err, errGrowsLater) {
+		return err
+	}
+	device, err := d.attached()
+	if err == nil && mounted && device != "" {
+		err = d.mountFrom(device)
+	}
+	return errors.Join(fmt.Errorf("%w by %s", errInUse, device), err)
+}
+
 // device is the loop device of a mounted disk, which has been told how large its file is now.
 func (d fileDisk) device() (string, error) {
 	var st unix.Stat_t

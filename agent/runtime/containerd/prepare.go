@@ -71,6 +71,7 @@ func (l *lease) makeReady(ctx context.Context, u unit) (resolved, error) {
 // prepared keeps how a preparation ended and wakes the worker. One that was cancelled is as if it had never begun.
 func (l *lease) prepared(ctx context.Context, revision string, p *preparation, i resolved, err error) {
 	l.mu.Lock()
+	l.holdsMore = l.holdsMore || err != nil
 	switch {
 	case err == nil:
 		l.images[revision] = i

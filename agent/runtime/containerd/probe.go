@@ -42,7 +42,7 @@ func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 	if err != nil {
 		return c, err
 	}
-	if free < r.config.Limits.MinimumFreeMiB {
+	if free < r.config.Limits.shortMiB() {
 		c.Warnings = append(c.Warnings, fmt.Sprintf("only %d MiB are free at %s: no image will be accepted; free space there", free, r.dataDir()))
 	}
 	if memory, err := inMemory(r.id.RunDir()); err == nil && !memory {

@@ -45,7 +45,7 @@ func (s *imageStore) view(ctx context.Context, scope runtime.Scope, chain digest
 	if err != nil {
 		return nil, err
 	}
-	key := hold + "-" + chain.Encoded()
+	key := viewKey(hold, chain)
 	sn := s.client.SnapshotService(snapshotterName)
 	mounts, err := sn.View(leases.WithLease(ctx, hold), key, chain.String())
 	if errdefs.IsAlreadyExists(err) {
@@ -82,12 +82,15 @@ func (s *imageStore) unpack(ctx context.Context, i resolved) error {
 	if err := s.checkFree(); err != nil {
 		return err
 	}
-	applier := &boundedApplier{store: s.client.ContentStore(), bytes: s.limits.UnpackedBytes, entries: s.limits.UnpackedFiles}
+	applier := &boundedApplier{
+		store: s.client.ContentStore(), room: s.checkFreeFor,
+		bytes: s.limits.UnpackedBytes, sizes: s.limits.UnpackedBytes, entries: s.limits.UnpackedFiles,
+	}
 	var chain []digest.Digest
 	for n, blob := range i.manifest.Layers {
 		layer := rootfs.Layer{Blob: blob, Diff: ocispec.Descriptor{MediaType: ocispec.MediaTypeImageLayer, Digest: i.config.RootFS.DiffIDs[n]}}
 		if _, err := rootfs.ApplyLayerWithOpts(ctx, layer, chain, sn, applier, nil, nil); err != nil {
-			return unpackError(blob, err)
+			return unpackError(blob, errors.Join(err, s.sweep(context.WithoutCancel(ctx)))) // what was written must go at once
 		}
 		chain = append(chain, layer.Diff.Digest)
 	}
@@ -105,11 +108,28 @@ func unpackError(blob ocispec.Descriptor, err error) error {
 	return err
 }
 
-// boundedApplier unpacks layers until it has written as many bytes or entries as one image may.
+// boundedApplier unpacks layers until it has written as many bytes or entries as one image may, or the disk is short.
 type boundedApplier struct {
 	store   content.Provider
-	bytes   int64 // left
-	entries int64 // left
+	room    func(bytes int64) error // refuses bytes for which the disk has no room
+	bytes   int64                   // of the archives, left
+	sizes   int64                   // of files as they say, which may be sparse in the archive, left
+	entries int64                   // left
+	step    int64                   // bytes until the disk is looked at again
+}
+
+const (
+	unpackStep = 16 << 20 // bytes written between two looks at the disk
+	entryBytes = 4 << 10  // that a file takes beside its content, about
+)
+
+// grow counts bytes that are about to be written.
+func (a *boundedApplier) grow(n int64) error {
+	if a.step -= n; a.step > 0 {
+		return nil
+	}
+	a.step = unpackStep
+	return a.room(0)
 }
 
 // Apply implements diff.Applier. It writes into the snapshot's own directory, so that no mount is left behind
@@ -131,7 +151,7 @@ func (a *boundedApplier) Apply(ctx context.Context, layer ocispec.Descriptor, mo
 	defer stream.Close()
 
 	digester := digest.Canonical.Digester()
-	bounded := &boundedReader{r: io.TeeReader(stream, digester.Hash()), left: &a.bytes}
+	bounded := &boundedReader{r: io.TeeReader(stream, digester.Hash()), a: a}
 	if _, err := archive.Apply(ctx, into, bounded, append(options, archive.WithFilter(a.countEntry))...); err != nil {
 		return ocispec.Descriptor{}, err
 	}
@@ -165,22 +185,35 @@ func (a *boundedApplier) destination(mounts []mount.Mount) (string, []archive.Ap
 	return upper, []archive.ApplyOpt{archive.WithConvertWhiteout(archive.OverlayConvertWhiteout), archive.WithParents(parents)}, nil
 }
 
-func (a *boundedApplier) countEntry(*tar.Header) (bool, error) {
+func (a *boundedApplier) countEntry(h *tar.Header) (bool, error) {
 	if a.entries--; a.entries < 0 {
 		return false, fmt.Errorf("image unpacks to too many files: %w", runtime.ErrTooLarge)
 	}
-	return true, nil
+	if a.sizes -= h.Size; a.sizes < 0 {
+		return false, errTooManyBytes
+	}
+	if h.Size >= unpackStep {
+		if err := a.room(h.Size); err != nil {
+			return false, err
+		}
+	}
+	return true, a.grow(entryBytes)
 }
 
+var errTooManyBytes = fmt.Errorf("image unpacks to too many bytes: %w", runtime.ErrTooLarge)
+
 type boundedReader struct {
-	r    io.Reader
-	left *int64
+	r io.Reader
+	a *boundedApplier
 }
 
 func (b *boundedReader) Read(p []byte) (int, error) {
 	n, err := b.r.Read(p)
-	if *b.left -= int64(n); *b.left < 0 {
-		return n, fmt.Errorf("image unpacks to too many bytes: %w", runtime.ErrTooLarge)
+	if b.a.bytes -= int64(n); b.a.bytes < 0 {
+		return n, errTooManyBytes
+	}
+	if full := b.a.grow(int64(n)); full != nil {
+		return n, full
 	}
 	return n, err
 }

@@ -263,14 +263,17 @@ func (s *imageStore) CancelUpload(ctx context.Context, scope runtime.Scope, id s
 	return nil
 }
 
-// checkFree refuses new content when the host's file system is nearly full.
-func (s *imageStore) checkFree() error {
+// checkFree refuses new content when the host's file system is short, so that tenants alone can not fill it further.
+func (s *imageStore) checkFree() error { return s.checkFreeFor(0) }
+
+// checkFreeFor refuses so many bytes when the host's file system would be short with them.
+func (s *imageStore) checkFreeFor(bytes int64) error {
 	free, err := freeMiB(s.dataDir)
 	if err != nil {
 		return err
 	}
-	if free < s.limits.MinimumFreeMiB {
-		return runtime.Classify(runtime.ClassProvider, fmt.Errorf("the provider's disk is full: %d MiB are free at %s, at least %d are kept; free space there: %w", free, s.dataDir, s.limits.MinimumFreeMiB, unix.ENOSPC))
+	if free-bytes>>20 < s.limits.shortMiB() {
+		return runtime.Classify(runtime.ClassProvider, fmt.Errorf("the provider's disk is full: %d MiB are free at %s, at least %d are kept; free space there: %w", free, s.dataDir, s.limits.shortMiB(), unix.ENOSPC))
 	}
 	return nil
 }

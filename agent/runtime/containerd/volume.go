@@ -229,9 +229,21 @@ func (r *Runtime) checkStorage(w runtime.Workload) error {
 	if err != nil {
 		return err
 	}
+	return checkVolumes(w, notes)
+}
+
+// checkVolumes refuses volumes that are there as something else: smaller, or of another class. Also those that are only kept
+// for a while stand in the way.
+func checkVolumes(w runtime.Workload, notes []volumeNote) error {
 	for _, n := range notes {
 		for _, v := range w.Volumes {
-			if v.Name == n.Volume.Name && v.Class == n.Volume.Class && v.SizeMiB < n.Volume.SizeMiB {
+			if v.Name != n.Volume.Name || v.Class == "" {
+				continue
+			}
+			if v.Class != n.Volume.Class {
+				return runtime.Invalidf("volume %s: class %s: it is of class %s already, and volumes do not change their class; keep the class, or use a new name", v.Name, v.Class, n.Volume.Class)
+			}
+			if v.SizeMiB < n.Volume.SizeMiB {
 				return runtime.Invalidf("volume %s: %d MiB: it has %d MiB already, and volumes do not shrink; keep the size, or use a new name", v.Name, v.SizeMiB, n.Volume.SizeMiB)
 			}
 		}

@@ -27,6 +27,7 @@ type lease struct {
 	pids     map[string]uint32   // by container that runs
 	sights   sights
 
+	holdsMore    bool                    // the engine may keep images for it that no definition names
 	preparing    map[string]*preparation // by definition
 	preparations sync.WaitGroup
 
@@ -52,6 +53,7 @@ func (r *Runtime) startWorker(rec record) {
 		status: map[string]runtime.ReplicaStatus{}, watched: map[string]uint32{}, retries: map[string]retry{},
 		images: map[string]resolved{}, preparing: map[string]*preparation{}, checkers: map[string]*checker{}, pids: map[string]uint32{},
 		standings: map[string]*standing{}, stoppings: map[string]stopping{},
+		holdsMore: true, // as far as a new process knows
 	}
 	r.leases[l.id] = l
 	r.workers.Go(l.run)
@@ -160,7 +162,7 @@ func (l *lease) pass() (again time.Duration, gone bool) {
 	if ctx.Err() != nil {
 		return again, false
 	}
-	if err := l.tidy(wanted); err != nil {
+	if err := l.tidy(ctx, wanted); err != nil {
 		l.r.log.Error("cannot delete what is no longer used of a lease", "lease", l.id, "error", err)
 	}
 	return again, false
@@ -208,8 +210,8 @@ func (l *lease) forgetOthers(wanted []unit) {
 	}
 }
 
-// tidy deletes definitions that nothing runs, wants or can go back to.
-func (l *lease) tidy(wanted []unit) error {
+// tidy deletes definitions that nothing runs, wants or can go back to, and lets go of their images.
+func (l *lease) tidy(ctx context.Context, wanted []unit) error {
 	used := map[string]bool{}
 	for _, u := range wanted {
 		s := l.standings[u.id()]
@@ -218,5 +220,8 @@ func (l *lease) tidy(wanted []unit) error {
 		}
 		used[u.revision], used[s.history.Good], used[s.facts.revision] = true, true, true
 	}
-	return l.forgetDefinitions(used)
+	if err := l.forgetDefinitions(used); err != nil {
+		return err
+	}
+	return l.releaseImages(ctx)
 }
