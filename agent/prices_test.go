@@ -10,6 +10,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/stretchr/testify/require"
 
+	"cosmossdk.io/math"
+
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/agent/offer/price"
@@ -66,6 +68,7 @@ func TestAProgramThatFailsLeavesTheLastPrices(t *testing.T) {
 
 func TestWhatIsWorthAWithdrawal(t *testing.T) {
 	above := sdk.NewCoins(sdk.NewInt64Coin("usouk", 1000))
+	prices := sdk.NewDecCoins(sdk.NewDecCoinFromDec("ufee", math.LegacyNewDecWithPrec(25, 3)))
 	for _, tt := range []struct {
 		name   string
 		amount sdk.Coin
@@ -76,8 +79,10 @@ func TestWhatIsWorthAWithdrawal(t *testing.T) {
 		{"enough", sdk.NewInt64Coin("usouk", 1000), true},
 		{"a coin without a bound", sdk.NewInt64Coin("uatom", 1), true},
 		{"nothing of a coin without a bound", sdk.NewInt64Coin("uatom", 0), false},
+		{"less than ten fees of the coin of fees", sdk.NewInt64Coin("ufee", 62_499), false},
+		{"ten fees", sdk.NewInt64Coin("ufee", 62_500), true},
 	} {
-		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, isWorthwhile(tt.amount, above)) })
+		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, isWorthwhile(tt.amount, above, prices)) })
 	}
 }
 
@@ -98,4 +103,30 @@ func TestAQuarterOfTheFeeBudgetIsKeptForAcknowledgements(t *testing.T) {
 	require.Equal(t, "25uatom,1usouk", FeeReserve(sdk.NewCoins(sdk.NewInt64Coin("usouk", 7), sdk.NewInt64Coin("uatom", 100))).String())
 	require.Empty(t, FeeReserve(sdk.NewCoins(sdk.NewInt64Coin("usouk", 3))), "too little to share")
 	require.Empty(t, FeeReserve(nil), "without a budget")
+}
+
+func TestARestartDoesNotWithdrawAgain(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for _, tt := range []struct {
+		name        string
+		last        time.Time
+		every, want time.Duration
+	}{
+		{"for the first time", time.Time{}, 6 * time.Hour, firstWithdrawal},
+		{"within the interval", now.Add(-2 * time.Hour), 6 * time.Hour, 4 * time.Hour},
+		{"when it is due", now.Add(-7 * time.Hour), 6 * time.Hour, firstWithdrawal},
+		{"with a clock that was wrong", now.Add(time.Hour), 6 * time.Hour, firstWithdrawal},
+		{"with a short interval", time.Time{}, 5 * time.Second, 5 * time.Second},
+	} {
+		t.Run(tt.name, func(t *testing.T) { require.Equal(t, tt.want, untilWithdrawal(now, tt.last, tt.every)) })
+	}
+	status := statusText("souk-test", "1", "false")
+	a := newAgent(t, &status)
+	last, err := a.store.Withdrawn()
+	require.NoError(t, err)
+	require.True(t, last.IsZero())
+	a.noteWithdrawal()
+	last, err = a.store.Withdrawn()
+	require.NoError(t, err)
+	require.WithinDuration(t, time.Now(), last, time.Minute)
 }

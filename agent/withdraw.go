@@ -14,8 +14,11 @@ import (
 )
 
 const (
-	// firstWithdrawal after the start, when the interval is longer: an agent that is restarted often withdraws all the same.
-	firstWithdrawal = 10 * time.Minute
+	// firstWithdrawal after the start, when the interval is longer and nothing was withdrawn within it.
+	firstWithdrawal = time.Minute
+	// withdrawGas is more than a withdrawal takes; worthwhileFees is how many of its fees an amount must be worth.
+	withdrawGas     = 250_000
+	worthwhileFees  = 10
 	withdrawTimeout = time.Minute
 )
 
@@ -26,7 +29,11 @@ func (a *Agent) keepWithdrawing(ctx context.Context) {
 	if every == 0 {
 		return
 	}
-	timer := time.NewTimer(min(every, firstWithdrawal))
+	last, err := a.store.Withdrawn()
+	if err != nil {
+		a.log.Warn("it is not known when earnings were last withdrawn", "error", err)
+	}
+	timer := time.NewTimer(untilWithdrawal(time.Now(), last, every))
 	defer timer.Stop()
 	for {
 		select {
@@ -36,9 +43,27 @@ func (a *Agent) keepWithdrawing(ctx context.Context) {
 		}
 		if err := a.withdrawAll(ctx); err != nil && ctx.Err() == nil {
 			a.log.Warn("earnings could not be withdrawn, will be tried again", "error", err, "again_in", every)
+		} else if err == nil {
+			a.noteWithdrawal()
 		}
 		timer.Reset(every)
 	}
+}
+
+// noteWithdrawal keeps the time for the next process.
+func (a *Agent) noteWithdrawal() {
+	if err := a.store.SetWithdrawn(time.Now()); err != nil {
+		a.log.Error("the withdrawal could not be journalled", "error", err)
+	}
+}
+
+// untilWithdrawal is how long after its start an agent withdraws, when it did so last at a time; zero for never.
+func untilWithdrawal(now, last time.Time, every time.Duration) time.Duration {
+	first := min(every, firstWithdrawal)
+	if last.IsZero() || last.After(now) { // a clock that was wrong
+		return first
+	}
+	return max(every-now.Sub(last), first)
 }
 
 // withdrawAll withdraws every coin of which enough has matured.
@@ -59,16 +84,21 @@ func (a *Agent) withdrawAll(ctx context.Context) error {
 			errs = append(errs, fmt.Errorf("read the earnings in %s: %w", d.Denom, err))
 			continue
 		}
-		if isWorthwhile(sdk.NewCoin(d.Denom, earned.Available), a.cfg.Earnings.Above) {
+		if isWorthwhile(sdk.NewCoin(d.Denom, earned.Available), a.cfg.Earnings.Above, a.chain.Config.GasPrices) {
 			errs = append(errs, a.withdraw(ctx, d.Denom))
 		}
 	}
 	return errors.Join(errs...)
 }
 
-// isWorthwhile tells whether an amount is as much as the operator wants to see before it is withdrawn.
-func isWorthwhile(available sdk.Coin, above sdk.Coins) bool {
-	return available.IsPositive() && available.Amount.GTE(above.AmountOf(available.Denom))
+// isWorthwhile tells whether an amount is as much as the operator wants to see before it is withdrawn. Of a coin of which the
+// operator says nothing it is worth several times the fee, as far as that is paid in the same coin.
+func isWorthwhile(available sdk.Coin, above sdk.Coins, prices sdk.DecCoins) bool {
+	least := above.AmountOf(available.Denom)
+	if !least.IsPositive() && len(prices) > 0 && prices[0].Denom == available.Denom { // as the queue pays
+		least = prices[0].Amount.MulInt64(withdrawGas * worthwhileFees).Ceil().TruncateInt()
+	}
+	return available.IsPositive() && available.Amount.GTE(least)
 }
 
 func (a *Agent) withdraw(ctx context.Context, denom string) error {

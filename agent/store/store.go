@@ -40,6 +40,7 @@ var (
 	eventsBucket    = []byte("events")
 	metaBucket      = []byte("meta")
 	heightKey       = []byte("height")
+	withdrawnKey    = []byte("withdrawn")
 )
 
 // Store is an open journal. All methods may be called concurrently.
@@ -96,6 +97,26 @@ func (s *Store) Height() (int64, error) {
 		return nil
 	})
 	return height, err
+}
+
+// Withdrawn is when earnings were last withdrawn; the zero time for never.
+func (s *Store) Withdrawn() (time.Time, error) {
+	var at time.Time
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		if raw := tx.Bucket(metaBucket).Get(withdrawnKey); len(raw) == 8 {
+			at = time.Unix(int64(binary.BigEndian.Uint64(raw)), 0) //nolint:gosec // written by SetWithdrawn
+		}
+		return nil
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("read when earnings were withdrawn: %w", err)
+	}
+	return at, nil
+}
+
+// SetWithdrawn notes when earnings were withdrawn, to the second.
+func (s *Store) SetWithdrawn(at time.Time) error {
+	return s.put(metaBucket, withdrawnKey, binary.BigEndian.AppendUint64(nil, uint64(at.Unix()))) //nolint:gosec // after 1970
 }
 
 // SetHeight keeps the height.

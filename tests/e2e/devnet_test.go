@@ -145,7 +145,7 @@ func (m *market) askAndWithdrawByItself(t *testing.T) {
 	require.NoError(t, os.WriteFile(program, []byte(text), 0o700))
 	home, err := m.AgentFolder(0)
 	require.NoError(t, err)
-	cmd := exec.CommandContext(t.Context(), filepath.Join(m.bin, "souk-agent"), "init", "--home", home, "--pricing", "script", "--price-script", program, "--price-script-every", "1s", "--withdraw-every", "2s")
+	cmd := exec.CommandContext(t.Context(), filepath.Join(m.bin, "souk-agent"), "init", "--home", home, "--pricing", "script", "--price-script", program, "--price-script-every", "1s", "--withdraw-every", "2s", "--withdraw-above", "1usouk")
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 }
