@@ -136,7 +136,7 @@ func (m Module) withdrawOffer() simsx.SimMsgFactoryX {
 			return nil, nil, nil
 		}
 		msg := &types.MsgWithdrawOffer{Signer: s.signer.AddressBech32, Offer: simsx.OneOf(testData.Rand(), s.offers).Id}
-		return escrowsim.Sign(s.signer), msg, escrowsim.May(types.ErrOfferState)
+		return escrowsim.Sign(s.signer), msg, escrowsim.May(types.ErrOfferState, types.ErrSuspended)
 	})
 }
 
