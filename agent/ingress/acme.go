@@ -31,6 +31,9 @@ const (
 	failFirst, failLast = time.Minute, time.Hour
 	// maxRefused names are remembered.
 	maxRefused = 4096
+	// maxOrders of new certificates are sent to the authority for one owner in an hour: its own limits are for all together.
+	maxOrders   = 10
+	ordersEvery = time.Hour
 )
 
 var errNotServed = errors.New("no service has this name")
@@ -40,11 +43,14 @@ type certificates struct {
 	config *certmagic.Config
 	issuer *certmagic.ACMEIssuer
 	cache  *certmagic.Cache
-	serves func(name string) bool
-	log    *slog.Logger
+	// owner of the lease that a name leads to; false when it leads to none.
+	owner func(name string) (string, bool)
+	log   *slog.Logger
 
-	mu      sync.Mutex
-	refused map[string]refusal
+	mu         sync.Mutex
+	refused    map[string]refusal
+	orders     map[string]int // of owners, since ordersFrom
+	ordersFrom time.Time
 }
 
 // refusal is how often the authority refused a name in a row, and until when it is not asked again.
@@ -53,8 +59,8 @@ type refusal struct {
 	until time.Time
 }
 
-func newCertificates(a ACME, serves func(string) bool, log *slog.Logger) *certificates {
-	c := &certificates{serves: serves, log: log, refused: map[string]refusal{}}
+func newCertificates(a ACME, owner func(string) (string, bool), log *slog.Logger) *certificates {
+	c := &certificates{owner: owner, log: log, refused: map[string]refusal{}, orders: map[string]int{}}
 	silent := zap.NewNop() // what matters comes by events
 	c.cache = certmagic.NewCache(certmagic.CacheOptions{
 		GetConfigForCert: func(certmagic.Certificate) (*certmagic.Config, error) { return c.config, nil }, Logger: silent,
@@ -72,7 +78,7 @@ func newCertificates(a ACME, serves func(string) bool, log *slog.Logger) *certif
 
 // decide lets a certificate be loaded or asked for.
 func (c *certificates) decide(_ context.Context, name string) error {
-	if !c.serves(name) {
+	if _, ok := c.owner(name); !ok {
 		return errNotServed
 	}
 	c.mu.Lock()
@@ -83,9 +89,35 @@ func (c *certificates) decide(_ context.Context, name string) error {
 	return nil
 }
 
-// note takes in what became of a certificate.
+// order counts an order for a name's first certificate; the error says that its owner has had enough of them.
+func (c *certificates) order(name string, now time.Time) error {
+	owner, ok := c.owner(name)
+	if !ok {
+		return errNotServed
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if now.Sub(c.ordersFrom) >= ordersEvery {
+		c.ordersFrom = now
+		clear(c.orders)
+	}
+	if c.orders[owner] >= maxOrders {
+		return fmt.Errorf("%d new certificates were ordered for this owner's names, the next after %s",
+			maxOrders, c.ordersFrom.Add(ordersEvery).Format(time.TimeOnly))
+	}
+	c.orders[owner]++
+	return nil
+}
+
+// note takes in what becomes of a certificate. An error keeps one from being ordered.
 func (c *certificates) note(_ context.Context, event string, data map[string]any) error {
 	name, _ := data["identifier"].(string)
+	if renewal, _ := data["renewal"].(bool); event == "cert_obtaining" && !renewal {
+		if err := c.order(name, time.Now()); err != nil {
+			return certmagic.ErrNoRetry{Err: err}
+		}
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch event {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -152,7 +153,7 @@ func TestWebSocketsPassOverHTTPS(t *testing.T) {
 }
 
 func TestANameThatTheAuthorityRefusesIsLeftAloneForAWhile(t *testing.T) {
-	c := &certificates{serves: func(string) bool { return true }, log: slog.New(slog.DiscardHandler), refused: map[string]refusal{}}
+	c := &certificates{owner: func(string) (string, bool) { return "souk1alice", true }, log: slog.New(slog.DiscardHandler), refused: map[string]refusal{}}
 	require.NoError(t, c.decide(t.Context(), "shop.example"))
 	for range 20 {
 		require.NoError(t, c.note(t.Context(), "cert_failed", map[string]any{"identifier": "shop.example"}))
@@ -162,4 +163,35 @@ func TestANameThatTheAuthorityRefusesIsLeftAloneForAWhile(t *testing.T) {
 	require.NoError(t, c.decide(t.Context(), "other.example"))
 	require.NoError(t, c.note(t.Context(), "cert_obtained", map[string]any{"identifier": "shop.example"}))
 	require.NoError(t, c.decide(t.Context(), "shop.example"))
+}
+
+func TestOneOwnerDoesNotUseUpTheAuthoritysPatience(t *testing.T) {
+	s, _, client := secure(t)
+	web := backend(t, says("web"))
+	var routes []Route
+	for i := range 2 {
+		routes = append(routes, Route{Label: fmt.Sprintf("web-%d", i), Lease: uint64(i), Owner: "souk1mallory", Backends: []netip.AddrPort{web}})
+	}
+	routes = append(routes, Route{Label: "shop-99", Lease: 99, Owner: "souk1alice", Backends: []netip.AddrPort{web}})
+	s.SetRoutes(routes)
+	get := func(label string) error {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+label+".provider.example/", nil)
+		require.NoError(t, err)
+		resp, err := client.Do(r)
+		if err == nil {
+			err = resp.Body.Close()
+		}
+		return err
+	}
+	c := s.certificates
+	for range maxOrders - 1 {
+		require.NoError(t, c.order("web-0.provider.example", time.Now()))
+	}
+	require.NoError(t, get("web-0"))
+	require.Error(t, get("web-1"), "one more")
+	require.NoError(t, get("shop-99"), "of another owner")
+	require.NoError(t, get("web-0"), "what there is stays")
+	require.NoError(t, c.note(t.Context(), "cert_obtaining", map[string]any{"identifier": "web-0.provider.example", "renewal": true}), "renewals do not count")
+	require.Error(t, c.order("web-0.provider.example", time.Now()))
+	require.NoError(t, c.order("web-0.provider.example", time.Now().Add(ordersEvery)), "an hour later")
 }

@@ -107,7 +107,7 @@ func New(cfg Config) *Server {
 	}
 	s.table.Store(&table{})
 	if cfg.ACME != nil {
-		s.certificates = newCertificates(*cfg.ACME, func(name string) bool { _, err := s.find(name); return err == nil }, cfg.Log)
+		s.certificates = newCertificates(*cfg.ACME, s.ownerOf, cfg.Log)
 	}
 	s.proxy = &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
@@ -279,6 +279,15 @@ func (s *Server) find(host string) (*target, error) {
 		return nil, errUnknown
 	}
 	return t, nil
+}
+
+// ownerOf is the account of the lease that a name leads to.
+func (s *Server) ownerOf(name string) (string, bool) {
+	t, err := s.find(name)
+	if err != nil {
+		return "", false
+	}
+	return t.Owner, true
 }
 
 // failed answers when no replica did.
