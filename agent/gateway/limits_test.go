@@ -188,7 +188,7 @@ func TestConnectionsThatNeverAskAreBounded(t *testing.T) {
 		return c
 	}
 	for range maxConnectionsOfRemote {
-		defer dial().Close() //nolint:revive // until the end
+		defer dial().Close()
 	}
 	more := dial()
 	defer more.Close()
