@@ -83,12 +83,12 @@ func serve(address string) {
 		"/where": where, "/resolve": resolve, "/packet": packet, "/connect": connect,
 		"/orphans": orphans,
 		"/zombies": zombies,
-		"/remove": remove,
-		"/ps":    processes,
-		"/probe": probe,
-		"/raw":   raw,
-		"/mount": mountTmpfs,
-		"/chmod": func(r *http.Request) (string, error) { return "", os.Chmod(r.FormValue("path"), 0o777) },
+		"/remove":  remove,
+		"/ps":      processes,
+		"/probe":   probe,
+		"/raw":     raw,
+		"/mount":   mountTmpfs,
+		"/chmod":   func(r *http.Request) (string, error) { return "", os.Chmod(r.FormValue("path"), 0o777) },
 	} {
 		http.HandleFunc(path, func(w http.ResponseWriter, r *http.Request) {
 			text, err := do(r)
