@@ -287,3 +287,22 @@ func openb(tb testing.TB) []match.Vector {
 	}
 	return units
 }
+
+// BenchmarkCertify bounds what the market of [BenchmarkClear] could reach.
+func BenchmarkCertify(b *testing.B) {
+	units := openb(b)
+	for _, size := range sizes {
+		b.Run(size.name, func(b *testing.B) {
+			in := benchMarket(units, size.bids, size.offers, 0, 1)
+			out := match.Clear(in)
+			var c match.Certificate
+			b.ReportAllocs()
+			for b.Loop() {
+				c = match.Certify(in, out)
+			}
+			b.ReportMetric(100-float64(c.GapPPM)/1e4, "surplus-%-of-bound")
+			b.ReportMetric(float64(c.Work), "pairs")
+			b.ReportMetric(float64(len(c.Prices)*match.Dims), "prices")
+		})
+	}
+}

@@ -6,6 +6,12 @@ type Input struct {
 	Seed []byte
 	Bids []Bid
 	Book Book
+	// Weights are what resources count in the keys of the bids, fixed before the
+	// batch (see [NextWeights]); the zero value counts all ask units alike.
+	Weights Weights
+	// Prices steer the choice, if there are any: see the package comment and
+	// [Improve]. A class without one has a price of 0.
+	Prices []ClassPrice
 	// Accounts pay for the bids. With none, money bounds no bid.
 	Accounts []Account
 	// Work bounds what the batch may cost, in entries of the book looked at: no
@@ -68,6 +74,8 @@ type Bid struct {
 	Wanted  uint32 // at least 1 and at least Min
 	// CapPerHour is the most that one replica may cost, in micro-denom per hour.
 	CapPerHour uint64
+	// Returned bids lost replicas with a provider: among equal keys they go first.
+	Returned bool
 	// Classes are the offer classes that the bid may use.
 	Classes ClassSet
 	// MinReputation is the least reputation of an offer for this bid.

@@ -1,6 +1,7 @@
 package match
 
-// Clear matches a batch. Bids are served by rank (see [Key] and Input.Seed);
+// Clear matches a batch. Bids are served by rank (see [Key] and Input.Seed;
+// Input.Prices change the rule, as the package comment says);
 // each takes the cheapest offers that it may use, at their ask, until it has
 // what it wants or its account can hold no more; one that cannot have its
 // minimum takes nothing. A bid that [Explain] would call bad is passed over. When
@@ -10,34 +11,52 @@ package match
 // slices, as long as ids are unique. It does not modify the input and does not
 // fail on any.
 func Clear(in Input) Output {
-	turns, demands := prepare(&in)
+	demands, m := prepare(&in), newMarket(&in.Book, in.Prices)
+	turns := m.turns(demands, &in)
 	rank(turns, in.Seed)
-	return serveAll(turns, demands, &in)
+	return m.serveAll(turns, demands, &in)
 }
 
-// prepare leaves out bids that can never clear; turn.bid is a position in the
-// demands.
-func prepare(in *Input) ([]turn, []demand) {
-	turns, demands := make([]turn, 0, len(in.Bids)), make([]demand, 0, len(in.Bids))
+// prepare leaves out bids that can never clear.
+func prepare(in *Input) []demand {
+	demands := make([]demand, 0, len(in.Bids))
 	for i := range in.Bids {
 		d, err := demandOf(&in.Bids[i])
 		if err != nil || len(in.Accounts) > 0 && int64(d.bid.Account) >= int64(len(in.Accounts)) {
 			continue
 		}
-		turns = append(turns, turn{key: d.key(d.bid.CapPerHour), id: d.bid.ID, bid: uint32(len(demands))})
 		demands = append(demands, d)
 	}
-	return turns, demands
+	return demands
 }
 
-func serveAll(turns []turn, demands []demand, in *Input) Output {
+// turns gives each demand its key; turn.bid is a position in the demands.
+func (m *market) turns(demands []demand, in *Input) []turn {
+	turns := make([]turn, len(demands))
+	var levels []Vector
+	if m.steered {
+		levels = m.index.levels(m.pools)
+	}
+	for i := range demands {
+		d := &demands[i]
+		turns[i] = turn{id: d.bid.ID, bid: uint32(i), returned: d.bid.Returned}
+		if m.steered {
+			m.work += uint64(len(levels)) / looksPerEntry
+			turns[i].key = m.index.key(d, levels)
+		} else {
+			turns[i].key = d.key(d.bid.CapPerHour, &in.Weights)
+		}
+	}
+	return turns
+}
+
+func (m *market) serveAll(turns []turn, demands []demand, in *Input) Output {
 	var out Output
-	m := newMarket(&in.Book)
 	for _, a := range in.Accounts {
 		m.funds = append(m.funds, min(a.RateRoom, MaxRate))
 	}
 	for i, t := range turns {
-		if in.Work > 0 && m.work >= in.Work {
+		if in.Work > 0 && m.work >= in.Work && i > 0 {
 			out.Left = leftOf(turns[i:])
 			break
 		}
@@ -74,7 +93,7 @@ func Candidates(bid Bid, book Book) []Candidate {
 	if err != nil {
 		return nil
 	}
-	m := newMarket(&book)
+	m := newMarket(&book, nil)
 	m.begin(&bid)
 	var out []Candidate
 	for _, q := range m.quoteAll(&d) {

@@ -364,6 +364,23 @@ func TestEqualKeysAreOrderedByTheHashOfSeedAndID(t *testing.T) {
 	require.NotEqual(t, want, bidsOf(match.Clear(in)))
 }
 
+func TestAmongEqualKeysBidsThatReturnedGoFirst(t *testing.T) {
+	in := match.Input{Seed: []byte("seed"), Book: match.Book{
+		Providers: providers(1000), Pools: []match.Pool{poolOf(0, 1000)}, Offers: []match.Offer{{ID: 1, Ask: ask(1)}},
+	}}
+	for id := range uint64(20) {
+		bid := bidFor(id, 5, 1, 1)
+		bid.Returned = id%2 == 1
+		in.Bids = append(in.Bids, bid)
+	}
+	in.Bids = append(in.Bids, bidFor(99, 6, 1, 1))
+	order := bidsOf(match.Clear(in))
+	require.Equal(t, uint64(99), order[0], "who values capacity more goes before all that returned")
+	for i, id := range order[1:] {
+		require.Equal(t, i < 10, id%2 == 1, order)
+	}
+}
+
 func bidsOf(out match.Output) []uint64 {
 	var ids []uint64
 	for _, a := range out.Assignments {

@@ -104,6 +104,7 @@ func (k market) bid(t *rapid.T, id uint64, book match.Book) match.Bid {
 		b.Unit[match.CPUMillis] = 1500
 	}
 	b.Min = rapid.Uint32Range(0, b.Wanted).Draw(t, "min")
+	b.Returned = rapid.IntRange(0, 3).Draw(t, "returned") == 0
 	if rapid.IntRange(0, 3).Draw(t, "with reputation") == 0 {
 		b.MinReputation = rapid.Uint32Range(0, 3).Draw(t, "least reputation")
 	}
@@ -131,7 +132,7 @@ func (k market) zone() *rapid.Generator[uint32] {
 }
 
 func (k market) input(t *rapid.T) match.Input {
-	in := match.Input{Seed: []byte{rapid.Byte().Draw(t, "seed")}, Book: k.book(t)}
+	in := match.Input{Seed: []byte{rapid.Byte().Draw(t, "seed")}, Weights: k.weights(t), Book: k.book(t)}
 	for i := range rapid.IntRange(0, 8).Draw(t, "bids") {
 		in.Bids = append(in.Bids, k.bid(t, uint64(i), in.Book))
 	}
@@ -142,4 +143,16 @@ func (k market) input(t *rapid.T) match.Input {
 		in.Bids[i].Account = k.index(max(1, len(in.Accounts))).Draw(t, "account of bid")
 	}
 	return in
+}
+
+// weights are not set, or each is what it may be or beyond.
+func (k market) weights(t *rapid.T) match.Weights {
+	var w match.Weights
+	if !rapid.Bool().Draw(t, "with weights") {
+		return w
+	}
+	for r := range w {
+		w[r] = rapid.OneOf(rapid.Uint32Range(0, 5<<16), rapid.Uint32()).Draw(t, "weight")
+	}
+	return w
 }

@@ -54,7 +54,7 @@ func Explain(bid Bid, book Book) Reason {
 	if err != nil {
 		return Reason{Block: BadBid, Err: err}
 	}
-	m := newMarket(&book)
+	m := newMarket(&book, nil)
 	left := m.index.entries
 	if len(left) == 0 {
 		return Reason{Block: NoOffers}

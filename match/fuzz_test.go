@@ -28,6 +28,10 @@ func FuzzClear(f *testing.F) {
 		require.Equal(t, want, out.Assignments)
 		require.Equal(t, rest.short, out.Short)
 		requireLimits(t, in, out)
+		c := match.Certify(in, out)
+		better, _ := match.Improve(in, out, c)
+		requireLimits(t, in, better)
+		require.True(t, refWelfare(in, better.Assignments).Cmp(big128(c.Bound)) <= 0)
 		for _, b := range in.Bids {
 			alone := match.Clear(match.Input{Bids: []match.Bid{b}, Book: in.Book})
 			reason := match.Explain(b, in.Book)
@@ -107,6 +111,9 @@ func (s *source) input() match.Input {
 	}
 	for i := range in.Bids {
 		in.Bids[i].Account = s.index()
+	}
+	for r := range in.Weights {
+		in.Weights[r] = uint32(s.number(1 << 11))
 	}
 	return in
 }

@@ -13,6 +13,7 @@ import (
 type index struct {
 	classes []class
 	entries []entry
+	worth   []Vector // by offer, what its choice goes by: its ask, or its class's price where that is above
 	zones   []uint32 // those of the entries, sorted, each once, without 0
 }
 
@@ -20,14 +21,14 @@ type index struct {
 type class struct {
 	id         uint32
 	start, end int
-	reference  Vector // mean ask, per resource, of the offers that sell it
+	reference  Vector // mean worth, per resource, of the offers that sell it
 	largest    Vector // no pool of the class has more room for one unit
 }
 
 // entry is one offer. Entries with the same ask stand together, the one that
 // wins their tie first, up to sameAsk.
 type entry struct {
-	multiple uint64 // floor of min over sold r of ask[r] x 2^16 / reference[r]
+	multiple uint64 // floor of min over sold r of worth[r] x 2^16 / reference[r]
 	offer    uint32
 	pool     uint32
 	provider uint32
@@ -41,8 +42,8 @@ const multipleBits = 16
 
 // newIndex leaves out offers whose pool or provider does not exist and those
 // that have nothing to sell.
-func newIndex(book *Book, pools []pool) index {
-	var x index
+func newIndex(book *Book, pools []pool, prices []ClassPrice) index {
+	x := index{worth: worthOf(book.Offers, prices)}
 	for i, o := range book.Offers {
 		if int64(o.Pool) >= int64(len(pools)) {
 			continue
@@ -64,11 +65,74 @@ func newIndex(book *Book, pools []pool) index {
 		for c.end < len(x.entries) && book.Offers[x.entries[c.end].offer].Class == c.id {
 			c.end++
 		}
-		c.arrange(x.entries, book, pools)
+		c.arrange(&x, book, pools)
 		x.classes = append(x.classes, c)
 		start = c.end
 	}
 	return x
+}
+
+// worthOf is, for each offer and resource, the ask or the price of its class,
+// whichever is above. Of two prices of one class the higher counts.
+func worthOf(offers []Offer, prices []ClassPrice) []Vector {
+	sorted := slices.Clone(prices)
+	slices.SortFunc(sorted, func(a, b ClassPrice) int { return cmp.Compare(a.Class, b.Class) })
+	worth := make([]Vector, len(offers))
+	for i, o := range offers {
+		worth[i] = o.Ask
+		at, _ := slices.BinarySearchFunc(sorted, o.Class, func(p ClassPrice, class uint32) int { return cmp.Compare(p.Class, class) })
+		for ; at < len(sorted) && sorted[at].Class == o.Class; at++ {
+			for r, price := range sorted[at].Price {
+				worth[i][r] = max(worth[i][r], price)
+			}
+		}
+	}
+	return worth
+}
+
+// levels is, for each class and resource, the least worth of what is sold.
+func (x *index) levels(pools []pool) []Vector {
+	levels := make([]Vector, len(x.classes))
+	for at := range x.classes {
+		c, sold := &x.classes[at], Vector{}
+		for i := c.start; i < c.end; i++ {
+			e := &x.entries[i]
+			for r := range Dims {
+				if pools[e.pool].room[r] == 0 {
+					continue
+				}
+				if worth := x.worth[e.offer][r]; sold[r] == 0 || worth < levels[at][r] {
+					levels[at][r], sold[r] = worth, 1
+				}
+			}
+		}
+	}
+	return levels
+}
+
+// key is what the cap leaves beyond what a replica is worth in the class where
+// that is least. Bids whose cap leaves nothing come after all others, by cap over
+// worth, which is below 1; those that no class could take, last.
+func (x *index) key(d *demand, levels []Vector) Key {
+	var least Uint128
+	found := false
+	for at := range x.classes {
+		if c := &x.classes[at]; d.bid.Classes.Has(c.id) && d.fits(&c.largest) {
+			hi, lo := d.cost(&levels[at])
+			if cost := (Uint128{Hi: hi, Lo: lo}); !found || cost.Compare(least) < 0 {
+				least, found = cost, true
+			}
+		}
+	}
+	if !found {
+		return Key{}
+	}
+	hi, lo := bits.Mul64(d.bid.CapPerHour, commonScale)
+	if left := (Uint128{Hi: hi, Lo: lo}).minus(least); left != (Uint128{}) {
+		// Below 2^81; keys of the others are 2^32 at most.
+		return Key{Hi: left.Hi<<33 | left.Lo>>31, Lo: left.Lo << 33}
+	}
+	return keyOver(d.bid.CapPerHour, least)
 }
 
 // numberZones lists the zones and turns those of the entries into places in the
@@ -96,16 +160,17 @@ func (x *index) zone(zone uint32) uint32 {
 }
 
 // arrange sets the class's reference and its entries' multiples and order.
-func (c *class) arrange(entries []entry, book *Book, pools []pool) {
-	own := entries[c.start:c.end]
-	c.survey(own, book, pools)
+func (c *class) arrange(index *index, book *Book, pools []pool) {
+	own, worth := index.entries[c.start:c.end], index.worth
+	c.survey(own, worth, pools)
 	for i := range own {
-		own[i].multiple = c.multiple(&book.Offers[own[i].offer].Ask, &pools[own[i].pool].room)
+		own[i].multiple = c.multiple(&worth[own[i].offer], &pools[own[i].pool].room)
 	}
 	slices.SortFunc(own, func(a, b entry) int {
 		x, y := &book.Offers[a.offer], &book.Offers[b.offer]
 		return cmp.Or(
 			cmp.Compare(a.multiple, b.multiple),
+			slices.Compare(worth[a.offer][:], worth[b.offer][:]),
 			slices.Compare(x.Ask[:], y.Ask[:]),
 			cmp.Compare(y.Reputation, x.Reputation),
 			cmp.Compare(x.ID, y.ID),
@@ -114,16 +179,17 @@ func (c *class) arrange(entries []entry, book *Book, pools []pool) {
 	for i := len(own) - 1; i >= 0; i-- {
 		own[i].sameAsk = uint32(c.start + i + 1)
 		if i+1 < len(own) && own[i].multiple == own[i+1].multiple &&
+			worth[own[i].offer] == worth[own[i+1].offer] &&
 			book.Offers[own[i].offer].Ask == book.Offers[own[i+1].offer].Ask {
 			own[i].sameAsk = own[i+1].sameAsk
 		}
 	}
 }
 
-func (c *class) survey(own []entry, book *Book, pools []pool) {
+func (c *class) survey(own []entry, worth []Vector, pools []pool) {
 	var sumHi, sumLo, sellers Vector
 	for _, e := range own {
-		ask, room := &book.Offers[e.offer].Ask, &pools[e.pool].room
+		ask, room := &worth[e.offer], &pools[e.pool].room
 		for r := range Dims {
 			c.largest[r] = max(c.largest[r], room[r])
 			if room[r] == 0 {

@@ -11,6 +11,8 @@ import (
 type market struct {
 	book     *Book
 	index    index
+	steered  bool    // prices steer
+	shapes   []shape // by offer, of what is left in its pool; only where prices steer
 	pools    []pool
 	rateRoom []uint64 // by provider, micro-denom per hour, at most MaxRate
 	funds    []uint64 // by account, the same; none where money bounds nothing
@@ -30,12 +32,14 @@ type pool struct {
 	room     Vector
 	largest  *Vector
 	provider uint32
+	change   uint32 // counts what happened to it, from 1
 }
 
 // quote is an offer that can take at least one replica of the bid in hand.
 type quote struct {
 	entry *entry
 	rate  uint64 // of one replica
+	worth uint64 // what it is chosen by: the rate, or what [market.fitted] makes of the rate at the offer's worth
 }
 
 // take is capacity that the bid in hand has taken.
@@ -58,22 +62,26 @@ const (
 	looksPerEntry = 8
 )
 
-func newMarket(book *Book) *market {
+func newMarket(book *Book, prices []ClassPrice) *market {
 	m := &market{
 		book:     book,
+		steered:  len(prices) > 0,
 		pools:    make([]pool, len(book.Pools)),
 		rateRoom: make([]uint64, len(book.Providers)),
 		spread:   newSpread(len(book.Providers)),
 	}
 	for i := range book.Pools {
 		p := &book.Pools[i]
-		m.pools[i] = pool{free: p.Free, largest: &p.LargestUnit, provider: p.Provider}
+		m.pools[i] = pool{free: p.Free, largest: &p.LargestUnit, provider: p.Provider, change: 1}
 		m.pools[i].measure()
 	}
 	for i, p := range book.Providers {
 		m.rateRoom[i] = min(p.RateRoom, MaxRate)
 	}
-	m.index = newIndex(book, m.pools)
+	m.index = newIndex(book, m.pools, prices)
+	if m.steered {
+		m.shapes = make([]shape, len(book.Offers))
+	}
 	m.zones = newSpread(len(m.index.zones) + 1)
 	m.possible = make([]uint32, len(book.Providers))
 	return m
@@ -221,11 +229,12 @@ func (m *market) capacityReaches(d *demand, least uint32) bool {
 	return false
 }
 
-// before is the rule for which offer is taken first: the lower rate, then the
-// better reputation, then the lower id.
+// before is the rule for which offer is taken first: the lower worth, which is
+// the rate unless prices steer, then the lower rate, then the better reputation, then the lower id.
 func (m *market) before(a, b quote) int {
 	x, y := &m.book.Offers[a.entry.offer], &m.book.Offers[b.entry.offer]
 	return cmp.Or(
+		cmp.Compare(a.worth, b.worth),
 		cmp.Compare(a.rate, b.rate),
 		cmp.Compare(y.Reputation, x.Reputation),
 		cmp.Compare(x.ID, y.ID),
@@ -239,7 +248,7 @@ func (m *market) cheapest(d *demand) (quote, bool) {
 		if best.entry == nil || m.before(q, best) < 0 {
 			best = q
 		}
-		return best.rate
+		return best.worth
 	})
 	return best, best.entry != nil
 }
@@ -248,10 +257,9 @@ func (m *market) cheapest(d *demand) (quote, bool) {
 // they are to be taken. The result is valid until the next call.
 func (m *market) quoteAll(d *demand) []quote {
 	m.quotes = m.quotes[:0]
-	limit := min(d.limit, m.room(d))
-	m.scan(d, limit, false, func(q quote) uint64 {
+	m.scan(d, min(d.limit, m.room(d)), false, func(q quote) uint64 {
 		m.quotes = append(m.quotes, q)
-		return limit
+		return math.MaxUint64
 	})
 	m.work += uint64(len(m.quotes) * bits.Len(uint(len(m.quotes))))
 	slices.SortFunc(m.quotes, m.before)
@@ -259,21 +267,44 @@ func (m *market) quoteAll(d *demand) []quote {
 }
 
 // scan calls visit for the offers that can take a replica at a rate of at most
-// limit: the given one at first, then what visit returned last, which never
-// rises. Of offers with the same ask it may show only the first when firstOnly
+// limit and are worth at most what visit returned last, which never rises. Of
+// offers with the same ask it may show only the first when firstOnly
 // is set.
 func (m *market) scan(d *demand, limit uint64, firstOnly bool, visit func(quote) uint64) {
 	m.work += uint64(len(m.index.classes))
+	s := search{demand: d, limit: limit, least: math.MaxUint64, firstOnly: firstOnly, visit: visit}
 	for i := range m.index.classes {
 		c := &m.index.classes[i]
 		if d.bid.Classes.Has(c.id) && d.fits(&c.largest) {
-			limit = m.scanClass(c, d, limit, firstOnly, visit)
+			m.scanClass(c, &s)
 		}
 	}
 }
 
-func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, visit func(quote) uint64) uint64 {
-	stop := c.stop(&d.need, limit)
+// search is one scan.
+type search struct {
+	*demand
+	limit     uint64 // the highest rate
+	least     uint64 // the highest worth
+	firstOnly bool
+	visit     func(quote) uint64
+}
+
+// stop is the multiple at which the search may leave a class: an offer's worth is
+// its ask or more, and both its rate and its worth are bounded.
+func (s *search) stop(c *class, steered bool) uint64 {
+	if steered {
+		if s.least == math.MaxUint64 {
+			return s.least
+		}
+		return c.stop(&s.need, s.least)
+	}
+	return c.stop(&s.need, min(s.least, s.limit))
+}
+
+func (m *market) scanClass(c *class, s *search) {
+	d := s.demand
+	stop := s.stop(c, m.steered)
 	for i := c.start; i < c.end; {
 		e := &m.index.entries[i]
 		if e.multiple > stop {
@@ -291,22 +322,39 @@ func (m *market) scanClass(c *class, d *demand, limit uint64, firstOnly bool, vi
 		if d.bid.MaxPerZone > 0 && m.zones.left(e.zone) == 0 {
 			continue
 		}
-		rate, ok := d.rate(&m.book.Offers[e.offer].Ask)
-		if !ok || rate > limit {
+		q, ok := m.quote(d, e)
+		if !ok || q.rate > s.limit || !m.steered && q.worth > s.least {
 			i = int(e.sameAsk)
 			continue
 		}
-		if rate > m.rateRoom[e.provider] {
+		if q.rate > m.rateRoom[e.provider] || q.worth > s.least {
 			continue
 		}
-		if lower := visit(quote{entry: e, rate: rate}); lower < limit {
-			limit, stop = lower, c.stop(&d.need, lower)
+		if lower := s.visit(q); lower < s.least {
+			s.least = lower
+			stop = s.stop(c, m.steered)
 		}
-		if firstOnly {
+		if s.firstOnly && !m.steered {
 			i = int(e.sameAsk)
 		}
 	}
-	return limit
+}
+
+// quote prices one replica at an offer; false when the rate is above MaxRate.
+func (m *market) quote(d *demand, e *entry) (quote, bool) {
+	q := quote{entry: e}
+	var ok bool
+	if q.rate, ok = d.rate(&m.book.Offers[e.offer].Ask); !ok {
+		return quote{}, false
+	}
+	q.worth = q.rate
+	if m.steered {
+		if q.worth, ok = d.rate(&m.index.worth[e.offer]); !ok {
+			q.worth = math.MaxUint64
+		}
+		q.worth = m.fitted(d, e, q.worth)
+	}
+	return q, true
 }
 
 // fill returns how many replicas an offer can take, at most limit. It was quoted
@@ -333,6 +381,7 @@ func (m *market) take(d *demand, q quote, limit uint32) uint32 {
 		p.free[d.dims[i]] -= uint64(n) * d.amount[i]
 	}
 	p.measure()
+	p.change++
 	m.rateRoom[q.entry.provider] -= uint64(n) * q.rate
 	if len(m.funds) > 0 {
 		m.funds[d.bid.Account] -= uint64(n) * q.rate
@@ -353,6 +402,7 @@ func (m *market) giveBack(d *demand) {
 			p.free[d.dims[i]] += uint64(t.replicas) * d.amount[i]
 		}
 		p.measure()
+		p.change++
 		m.rateRoom[t.entry.provider] += uint64(t.replicas) * t.rate
 		if len(m.funds) > 0 {
 			m.funds[d.bid.Account] += uint64(t.replicas) * t.rate

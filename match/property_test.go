@@ -154,7 +154,7 @@ func TestExplainNamesTheNearestOffer(t *testing.T) {
 			eased.Unit[reason.Dim] = reason.Have + 1
 			require.Equal(t, reason.Have, match.Explain(eased, book).Have)
 		case match.TooDear:
-			require.Greater(t, reason.Need, bid.CapPerHour)
+			require.Greater(t, reason.Need, min(bid.CapPerHour, match.MaxRate))
 			if reason.Need <= match.MaxRate {
 				eased.CapPerHour = reason.Need
 				require.NotEqual(t, match.TooDear, match.Explain(eased, book).Block)
@@ -284,7 +284,7 @@ func permutedBy(in match.Input, bids, providers, pools, offers []int) match.Inpu
 		}
 		return index
 	}
-	out := match.Input{Seed: slices.Clone(in.Seed), Accounts: slices.Clone(in.Accounts)}
+	out := match.Input{Seed: slices.Clone(in.Seed), Weights: in.Weights, Prices: slices.Clone(in.Prices), Work: in.Work, Accounts: slices.Clone(in.Accounts)}
 	for _, i := range providers {
 		out.Book.Providers = append(out.Book.Providers, in.Book.Providers[i])
 	}

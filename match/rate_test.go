@@ -100,7 +100,8 @@ func TestRateIsTheExactRateOrRefused(t *testing.T) {
 func TestKeyIsTheExactKeyOrRefused(t *testing.T) {
 	forBoth(t, func(t *rapid.T, k market) {
 		unit, limit := vector(t, k.need(3000), "unit"), k.need(1_000_000).Draw(t, "cap")
-		got, err := match.KeyOf(limit, unit)
+		weights := k.weights(t)
+		got, err := match.KeyOf(limit, unit, weights)
 		switch {
 		case tooLarge(unit):
 			require.ErrorIs(t, err, match.ErrQuantity)
@@ -109,7 +110,7 @@ func TestKeyIsTheExactKeyOrRefused(t *testing.T) {
 		default:
 			require.NoError(t, err)
 			whole := new(big.Int).Add(new(big.Int).Lsh(bigOf(got.Hi), 64), bigOf(got.Lo))
-			require.Equal(t, refKey(limit, unit).String(), whole.String())
+			require.Equal(t, refKey(limit, unit, weights).String(), whole.String())
 		}
 	})
 }
@@ -117,17 +118,21 @@ func TestKeyIsTheExactKeyOrRefused(t *testing.T) {
 func TestKey(t *testing.T) {
 	vcpu := match.Vector{match.CPUMillis: 1000}
 	for name, c := range map[string]struct {
-		limit uint64
-		unit  match.Vector
-		want  match.Key
+		limit   uint64
+		unit    match.Vector
+		weights match.Weights
+		want    match.Key
 	}{
 		"a cap of 1 for one ask unit is 2^16":      {limit: 1, unit: vcpu, want: match.Key{Lo: 1 << 16}},
 		"twice the unit halves the key":            {limit: 1, unit: match.Vector{match.CPUMillis: 1000, match.MemoryMiB: 1024}, want: match.Key{Lo: 1 << 15}},
 		"denoms of 18 decimals are told apart":     {limit: 1e18, unit: vcpu, want: match.Key{Hi: 3552, Lo: 13_165_050_183_672_659_968}},
+		"a weight of 2 halves the key":             {limit: 1, unit: vcpu, weights: match.Weights{2 * match.WeightOne}, want: match.Key{Lo: 1 << 15}},
+		"a weight is a quarter at least":           {limit: 1, unit: vcpu, weights: match.Weights{1}, want: match.Key{Lo: 1 << 18}},
+		"a weight is four at most":                 {limit: 1, unit: vcpu, weights: match.Weights{math.MaxUint32}, want: match.Key{Lo: 1 << 14}},
 		"the largest unit at the cap of 1 is zero": {limit: 1, unit: match.Vector{match.EgressMbps: match.MaxQuantity}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := match.KeyOf(c.limit, c.unit)
+			got, err := match.KeyOf(c.limit, c.unit, c.weights)
 			require.NoError(t, err)
 			require.Equal(t, c.want, got)
 		})

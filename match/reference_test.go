@@ -29,14 +29,23 @@ func refRate(unit, ask match.Vector) *big.Int {
 }
 
 // refKey is the key as an exact number, rounded down; the unit is not empty.
-func refKey(limit uint64, unit match.Vector) *big.Int {
+func refKey(limit uint64, unit match.Vector, weights match.Weights) *big.Int {
 	sum := new(big.Rat)
 	for r := range match.Dims {
-		sum.Add(sum, new(big.Rat).SetFrac(bigOf(unit[r]), big.NewInt(askUnits[r])))
+		units := new(big.Rat).SetFrac(bigOf(unit[r]), big.NewInt(askUnits[r]))
+		sum.Add(sum, units.Mul(units, refWeight(weights[r])))
 	}
 	key := new(big.Rat).SetInt(new(big.Int).Lsh(bigOf(limit), 16))
 	key.Quo(key, sum)
 	return new(big.Int).Quo(key.Num(), key.Denom())
+}
+
+// refWeight is a weight as an exact number.
+func refWeight(weight uint32) *big.Rat {
+	if weight == 0 {
+		return big.NewRat(1, 1)
+	}
+	return big.NewRat(min(max(int64(weight), 1<<14), 1<<18), 1<<16)
 }
 
 func bigOf(n uint64) *big.Int { return new(big.Int).SetUint64(n) }
@@ -261,8 +270,14 @@ func refOrder(in match.Input) []match.Bid {
 		return h.Sum(nil)
 	}
 	slices.SortFunc(bids, func(a, b match.Bid) int {
-		if c := refKey(b.CapPerHour, b.Unit).Cmp(refKey(a.CapPerHour, a.Unit)); c != 0 {
+		if c := refKey(b.CapPerHour, b.Unit, in.Weights).Cmp(refKey(a.CapPerHour, a.Unit, in.Weights)); c != 0 {
 			return c
+		}
+		if a.Returned != b.Returned {
+			if a.Returned {
+				return -1
+			}
+			return 1
 		}
 		return bytes.Compare(hash(a), hash(b))
 	})
