@@ -33,6 +33,10 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 					PositionalArgs: args("payee", "denom"),
 				},
 				{
+					RpcMethod: "EpochPots", Use: "epoch-pots PAYEE DENOM", Short: "List what a payee earned by closed epoch, in grains",
+					PositionalArgs: args("payee", "denom"),
+				},
+				{
 					RpcMethod: "Conservation", Use: "conservation DENOM", Short: "Compare the bank with the books, in grains",
 					PositionalArgs: args("denom"),
 				},

@@ -37,6 +37,18 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 					PositionalArgs: args("deployment"),
 				},
 				{
+					RpcMethod: "Quotes", Use: "quotes BID", Short: "List the quotes of a bid, the cheapest first",
+					PositionalArgs: args("bid"),
+				},
+				{
+					RpcMethod: "Clearing", Use: "clearing DENOM", Short: "Show the last clearing of a denom, how good it was, and what proves that",
+					PositionalArgs: args("denom"),
+				},
+				{
+					RpcMethod: "Custody", Use: "custody PROVIDER", Short: "List the open deployments that a provider is a custodian of",
+					PositionalArgs: args("provider"),
+				},
+				{
 					RpcMethod: "Work", Use: "work PROVIDER", Short: "List the live leases of a provider",
 					PositionalArgs: args("provider"),
 				},
@@ -72,6 +84,29 @@ func (AppModule) AutoCLIOptions() *autocliv1.ModuleOptions {
 				{
 					RpcMethod: "AckLeases", Use: "ack-leases PROVIDER", Short: "Accept or decline pending leases",
 					PositionalArgs: args("provider"),
+				},
+				{
+					RpcMethod: "SubmitQuote", Use: "submit-quote BID OFFER REPLICAS VALID_SECONDS",
+					Short: "Answer a bid that collects quotes", PositionalArgs: args("bid", "offer", "replicas", "valid_seconds"),
+				},
+				{
+					RpcMethod: "WithdrawQuote", Use: "withdraw-quote PROVIDER BID", Short: "Take a quote back",
+					PositionalArgs: args("provider", "bid"),
+				},
+				{
+					RpcMethod: "AcceptQuote", Use: "accept-quote BID PROVIDER MAX_RATE", Short: "Make a lease of a quote",
+					PositionalArgs: args("bid", "provider", "max_rate"),
+				},
+				{
+					RpcMethod: "Failover", Use: "failover LEASE", Short: "Give up a lease for another provider",
+					PositionalArgs: args("lease"),
+				},
+				{
+					RpcMethod: "ChallengeLease", Use: "challenge-lease LEASE", Short: "Ask the provider of a lease for a sign of life",
+					PositionalArgs: args("lease"),
+				},
+				{
+					RpcMethod: "AnswerAlive", Use: "answer-alive PROVIDER", Short: "Answer challenges", PositionalArgs: args("provider"),
 				},
 				{RpcMethod: "UpdateParams", Skip: true}, // by governance only
 			},

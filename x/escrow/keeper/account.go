@@ -59,8 +59,8 @@ func (k *Keeper) OpenAccount(
 }
 
 // Deposit moves coins of the signer into an account: a stranger's deposit is a gift to the owner. With a granter it moves
-// the granter's coins, under the grant that the signer has, who must be the owner; what is left of them returns to the
-// granter. A low account that has enough again resumes. It returns the account as it is then.
+// the granter's coins, under the grant that the signer has; one of the two must be the owner. What is left of them returns to
+// the granter. A low account that has enough again resumes. It returns the account as it is then.
 func (k *Keeper) Deposit(
 	ctx context.Context, id uint64, signer sdk.AccAddress, amount sdk.Coin, granter sdk.AccAddress,
 ) (types.Account, error) {
@@ -116,7 +116,8 @@ func (k *Keeper) checkDeposit(ctx context.Context, deposit sdk.Coin, first bool)
 	return nil
 }
 
-// checkDepositor refuses others' money from anybody but the owner: strangers could take all places for entries.
+// checkDepositor refuses others' money from anybody but the owner: strangers could take all places for entries. The owner's
+// own money comes from whom the owner granted it.
 func (k *Keeper) checkDepositor(account types.Account, signer, granter sdk.AccAddress) error {
 	if granter == nil {
 		return nil
@@ -125,8 +126,12 @@ func (k *Keeper) checkDepositor(account types.Account, signer, granter sdk.AccAd
 	if err != nil {
 		return err
 	}
-	if signerText != account.Owner {
-		return types.ErrGrant.Wrapf("only its owner may deposit a granter's money into account %d", account.Id)
+	granterText, err := k.text(granter)
+	if err != nil {
+		return err
+	}
+	if signerText != account.Owner && granterText != account.Owner {
+		return types.ErrGrant.Wrapf("only its owner may deposit another's money into account %d", account.Id)
 	}
 	return nil
 }

@@ -81,7 +81,7 @@ func (k *Keeper) sumEpochPots(ctx context.Context, denom string) (math.Int, erro
 	sum := math.ZeroInt()
 	err := k.epochPots.Walk(ctx, nil, func(key epochPotKey, pot types.EpochPot) (bool, error) {
 		if key.K2() == denom {
-			sum = sum.Add(pot.Service).Add(pot.Hold)
+			sum = sum.Add(earnedOf(pot).Left())
 		}
 		return false, nil
 	})
@@ -196,11 +196,10 @@ func (k *Keeper) checkSigns(ctx context.Context) error {
 		return err
 	}
 	return k.epochPots.Walk(ctx, nil, func(key epochPotKey, pot types.EpochPot) (bool, error) {
-		sum := pot.Service.Add(pot.Hold)
-		if pot.Service.IsNegative() || pot.Hold.IsNegative() || pot.Payable.IsNegative() || pot.Refundable.IsNegative() ||
-			pot.Credited && !sum.Equal(pot.Payable.Add(pot.Refundable)) {
-			return true, types.ErrBroken.Wrapf("epoch pot %d of %X in %s: %s + %s, payable %s, refundable %s", key.K3(), []byte(key.K1()),
-				key.K2(), pot.Service, pot.Hold, pot.Payable, pot.Refundable)
+		if !earnedOf(pot).Balances() {
+			return true, types.ErrBroken.Wrapf("epoch pot %d of %X in %s: %s + %s, payable %s, refundable %s, forfeited %s, refunded %s, "+
+				"settled %s", key.K3(), []byte(key.K1()), key.K2(), pot.Service, pot.Hold, pot.Payable, pot.Refundable, pot.Forfeited,
+				pot.Refunded, pot.Settled)
 		}
 		return false, nil
 	})

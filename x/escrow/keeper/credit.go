@@ -2,44 +2,39 @@ package keeper
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
-	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
-	"github.com/souk-network/souk/x/escrow/ledger"
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
 // creditAll is the policy of a chain without proofs: all service counts as proven.
 type creditAll struct{}
 
+func (creditAll) OnEpochClosed(context.Context, types.Epoch) error { return nil }
+
 func (creditAll) OnEpochPot(_ context.Context, pot types.EpochPot) (math.Int, bool, error) {
 	return pot.Service, true, nil
 }
 
+func (creditAll) CheckParams(context.Context, types.Params) error { return nil }
+
 // Credit splits the service accrual of a pending epoch pot: proven grains become payable, the rest refundable. Hold
 // accrual is paid in full. A pot is credited once.
 func (k *Keeper) Credit(ctx context.Context, payee sdk.AccAddress, denom string, epoch uint64, proven math.Int) error {
-	key := collections.Join3(payee, denom, epoch)
-	pot, err := k.epochPots.Get(ctx, key)
-	if errors.Is(err, collections.ErrNotFound) {
-		return types.ErrEpochPot.Wrapf("no pot in %s for epoch %d", denom, epoch)
+	if proven.IsNil() {
+		return types.ErrInvalidAmount.Wrap("credit nothing, or 0 grains?")
 	}
+	pot, err := k.EpochPot(ctx, payee, denom, epoch)
 	if err != nil {
-		return fmt.Errorf("read epoch pot %d in %s: %w", epoch, denom, err)
+		return err
 	}
 	if pot.Credited {
 		return types.ErrEpochPot.Wrapf("pot in %s for epoch %d was credited before", denom, epoch)
 	}
-	pot, err = k.unpackEpochPot(key, pot)
-	if err != nil {
-		return err
-	}
-	return k.writeEpochPot(ctx, payee, credited(pot, proven))
+	return k.writeEpochPot(ctx, payee, withEarned(pot, earnedOf(pot).Credit(proven)))
 }
 
 // applyPolicy asks the policy what was proven. Whatever goes wrong in it leaves the pot pending: the money waits.
@@ -57,11 +52,5 @@ func (k *Keeper) applyPolicy(ctx context.Context, pot types.EpochPot) types.Epoc
 	if !decided || proven.IsNil() {
 		return pot
 	}
-	return credited(pot, proven)
-}
-
-func credited(pot types.EpochPot, proven math.Int) types.EpochPot {
-	pot.Payable, pot.Refundable = ledger.Credit(pot.Service, pot.Hold, proven)
-	pot.Credited = true
-	return pot
+	return withEarned(pot, earnedOf(pot).Credit(proven))
 }

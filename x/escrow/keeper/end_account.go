@@ -65,20 +65,13 @@ func checkEnd(account types.Account, now uint64) error {
 // refundAll pays out what the books of an account have left, closes it, and keeps it until no claim can refer to it. The
 // dust stays in it until then.
 func (c *change) refundAll(ctx context.Context) (sdk.Coin, error) {
-	types.Weigh(ctx, uint32(len(c.account.Deposits)))
-	books, refunds := c.books.Settle(c.now).PayBack()
-	refunded := sdk.NewCoin(c.account.Denom, math.ZeroInt())
-	for _, r := range refunds {
-		coin := sdk.NewCoin(c.account.Denom, r.Micro)
-		if err := c.refund(ctx, c.account.Id, r.Source, coin); err != nil {
-			return sdk.Coin{}, err
-		}
-		refunded = refunded.Add(coin)
+	refunded, err := c.payBack(ctx)
+	if err != nil {
+		return sdk.Coin{}, err
 	}
 	if err := c.moveDue(ctx, c.account.Id, c.account.DueAt(), 0); err != nil {
 		return sdk.Coin{}, err
 	}
-	c.account = withBooks(c.account, books)
 	c.account.State = types.AccountState_ACCOUNT_STATE_CLOSED
 	c.account.ZeroAt, c.account.LowAt = 0, 0
 	if err := c.retain(ctx, types.StreamID(c.account.Id, 0)); err != nil {
@@ -88,4 +81,21 @@ func (c *change) refundAll(ctx context.Context) (sdk.Coin, error) {
 		return sdk.Coin{}, err
 	}
 	return refunded, emit(ctx, types.NewEventAccountClosed(c.account, refunded))
+}
+
+// payBack pays what the books of an account have left to its depositors, in whole micro-denom. It writes nothing of the
+// account yet.
+func (c *change) payBack(ctx context.Context) (sdk.Coin, error) {
+	types.Weigh(ctx, uint32(len(c.account.Deposits)))
+	books, refunds := c.books.Settle(c.now).PayBack()
+	paid := sdk.NewCoin(c.account.Denom, math.ZeroInt())
+	for _, r := range refunds {
+		coin := sdk.NewCoin(c.account.Denom, r.Micro)
+		if err := c.refund(ctx, c.account.Id, r.Source, coin); err != nil {
+			return sdk.Coin{}, err
+		}
+		paid = paid.Add(coin)
+	}
+	c.books, c.account = books, withBooks(c.account, books)
+	return paid, nil
 }

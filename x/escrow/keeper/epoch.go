@@ -42,9 +42,12 @@ func (k *Keeper) closeEpoch(ctx sdk.Context, params types.Params) (bool, error) 
 	if clock.Frontier < clock.EpochEnd {
 		return false, nil
 	}
-	event := types.NewEventEpochClosed(clock.Epoch, clock.EpochStart, clock.EpochEnd)
+	closed := types.Epoch{
+		Number: clock.Epoch, Start: clock.EpochStart, End: clock.EpochEnd, ClosedAt: clock.Now(),
+		MaturesAt: clock.EpochEnd + uint64(params.HoldbackEpochs)*uint64(params.EpochSeconds),
+	}
 	clock.Epoch++
-	clock.EpochStart = clock.EpochEnd
+	clock.EpochStart, clock.MaturesAt = closed.End, closed.MaturesAt
 	clock.EpochEnd = ledger.NextEpochEnd(clock.EpochStart, uint64(params.EpochSeconds), clock.Now())
 	if err := k.clock.Set(ctx, clock); err != nil {
 		return false, fmt.Errorf("write service clock: %w", err)
@@ -52,7 +55,10 @@ func (k *Keeper) closeEpoch(ctx sdk.Context, params types.Params) (bool, error) 
 	if err := k.sweep.Set(ctx, types.Sweep{}); err != nil {
 		return false, fmt.Errorf("start sweep: %w", err)
 	}
-	return true, emit(ctx, event)
+	if err := emit(ctx, types.NewEventEpochClosed(closed)); err != nil {
+		return false, err
+	}
+	return true, k.tellClosed(ctx, closed)
 }
 
 // rollPots goes on with the sweep that is under way, by at most budget pots. It returns what is left of the budget, and

@@ -218,8 +218,29 @@ func TestAnEmptyPotIsDropped(t *testing.T) {
 // policy decides as it is told.
 type policy func(pot types.EpochPot) (math.Int, bool, error)
 
+func (p policy) OnEpochClosed(context.Context, types.Epoch) error { return nil }
+
+func (p policy) CheckParams(_ context.Context, params types.Params) error {
+	if params.HoldbackEpochs == 7 {
+		return errors.New("seven is not enough")
+	}
+	return nil
+}
+
 func (p policy) OnEpochPot(_ context.Context, pot types.EpochPot) (math.Int, bool, error) {
 	return p(pot)
+}
+
+func TestAPolicyMayRefuseParametersUnderWhichItCouldNotDecide(t *testing.T) {
+	b := start(t, quick())
+	b.Escrow.SetCreditPolicy(policy(func(types.EpochPot) (math.Int, bool, error) { return math.Int{}, false, nil }))
+	params := quick()
+	params.HoldbackEpochs = 7
+	err := b.Deliver(&types.MsgUpdateParams{Authority: b.Authority, Params: params})
+	require.ErrorIs(t, err, types.ErrInvalidParams)
+	require.ErrorContains(t, err, "seven is not enough")
+	params.HoldbackEpochs = 8
+	require.NoError(t, b.Deliver(&types.MsgUpdateParams{Authority: b.Authority, Params: params}))
 }
 
 func TestAPolicyMayLeaveServicePendingAndCreditItInPart(t *testing.T) {

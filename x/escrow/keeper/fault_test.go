@@ -322,6 +322,10 @@ func TestAPolicyThatFailsLeavesThePotPending(t *testing.T) {
 
 type failing struct{}
 
+func (failing) CheckParams(context.Context, types.Params) error { return nil }
+
+func (failing) OnEpochClosed(context.Context, types.Epoch) error { return errors.New("no beacon") }
+
 func (failing) OnEpochPot(context.Context, types.EpochPot) (math.Int, bool, error) {
 	return math.Int{}, false, errFault
 }

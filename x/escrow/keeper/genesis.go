@@ -56,6 +56,9 @@ func (k *Keeper) InitGenesis(ctx context.Context, genesis *types.GenesisState) e
 			}
 			return k.sweep.Set(ctx, *genesis.Sweep)
 		}},
+		{"untold epochs", func() error {
+			return each(genesis.UntoldEpochs, func(e types.Epoch) error { return k.untold.Set(ctx, e.Number, e) })
+		}},
 		{"books", func() error { return k.CheckBooks(ctx) }},
 		{"conservation", func() error { return k.CheckConservation(ctx) }},
 	}
@@ -148,6 +151,12 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 			})
 		}},
 		{"sweep", func() error { return k.exportSweep(ctx, genesis) }},
+		{"untold epochs", func() error {
+			return k.untold.Walk(ctx, nil, func(_ uint64, e types.Epoch) (bool, error) {
+				genesis.UntoldEpochs = append(genesis.UntoldEpochs, e)
+				return false, nil
+			})
+		}},
 	}
 	for _, step := range steps {
 		if err := step.do(); err != nil {

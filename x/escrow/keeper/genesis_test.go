@@ -73,7 +73,7 @@ func TestAnImportedChainGoesOnLikeTheOldOne(t *testing.T) {
 		params.MaxDeadlinesPerBlock = rapid.SampledFrom([]uint32{1, 1000}).Draw(rt, "deadlines a block")
 		params.HoldbackEpochs = rapid.SampledFrom([]uint32{0, 2}).Draw(rt, "epochs held back")
 		p := newPlayer(t, rt, params)
-		p.play(drawHistory(rt))
+		p.play(drawHistory(rt, append(payouts, claims...)...))
 		// The book above escrow is not part of its genesis: end what it holds.
 		for _, id := range p.holds {
 			if err := p.book.release(p.Ctx(), id); err != nil {
@@ -93,10 +93,44 @@ func TestAnImportedChainGoesOnLikeTheOldOne(t *testing.T) {
 func TestAGenesisThatContradictsItselfIsRefused(t *testing.T) {
 	b := lived(t)
 	for name, spoil := range map[string]func(g *types.GenesisState){
-		"parameters out of range":          func(g *types.GenesisState) { g.Params.EpochSeconds = 0 },
-		"a clock at second 0":              func(g *types.GenesisState) { g.Clock.EpochStart = 0 },
-		"epoch 0":                          func(g *types.GenesisState) { g.Clock.Epoch = 0 },
-		"an epoch without length":          func(g *types.GenesisState) { g.Clock.EpochEnd = g.Clock.EpochStart },
+		"parameters out of range":        func(g *types.GenesisState) { g.Params.EpochSeconds = 0 },
+		"a clock at second 0":            func(g *types.GenesisState) { g.Clock.EpochStart = 0 },
+		"epoch 0":                        func(g *types.GenesisState) { g.Clock.Epoch = 0 },
+		"an epoch without length":        func(g *types.GenesisState) { g.Clock.EpochEnd = g.Clock.EpochStart },
+		"earnings that mature too early": func(g *types.GenesisState) { g.Clock.MaturesAt = g.Clock.EpochStart - 1 },
+		"a stream after a later one":     func(g *types.GenesisState) { g.OpenStreams[0].Previous = g.OpenStreams[1].Id },
+		"a stream after one of another account": func(g *types.GenesisState) {
+			g.OpenStreams[len(g.OpenStreams)-1].Previous = g.OpenStreams[0].Id
+		},
+		"a stream after an open one": func(g *types.GenesisState) { g.OpenStreams[1].Previous = g.OpenStreams[0].Id },
+		"a stream after one for another": func(g *types.GenesisState) {
+			g.OpenStreams[1].Previous, g.ClosedStreams[0].Ref = g.ClosedStreams[0].Id, 99
+		},
+		"two streams after one": func(g *types.GenesisState) {
+			for i := range 2 {
+				g.OpenStreams[i].Previous, g.OpenStreams[i].Payee = g.ClosedStreams[0].Id, g.ClosedStreams[0].Payee
+			}
+		},
+		"an untold epoch that is not in quarantine": func(g *types.GenesisState) {
+			g.UntoldEpochs = []types.Epoch{{Number: 1, Start: 1, End: 101, ClosedAt: 101, MaturesAt: 301}}
+		},
+		"an epoch in quarantine that is told": func(g *types.GenesisState) {
+			g.Quarantine = append(g.Quarantine, types.Quarantined{Source: types.EpochSource, Id: 1})
+		},
+		"an untold epoch that has not closed": func(g *types.GenesisState) { g.UntoldEpochs = untold(g, g.Clock.Epoch) },
+		"an untold epoch 0":                   func(g *types.GenesisState) { g.UntoldEpochs = untold(g, 0) },
+		"an untold epoch closed in the future": func(g *types.GenesisState) {
+			g.UntoldEpochs = untold(g, 1)
+			g.UntoldEpochs[0].ClosedAt = 1 << 40
+		},
+		"an untold epoch without length": func(g *types.GenesisState) {
+			g.UntoldEpochs = untold(g, 1)
+			g.UntoldEpochs[0].Start = 101
+		},
+		"an untold epoch that matures before its end": func(g *types.GenesisState) {
+			g.UntoldEpochs = untold(g, 1)
+			g.UntoldEpochs[0].MaturesAt = 100
+		},
 		"a frontier in the future":         func(g *types.GenesisState) { g.Clock.Frontier = g.Clock.Now() + 1 },
 		"a frontier before the epoch":      func(g *types.GenesisState) { g.Clock.Frontier = g.Clock.EpochStart - 1 },
 		"an account twice":                 func(g *types.GenesisState) { g.Accounts[1].Id = g.Accounts[0].Id },
@@ -139,6 +173,13 @@ func TestAGenesisThatContradictsItselfIsRefused(t *testing.T) {
 		"an epoch pot not yet closed":      func(g *types.GenesisState) { g.EpochPots[0].Epoch = g.Clock.Epoch },
 		"an epoch pot out of range":        func(g *types.GenesisState) { g.EpochPots[0].Service = power(200) },
 		"an epoch pot that pays more":      func(g *types.GenesisState) { g.EpochPots[0].Payable = g.EpochPots[0].Payable.AddRaw(1) },
+		"an epoch pot that forfeits more":  func(g *types.GenesisState) { g.EpochPots[0].Forfeited = math.OneInt() },
+		"an epoch pot that refunds less":   func(g *types.GenesisState) { g.EpochPots[0].Refunded = math.NewInt(-1) },
+		"an epoch pot that settled nil":    func(g *types.GenesisState) { g.EpochPots[0].Settled = math.Int{} },
+		"an epoch pot that forfeits hold": func(g *types.GenesisState) {
+			pot := &g.EpochPots[0]
+			pot.Hold, pot.Payable, pot.Forfeited = pot.Hold.AddRaw(1), math.ZeroInt(), pot.Payable.AddRaw(1)
+		},
 		"an epoch pot that pays too early": func(g *types.GenesisState) { g.EpochPots[0].Credited = false },
 		"dust twice":                       func(g *types.GenesisState) { g.Dust = []types.Dust{dust(1), dust(1)} },
 		"negative dust":                    func(g *types.GenesisState) { g.Dust = []types.Dust{dust(-1)} },
@@ -155,6 +196,12 @@ func TestAGenesisThatContradictsItselfIsRefused(t *testing.T) {
 			require.ErrorIs(t, b.Escrow.InitGenesis(b.Ctx(), genesis), types.ErrInvalidGenesis)
 		})
 	}
+}
+
+// untold puts an epoch of which the policy could not be told into quarantine.
+func untold(g *types.GenesisState, number uint64) []types.Epoch {
+	g.Quarantine = append(g.Quarantine, types.Quarantined{Source: types.EpochSource, Id: number})
+	return []types.Epoch{{Number: number, Start: 1, End: 101, ClosedAt: 101, MaturesAt: 301}}
 }
 
 const closedState = types.AccountState_ACCOUNT_STATE_CLOSED

@@ -373,3 +373,37 @@ func TestAnAccountHas16EntriesAndAlwaysAPlaceForItsOwner(t *testing.T) {
 	require.Equal(t, int64(10_000-50), b.Balance(uncle))
 	b.AssertInvariants()
 }
+
+// A key that watches over a deployment tops it up with its owner's money, within what the owner granted it.
+func TestTheOwnersMoneyComesFromWhomTheOwnerGrantedIt(t *testing.T) {
+	b := start(t, quick())
+	alice, watcher := b.Funded("alice", chain.Coin(1_000)), chain.Account("watcher")
+	id := b.open("alice", 500)
+	before := b.Balance(alice)
+	grant, err := authz.NewMsgGrant(alice, watcher, types.NewDepositAuthorization(sdk.NewCoins(chain.Coin(100)), id), nil)
+	require.NoError(t, err)
+	require.NoError(t, b.Deliver(grant))
+	top := func(micro int64) error {
+		return b.Deliver(&types.MsgDeposit{Signer: b.Text(watcher), Account: id, Amount: chain.Coin(micro), Granter: b.Text(alice)})
+	}
+	require.NoError(t, top(60))
+	require.ErrorIs(t, top(41), types.ErrGrant, "beyond the limit")
+	require.NoError(t, top(40))
+	require.Equal(t, before-100, b.Balance(alice))
+	deposits := b.stored(id).Deposits
+	require.Len(t, deposits, 2)
+	require.Equal(t, []string{b.Text(alice), b.Text(watcher)}, []string{deposits[1].Depositor, deposits[1].Grantee})
+
+	other := b.open("carol", 500)
+	require.ErrorIs(t, b.Deliver(&types.MsgDeposit{
+		Signer: b.Text(watcher), Account: other, Amount: chain.Coin(1), Granter: b.Text(alice),
+	}), types.ErrGrant, "not into another's account")
+
+	b.pay(id, "bob", 10*unit, service)
+	b.NextBlock(55 * second) // 550: the owner's 500, then 50 of what the watcher added
+	b.ends(id)
+	left, _ := b.Authz.GetAuthorization(b.Ctx(), watcher, alice, types.DepositURL())
+	require.Equal(t, int64(50), left.(*types.DepositAuthorization).SpendLimit.AmountOf("usouk").Int64(), "what was not spent may be deposited again")
+	require.Equal(t, before-50, b.Balance(alice))
+	b.AssertInvariants()
+}

@@ -58,6 +58,7 @@ type Keeper struct {
 	dust          collections.Map[string, math.Int]
 	quarantine    collections.Map[collections.Pair[string, uint64], types.Quarantined]
 	sweep         collections.Item[types.Sweep]
+	untold        collections.Map[uint64, types.Epoch]
 }
 
 // NewKeeper builds the keeper; authority is the governance account. It panics, at start-up only, when the application
@@ -114,6 +115,8 @@ func NewKeeper(
 		quarantine: collections.NewMap(sb, types.QuarantineKey, "quarantine",
 			collections.PairKeyCodec(collections.StringKey, collections.Uint64Key), codec.CollValue[types.Quarantined](cdc)),
 		sweep: collections.NewItem(sb, types.SweepKey, "sweep", codec.CollValue[types.Sweep](cdc)),
+		untold: collections.NewMap(sb, types.UntoldEpochsKey, "untold_epochs", collections.Uint64Key,
+			codec.CollValue[types.Epoch](cdc)),
 	}
 
 	schema, err := sb.Build()

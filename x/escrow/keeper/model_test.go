@@ -23,6 +23,8 @@ type model struct {
 	paid     map[int]int64
 	pockets  map[string]int64
 	limits   map[int]int64 // of what tenants may deposit for the uncle, by tenant
+	epochs   map[uint64]types.Epoch
+	refunded map[string]int64 // by payee and epoch
 }
 
 type modelAccount struct {
@@ -38,6 +40,7 @@ type modelEntry struct {
 	depositor string
 	grantee   int
 	grains    int64
+	paidBack  int64 // in micro-denom, since the account closed
 }
 
 type modelStream struct {
@@ -45,6 +48,7 @@ type modelStream struct {
 	service          bool
 	rate, full       int64 // full is 0 unless it is paused
 	opened, closedAt uint64
+	served           map[uint64]int64 // what it paid for service, by second
 }
 
 type modelHold struct {
@@ -60,7 +64,9 @@ func newModel(p *player) *model {
 	m := &model{
 		player: p, runway: int64(params.PauseRunwaySeconds), bps: int64(params.PauseBps), now: 1, paid: make(map[int]int64),
 		pockets: map[string]int64{"uncle": wealth, "stranger": wealth}, limits: make(map[int]int64),
+		epochs: make(map[uint64]types.Epoch), refunded: make(map[string]int64),
 	}
+	p.Escrow.SetCreditPolicy(m)
 	for i := range 6 {
 		m.pockets[fmt.Sprintf("tenant %d", i)] = wealth
 	}
@@ -82,7 +88,7 @@ func (a *modelAccount) add(depositor string, grantee int, micro int64) {
 			return
 		}
 	}
-	a.entries = append(a.entries, &modelEntry{depositor, grantee, micro * 3600})
+	a.entries = append(a.entries, &modelEntry{depositor: depositor, grantee: grantee, grains: micro * 3600})
 }
 
 // free is what an account has that is not held.
@@ -138,6 +144,9 @@ func (m *model) advance(seconds uint64) {
 			if s.closedAt == 0 {
 				m.accounts[s.account].spent += s.rate
 				m.paid[s.payee] += s.rate
+				if s.service {
+					s.served[m.now] = s.rate
+				}
 			}
 		}
 		m.now++
@@ -219,11 +228,17 @@ func (m *model) close(account int) {
 	}
 	a := m.accounts[account]
 	a.closed = true
+	m.payBack(a)
+}
+
+// payBack pays what the entries of a closed account have left and was not paid yet.
+func (m *model) payBack(a *modelAccount) {
 	due := a.spent
 	for _, e := range a.entries {
 		spent := min(due, e.grains)
 		due -= spent
-		refund := (e.grains - spent) / 3600
+		refund := (e.grains-spent)/3600 - e.paidBack
+		e.paidBack += refund
 		m.pockets[e.depositor] += refund
 		if _, stands := m.limits[e.grantee]; stands {
 			m.limits[e.grantee] += refund
@@ -267,6 +282,10 @@ func (m *model) apply(s step, err error) {
 		default:
 			stream.rate, stream.opened = rate, m.now
 		}
+	case "serve":
+		m.serve(m.streams[(s.Other+s.Account*6)%len(m.streams)], int64(s.Rate))
+	case "refund":
+		m.refund(account, s)
 	case "resume":
 		m.resume(account, 0)
 	case "deposit":
@@ -309,6 +328,7 @@ func (m *model) apply(s step, err error) {
 func (m *model) openStream(account int, s step) {
 	stream := &modelStream{
 		account: account, payee: s.Other % 3, service: s.Other != 0, rate: int64(s.Rate), opened: m.now,
+		served: make(map[uint64]int64),
 	}
 	if stream.service {
 		m.resume(account, stream.rate)
@@ -337,6 +357,9 @@ func (m *model) stop(s step, at uint64) {
 	}
 	at = max(at, stream.opened, m.player.clock().EpochStart)
 	stream.closedAt = at
+	for second := at; second < m.now; second++ {
+		delete(stream.served, second)
+	}
 	over := stream.rate * int64(m.now-at)
 	m.accounts[stream.account].spent -= over
 	m.paid[stream.payee] -= over

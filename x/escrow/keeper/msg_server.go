@@ -43,13 +43,17 @@ func (m msgServer) Deposit(ctx context.Context, msg *types.MsgDeposit) (*types.M
 	return &types.MsgDepositResponse{ZeroAt: account.ZeroAt, State: account.State}, nil
 }
 
-// UpdateParams replaces the parameters. A new epoch length takes effect with the next epoch.
+// UpdateParams replaces the parameters, unless earnings would mature before the credit policy has decided about them. A new epoch
+// length takes effect with the next epoch.
 func (m msgServer) UpdateParams(ctx context.Context, msg *types.MsgUpdateParams) (*types.MsgUpdateParamsResponse, error) {
 	if err := m.checkAuthority(msg.Authority); err != nil {
 		return nil, err
 	}
 	if err := msg.Params.Validate(); err != nil {
 		return nil, err
+	}
+	if err := m.policy.CheckParams(ctx, msg.Params); err != nil {
+		return nil, types.ErrInvalidParams.Wrapf("the credit policy refuses them: %s", err)
 	}
 	if err := m.params.Set(ctx, msg.Params); err != nil {
 		return nil, err

@@ -99,6 +99,21 @@ func withInflow(p types.Pot, inflow ledger.Pot) types.Pot {
 	return p
 }
 
+// earnedOf returns the arithmetic of an epoch pot.
+func earnedOf(p types.EpochPot) ledger.EpochPot {
+	return ledger.EpochPot{
+		Service: p.Service, Hold: p.Hold, Decided: p.Credited, Payable: p.Payable, Refundable: p.Refundable,
+		Forfeited: p.Forfeited, Refunded: p.Refunded, Settled: p.Settled,
+	}
+}
+
+// withEarned returns an epoch pot with new arithmetic.
+func withEarned(p types.EpochPot, earned ledger.EpochPot) types.EpochPot {
+	p.Service, p.Hold, p.Credited, p.Payable, p.Refundable = earned.Service, earned.Hold, earned.Decided, earned.Payable, earned.Refundable
+	p.Forfeited, p.Refunded, p.Settled = earned.Forfeited, earned.Refunded, earned.Settled
+	return p
+}
+
 func ledgerKind(kind types.StreamKind) ledger.Kind {
 	if kind == types.StreamKind_STREAM_KIND_HOLD {
 		return ledger.Hold

@@ -23,7 +23,9 @@ func (c *change) pause(ctx context.Context, streams []types.Stream) ([]swap, err
 		if err != nil {
 			return nil, err
 		}
-		opened, err := c.open(ctx, paused(s, s.Rate, c.params))
+		next := paused(s, s.Rate, c.params)
+		next.Previous = s.Id
+		opened, err := c.open(ctx, next)
 		if err != nil {
 			return nil, err
 		}

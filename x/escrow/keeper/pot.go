@@ -65,15 +65,9 @@ func (k *Keeper) roll(ctx context.Context, clock types.Clock, payee sdk.AccAddre
 func (k *Keeper) addEpochPot(
 	ctx context.Context, clock types.Clock, payee sdk.AccAddress, pot types.Pot, service, hold math.Int,
 ) error {
-	params, err := k.Params(ctx)
-	if err != nil {
-		return err
-	}
-	epochPot := types.EpochPot{
-		Payee: pot.Payee, Denom: pot.Denom, Epoch: pot.Epoch,
-		Service: service, Hold: hold, Payable: math.ZeroInt(), Refundable: math.ZeroInt(),
-		MaturesAt: clock.EpochStart + uint64(params.HoldbackEpochs)*uint64(params.EpochSeconds),
-	}
+	epochPot := withEarned(types.EpochPot{
+		Payee: pot.Payee, Denom: pot.Denom, Epoch: pot.Epoch, MaturesAt: clock.MaturesAt,
+	}, ledger.NewEpochPot(service, hold))
 	return k.writeEpochPot(ctx, payee, k.applyPolicy(ctx, epochPot))
 }
 

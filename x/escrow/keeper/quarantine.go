@@ -21,11 +21,9 @@ func (k *Keeper) addQuarantined(ctx sdk.Context, item types.Quarantined) error {
 
 // RetryQuarantined processes a quarantined item at the present second, and takes it out of quarantine if that succeeds.
 func (k *Keeper) RetryQuarantined(ctx context.Context, name string, id uint64) error {
-	retry := k.retryPot
-	if source, ok := k.source(name); ok {
-		retry = source.Retry
-	} else if name != types.PotSource {
-		return types.ErrUnknownSource.Wrapf("%.*q", types.MaxSourceBytes, name)
+	retry, err := k.retry(name)
+	if err != nil {
+		return err
 	}
 	key := collections.Join(name, id)
 	found, err := k.quarantine.Has(ctx, key)
@@ -43,6 +41,20 @@ func (k *Keeper) RetryQuarantined(ctx context.Context, name string, id uint64) e
 		return fmt.Errorf("release item %d of %s from quarantine: %w", id, name, err)
 	}
 	return emit(ctx, types.NewEventRetried(name, id))
+}
+
+// retry returns what processes a quarantined item of a source.
+func (k *Keeper) retry(name string) (func(ctx context.Context, id uint64) error, error) {
+	if source, ok := k.source(name); ok {
+		return source.Retry, nil
+	}
+	switch name {
+	case types.PotSource:
+		return k.retryPot, nil
+	case types.EpochSource:
+		return k.retryEpoch, nil
+	}
+	return nil, types.ErrUnknownSource.Wrapf("%.*q", types.MaxSourceBytes, name)
 }
 
 func (k *Keeper) source(name string) (types.DeadlineSource, bool) {

@@ -27,7 +27,7 @@ func (q queryServer) Earnings(ctx context.Context, request *types.QueryEarningsR
 	if err != nil {
 		return nil, err
 	}
-	heldBack, matured, err := q.sumEarned(ctx, payee, request.Denom, now)
+	sum, err := q.sumEarned(ctx, payee, request.Denom, now)
 	if err != nil {
 		return nil, err
 	}
@@ -41,36 +41,42 @@ func (q queryServer) Earnings(ctx context.Context, request *types.QueryEarningsR
 		return nil, err
 	}
 	return &types.QueryEarningsResponse{
-		Accruing:  ledger.FloorMicro(accruing),
-		HeldBack:  ledger.FloorMicro(heldBack),
-		Available: ledger.FloorMicro(available.Add(matured)),
-		Rate:      rate,
+		Accruing:   ledger.FloorMicro(accruing),
+		HeldBack:   ledger.FloorMicro(sum.heldBack),
+		Available:  ledger.FloorMicro(available.Add(sum.matured)),
+		Rate:       rate,
+		Refundable: ledger.FloorMicro(sum.refundable),
+		Forfeited:  ledger.FloorMicro(sum.forfeited),
 	}, nil
 }
 
-// sumEarned sums up the epoch pots of a payee: what waits, and what a withdrawal could merge. It walks all of them; the
+// earnedSum is what epoch pots add up to, in grains.
+type earnedSum struct{ heldBack, matured, refundable, forfeited math.Int }
+
+// sumEarned sums up the epoch pots of a payee: what waits, what a withdrawal could merge, and what waits for claims. It walks all of them; the
 // gas limit of queries bounds it.
 func (q queryServer) sumEarned(
 	ctx context.Context, payee sdk.AccAddress, denom string, now uint64,
-) (heldBack, matured math.Int, err error) {
-	heldBack, matured = math.ZeroInt(), math.ZeroInt()
+) (earnedSum, error) {
+	sum := earnedSum{math.ZeroInt(), math.ZeroInt(), math.ZeroInt(), math.ZeroInt()}
 	// A withdrawal merges the oldest first, up to the first that has not matured. Later ones may have, if parameters changed.
 	waiting := false
 	prefix := collections.NewSuperPrefixedTripleRange[sdk.AccAddress, string, uint64](payee, denom)
-	err = q.epochPots.Walk(ctx, prefix, func(_ epochPotKey, pot types.EpochPot) (bool, error) {
+	err := q.epochPots.Walk(ctx, prefix, func(_ epochPotKey, pot types.EpochPot) (bool, error) {
 		waiting = waiting || !pot.Credited || pot.MaturesAt > now
 		switch {
 		case !pot.Credited:
-			heldBack = heldBack.Add(pot.Service).Add(pot.Hold)
+			sum.heldBack = sum.heldBack.Add(pot.Service).Add(pot.Hold)
 		case waiting:
-			heldBack = heldBack.Add(pot.Payable)
+			sum.heldBack = sum.heldBack.Add(pot.Payable)
 		default:
-			matured = matured.Add(pot.Payable)
+			sum.matured = sum.matured.Add(pot.Payable)
 		}
+		sum.refundable, sum.forfeited = sum.refundable.Add(pot.Refundable), sum.forfeited.Add(pot.Forfeited)
 		return false, nil
 	})
 	if err != nil {
-		return math.Int{}, math.Int{}, fmt.Errorf("walk epoch pots: %w", err)
+		return earnedSum{}, fmt.Errorf("walk epoch pots: %w", err)
 	}
-	return heldBack, matured, nil
+	return sum, nil
 }

@@ -13,6 +13,7 @@ const (
 	maxAccountsPage   = 100
 	maxStreamsPage    = types.MaxStreams
 	maxQuarantinePage = 100
+	maxEpochPotsPage  = 100
 )
 
 // queryServer answers the module's queries.

@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -91,5 +92,25 @@ func TestOpenReplaceAndCloseInOneSecondLeavesNothing(t *testing.T) {
 	b.ends(id)
 	require.Equal(t, int64(1_000), b.Balance(chain.Account("alice")))
 	require.True(t, b.earnings("bob").Accruing.IsZero())
+	b.AssertInvariants()
+}
+
+func TestAStreamIsNotReplacedMoreOftenInAnEpochsLengthThanDueCanFollow(t *testing.T) {
+	b := start(t, quick())
+	stream := b.opens(b.open("alice", 100_000), "bob", 1, service)
+	b.NextBlock(second)
+	for i := range uint64(types.MaxReplaced) {
+		stream = b.replace(stream.Id, i+2)
+	}
+	replace := func() error {
+		return b.Try(func(ctx sdk.Context) error {
+			_, err := b.Escrow.ReplaceStream(ctx, stream.Id, unit)
+			return err
+		})
+	}
+	b.Run(time.Duration(quick().EpochSeconds-1)*second, 10*second)
+	require.ErrorIs(t, replace(), types.ErrTooManyStreams)
+	b.NextBlock(second)
+	require.NoError(t, replace(), "an epoch's length after the first")
 	b.AssertInvariants()
 }

@@ -59,7 +59,7 @@ func (c *change) resume(ctx context.Context, added math.Int) (swaps []swap, resu
 		if err != nil {
 			return nil, false, err
 		}
-		s.Kind, s.Rate, s.FullRate = types.StreamKind_STREAM_KIND_SERVICE, s.FullRate, 0
+		s.Kind, s.Rate, s.FullRate, s.Previous = types.StreamKind_STREAM_KIND_SERVICE, s.FullRate, 0, s.Id
 		opened, err := c.open(ctx, s)
 		if err != nil {
 			return nil, false, err

@@ -81,17 +81,17 @@ func (k *Keeper) payOut(
 }
 
 // mergeMatured adds the payable part of matured epochs to what is available in a pot, oldest first, drops their pots, and
-// tells how many. What nobody claimed of them goes to the community pool. It stops at an epoch that is not credited or not
-// matured.
+// tells how many. What nobody claimed of them goes to the community pool, and what was forfeited to the public. It stops at an
+// epoch that is not credited or not matured.
 func (k *Keeper) mergeMatured(ctx context.Context, payee sdk.AccAddress, pot *types.Pot, now uint64) (int, error) {
 	matured, err := k.maturedPots(ctx, payee, pot.Denom, now)
 	if err != nil {
 		return 0, err
 	}
-	unclaimed := math.ZeroInt()
+	unclaimed, forfeited := math.ZeroInt(), math.ZeroInt()
 	for _, m := range matured {
 		pot.Available = pot.Available.Add(m.Payable)
-		unclaimed = unclaimed.Add(m.Refundable)
+		unclaimed, forfeited = unclaimed.Add(m.Refundable), forfeited.Add(m.Forfeited)
 		if err := k.epochPots.Remove(ctx, collections.Join3(payee, pot.Denom, m.Epoch)); err != nil {
 			return 0, fmt.Errorf("drop epoch pot %d of %s: %w", m.Epoch, pot.Payee, err)
 		}
@@ -100,7 +100,10 @@ func (k *Keeper) mergeMatured(ctx context.Context, payee sdk.AccAddress, pot *ty
 	if err := k.addDust(ctx, pot.Denom, dust); err != nil {
 		return 0, err
 	}
-	return len(matured), k.fundCommunity(ctx, sdk.NewCoin(pot.Denom, micro))
+	if err := k.fundCommunity(ctx, sdk.NewCoin(pot.Denom, micro)); err != nil {
+		return 0, err
+	}
+	return len(matured), k.settlePublic(ctx, pot.Payee, pot.Denom, forfeited)
 }
 
 // maturedPots returns the oldest epoch pots that may be merged, at most MaxMerge.
@@ -128,6 +131,16 @@ func (k *Keeper) fundCommunity(ctx context.Context, coin sdk.Coin) error {
 	sender := k.auth.GetModuleAddress(types.ModuleName)
 	if err := k.communityPool.FundCommunityPool(ctx, sdk.NewCoins(coin), sender); err != nil {
 		return fmt.Errorf("fund the community pool with %s: %w", coin, err)
+	}
+	return nil
+}
+
+func (k *Keeper) burn(ctx context.Context, coin sdk.Coin) error {
+	if coin.IsZero() {
+		return nil
+	}
+	if err := k.bank.BurnCoins(ctx, types.ModuleName, sdk.NewCoins(coin)); err != nil {
+		return fmt.Errorf("burn %s: %w", coin, err)
 	}
 	return nil
 }

@@ -87,13 +87,6 @@ func (p Pot) Roll(end uint64) (service, hold math.Int, rolled Pot) {
 // can be rolled out of all of them at once.
 func (p Pot) Late() Pot { return Pot{Running: p.Running.Plus(p.Next), Next: ZeroAccrual()} }
 
-// Credit splits what accrued in a closed epoch: all of hold and the proven part of service are payable, the rest of
-// service is refundable. A proven part beyond the service accrual counts as all of it, one below 0 as none.
-func Credit(service, hold, proven math.Int) (payable, refundable math.Int) {
-	proven = math.MaxInt(math.ZeroInt(), math.MinInt(proven, service))
-	return hold.Add(proven), service.Sub(proven)
-}
-
 // NextEpochEnd returns the end of the epoch that follows one that closes. An epoch that closes late makes the next
 // one reach at least to now, so that every event after the closed end lies in the next epoch.
 func NextEpochEnd(end, epochSeconds, now uint64) uint64 { return max(end+epochSeconds, now) }

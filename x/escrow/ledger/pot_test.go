@@ -92,21 +92,6 @@ func TestRollingLosesNothingAndDelaysNothing(t *testing.T) {
 	})
 }
 
-func TestCreditPaysHoldInFullAndServiceAsFarAsProven(t *testing.T) {
-	for _, c := range []struct{ service, hold, proven, payable, refundable int64 }{
-		{100, 10, 100, 110, 0},
-		{100, 10, 40, 50, 60},
-		{100, 10, 0, 10, 100},
-		{100, 10, 101, 110, 0},
-		{100, 10, -1, 10, 100},
-		{0, 0, 0, 0, 0},
-	} {
-		payable, refundable := ledger.Credit(math.NewInt(c.service), math.NewInt(c.hold), math.NewInt(c.proven))
-		require.Equal(t, math.NewInt(c.payable).String(), payable.String())
-		require.Equal(t, math.NewInt(c.refundable).String(), refundable.String())
-	}
-}
-
 func TestAnEpochThatClosesLateMakesTheNextReachToNow(t *testing.T) {
 	require.Equal(t, uint64(110), ledger.NextEpochEnd(100, 10, 100))
 	require.Equal(t, uint64(110), ledger.NextEpochEnd(100, 10, 110))

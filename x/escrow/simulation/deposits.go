@@ -77,7 +77,7 @@ func (m Module) deposit() simsx.SimMsgFactoryX {
 	})
 }
 
-// depositFor pays from what a granter allowed: within the limit, or a little more. Who is not the owner is refused.
+// depositFor pays from what a granter allowed: within the limit, or a little more. It is refused where neither of the two owns the account.
 func (m Module) depositFor(
 	ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter, owner simsx.SimAccount,
 	account types.Account,
@@ -109,7 +109,8 @@ func (m Module) depositFor(
 	msg := &types.MsgDeposit{
 		Signer: grantee.AddressBech32, Account: account.Id, Amount: coin, Granter: granter.AddressBech32,
 	}
-	if grantee.AddressBech32 != account.Owner || coin.Amount.GT(grant.Limit.AmountOf(coin.Denom)) {
+	stranger := grantee.AddressBech32 != account.Owner && granter.AddressBech32 != account.Owner
+	if stranger || coin.Amount.GT(grant.Limit.AmountOf(coin.Denom)) {
 		return Sign(grantee), msg, Refused(append([]error{types.ErrGrant}, depositErrors...)...)
 	}
 	return Sign(grantee), msg, May(append([]error{types.ErrGrant}, depositErrors...)...)

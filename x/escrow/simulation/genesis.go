@@ -29,7 +29,7 @@ func RandomParams(r *simsx.XRand) types.Params {
 	ticks := func(most uint64) uint32 { return uint32(UpTo(r, most*uint64(params.MaxTickSeconds))) }
 
 	params.EpochSeconds = ticks(10)
-	params.HoldbackEpochs = uint32(r.Intn(4))
+	params.HoldbackEpochs = simsx.OneOf(r, []uint32{0, 1, 2, 3, 6, 6, 6})
 	params.MinRunwaySeconds = ticks(5)
 	params.PauseRunwaySeconds = uint32(r.Int63n(int64(params.MinRunwaySeconds) + 1))
 	params.PauseBps = uint32(r.Intn(10_001))

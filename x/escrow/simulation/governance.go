@@ -9,14 +9,26 @@ import (
 	"github.com/souk-network/souk/x/escrow/types"
 )
 
-// updateParams replaces the parameters by others of the same kind: epochs change their length, denoms are halted and let go.
-func (Module) updateParams() simsx.SimMsgFactoryX {
-	return simsx.SimMsgFactoryFn[*types.MsgUpdateParams](func(
-		_ context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
-	) ([]simsx.SimAccount, *types.MsgUpdateParams) {
-		return nil, &types.MsgUpdateParams{
-			Authority: testData.ModuleAccountAddress(reporter, govtypes.ModuleName), Params: RandomParams(testData.Rand()),
+// updateParams replaces the parameters by others of the same kind: epochs change their length, denoms are halted and let go. Every
+// other time epochs and hold-back stay, because the credit policy refuses most of those that it has no time to decide in.
+func (m Module) updateParams() simsx.SimMsgFactoryX {
+	return simsx.NewSimMsgFactoryWithDeliveryResultHandler(func(
+		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
+	) ([]simsx.SimAccount, *types.MsgUpdateParams, simsx.SimDeliveryResultHandler) {
+		r := testData.Rand()
+		msg := &types.MsgUpdateParams{
+			Authority: testData.ModuleAccountAddress(reporter, govtypes.ModuleName), Params: RandomParams(r),
 		}
+		now, err := m.queries.Params(ctx, &types.QueryParamsRequest{})
+		if err != nil {
+			reporter.Fail(err, "read the parameters")
+			return nil, nil, nil
+		}
+		if OneIn(r, 2) {
+			msg.Params.EpochSeconds, msg.Params.HoldbackEpochs = now.Params.EpochSeconds, now.Params.HoldbackEpochs
+			return nil, msg, nil
+		}
+		return nil, msg, May(types.ErrInvalidParams)
 	})
 }
 

@@ -36,7 +36,7 @@ var (
 	ErrBehind = errors.Register(ModuleName, 14, "account is due, try again in a few blocks")
 	// ErrInsufficientFunds: the free balance does not suffice.
 	ErrInsufficientFunds = errors.Register(ModuleName, 15, "insufficient funds in account")
-	// ErrTooManyStreams: the account has as many streams as it may.
+	// ErrTooManyStreams: the account has as many streams as it may, or one was replaced as often as it may be.
 	ErrTooManyStreams = errors.Register(ModuleName, 16, "too many streams")
 	// ErrAccountBusy: streams are open or money is held.
 	ErrAccountBusy = errors.Register(ModuleName, 17, "account is in use")
@@ -52,8 +52,8 @@ var (
 	ErrInvalidGenesis = errors.Register(ModuleName, 22, "invalid genesis")
 	// ErrBroken: money is missing or an amount is negative.
 	ErrBroken = errors.Register(ModuleName, 23, "books do not balance")
-	// ErrEpochPot: no such epoch pot, or it was credited before.
-	ErrEpochPot = errors.Register(ModuleName, 24, "epoch pot cannot be credited")
+	// ErrEpochPot: no such epoch pot, or not at this stage: credited before, not credited yet, matured, or not matured yet.
+	ErrEpochPot = errors.Register(ModuleName, 24, "epoch pot does not allow this")
 	// ErrPanic: an item of a block hook panicked.
 	ErrPanic = errors.Register(ModuleName, 25, "panic")
 	// ErrInvalidRequest: a query without what it needs.

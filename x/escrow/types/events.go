@@ -56,9 +56,24 @@ func NewEventAccountClosed(a Account, refunded sdk.Coin) *EventAccountClosed {
 	return &EventAccountClosed{Account: a.Id, Refunded: refunded.String(), Exhausted: a.ExhaustedAt != 0}
 }
 
-// NewEventEpochClosed tells that the accruals of [start, end) are final.
-func NewEventEpochClosed(epoch, start, end uint64) *EventEpochClosed {
-	return &EventEpochClosed{Epoch: epoch, Start: start, End: end}
+// NewEventEpochClosed tells that the accruals of an epoch are final.
+func NewEventEpochClosed(e Epoch) *EventEpochClosed {
+	return &EventEpochClosed{Epoch: e.Number, Start: e.Start, End: e.End}
+}
+
+// NewEventRefunded tells that earnings of a closed epoch went back into an account, or to its depositors.
+func NewEventRefunded(account uint64, p EpochPot, grains math.Int) *EventRefunded {
+	return &EventRefunded{Account: account, Payee: p.Payee, Denom: p.Denom, Epoch: p.Epoch, Grains: grains.String()}
+}
+
+// NewEventForfeited tells that a payee lost what it earned by service in a closed epoch.
+func NewEventForfeited(p EpochPot, grains math.Int) *EventForfeited {
+	return &EventForfeited{Payee: p.Payee, Denom: p.Denom, Epoch: p.Epoch, Grains: grains.String()}
+}
+
+// NewEventForfeitSettled tells that what was forfeited and not claimed left the module.
+func NewEventForfeitSettled(payee string, burned, community sdk.Coin) *EventForfeitSettled {
+	return &EventForfeitSettled{Payee: payee, Burned: burned.String(), Community: community.String()}
 }
 
 // NewEventWithdrawn tells that earnings left the module.

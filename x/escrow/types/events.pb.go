@@ -750,6 +750,228 @@ func (m *EventEpochClosed) GetEnd() uint64 {
 	return 0
 }
 
+// EventRefunded is emitted when earnings of a closed epoch go back into the
+// account that had paid them or, if it is closed, to its depositors.
+type EventRefunded struct {
+	// account that receives.
+	Account uint64 `protobuf:"varint,1,opt,name=account,proto3" json:"account,omitempty"`
+	// payee that does not earn it.
+	Payee string `protobuf:"bytes,2,opt,name=payee,proto3" json:"payee,omitempty"`
+	// denom of the pot.
+	Denom string `protobuf:"bytes,3,opt,name=denom,proto3" json:"denom,omitempty"`
+	// epoch of the pot.
+	Epoch uint64 `protobuf:"varint,4,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// grains refunded (1/3600 micro-denom).
+	Grains string `protobuf:"bytes,5,opt,name=grains,proto3" json:"grains,omitempty"`
+}
+
+func (m *EventRefunded) Reset()         { *m = EventRefunded{} }
+func (m *EventRefunded) String() string { return proto.CompactTextString(m) }
+func (*EventRefunded) ProtoMessage()    {}
+func (*EventRefunded) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{11}
+}
+func (m *EventRefunded) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventRefunded) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventRefunded.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventRefunded) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventRefunded.Merge(m, src)
+}
+func (m *EventRefunded) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventRefunded) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventRefunded.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventRefunded proto.InternalMessageInfo
+
+func (m *EventRefunded) GetAccount() uint64 {
+	if m != nil {
+		return m.Account
+	}
+	return 0
+}
+
+func (m *EventRefunded) GetPayee() string {
+	if m != nil {
+		return m.Payee
+	}
+	return ""
+}
+
+func (m *EventRefunded) GetDenom() string {
+	if m != nil {
+		return m.Denom
+	}
+	return ""
+}
+
+func (m *EventRefunded) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *EventRefunded) GetGrains() string {
+	if m != nil {
+		return m.Grains
+	}
+	return ""
+}
+
+// EventForfeited is emitted when a payee loses what it earned by service in a
+// closed epoch.
+type EventForfeited struct {
+	// payee that loses.
+	Payee string `protobuf:"bytes,1,opt,name=payee,proto3" json:"payee,omitempty"`
+	// denom of the pot.
+	Denom string `protobuf:"bytes,2,opt,name=denom,proto3" json:"denom,omitempty"`
+	// epoch of the pot.
+	Epoch uint64 `protobuf:"varint,3,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	// grains forfeited (1/3600 micro-denom).
+	Grains string `protobuf:"bytes,4,opt,name=grains,proto3" json:"grains,omitempty"`
+}
+
+func (m *EventForfeited) Reset()         { *m = EventForfeited{} }
+func (m *EventForfeited) String() string { return proto.CompactTextString(m) }
+func (*EventForfeited) ProtoMessage()    {}
+func (*EventForfeited) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{12}
+}
+func (m *EventForfeited) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventForfeited) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventForfeited.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventForfeited) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventForfeited.Merge(m, src)
+}
+func (m *EventForfeited) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventForfeited) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventForfeited.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventForfeited proto.InternalMessageInfo
+
+func (m *EventForfeited) GetPayee() string {
+	if m != nil {
+		return m.Payee
+	}
+	return ""
+}
+
+func (m *EventForfeited) GetDenom() string {
+	if m != nil {
+		return m.Denom
+	}
+	return ""
+}
+
+func (m *EventForfeited) GetEpoch() uint64 {
+	if m != nil {
+		return m.Epoch
+	}
+	return 0
+}
+
+func (m *EventForfeited) GetGrains() string {
+	if m != nil {
+		return m.Grains
+	}
+	return ""
+}
+
+// EventForfeitSettled is emitted when what was forfeited and not claimed leaves
+// the module.
+type EventForfeitSettled struct {
+	// payee that had earned it.
+	Payee string `protobuf:"bytes,1,opt,name=payee,proto3" json:"payee,omitempty"`
+	// burned as coin string.
+	Burned string `protobuf:"bytes,2,opt,name=burned,proto3" json:"burned,omitempty"`
+	// community is what the community pool received, as coin string.
+	Community string `protobuf:"bytes,3,opt,name=community,proto3" json:"community,omitempty"`
+}
+
+func (m *EventForfeitSettled) Reset()         { *m = EventForfeitSettled{} }
+func (m *EventForfeitSettled) String() string { return proto.CompactTextString(m) }
+func (*EventForfeitSettled) ProtoMessage()    {}
+func (*EventForfeitSettled) Descriptor() ([]byte, []int) {
+	return fileDescriptor_055f343961fc13cc, []int{13}
+}
+func (m *EventForfeitSettled) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventForfeitSettled) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventForfeitSettled.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventForfeitSettled) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventForfeitSettled.Merge(m, src)
+}
+func (m *EventForfeitSettled) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventForfeitSettled) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventForfeitSettled.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventForfeitSettled proto.InternalMessageInfo
+
+func (m *EventForfeitSettled) GetPayee() string {
+	if m != nil {
+		return m.Payee
+	}
+	return ""
+}
+
+func (m *EventForfeitSettled) GetBurned() string {
+	if m != nil {
+		return m.Burned
+	}
+	return ""
+}
+
+func (m *EventForfeitSettled) GetCommunity() string {
+	if m != nil {
+		return m.Community
+	}
+	return ""
+}
+
 // EventWithdrawn is emitted when earnings leave the module.
 type EventWithdrawn struct {
 	// payee that earned.
@@ -766,7 +988,7 @@ func (m *EventWithdrawn) Reset()         { *m = EventWithdrawn{} }
 func (m *EventWithdrawn) String() string { return proto.CompactTextString(m) }
 func (*EventWithdrawn) ProtoMessage()    {}
 func (*EventWithdrawn) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{11}
+	return fileDescriptor_055f343961fc13cc, []int{14}
 }
 func (m *EventWithdrawn) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -837,7 +1059,7 @@ func (m *EventQuarantined) Reset()         { *m = EventQuarantined{} }
 func (m *EventQuarantined) String() string { return proto.CompactTextString(m) }
 func (*EventQuarantined) ProtoMessage()    {}
 func (*EventQuarantined) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{12}
+	return fileDescriptor_055f343961fc13cc, []int{15}
 }
 func (m *EventQuarantined) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -899,7 +1121,7 @@ func (m *EventRetried) Reset()         { *m = EventRetried{} }
 func (m *EventRetried) String() string { return proto.CompactTextString(m) }
 func (*EventRetried) ProtoMessage()    {}
 func (*EventRetried) Descriptor() ([]byte, []int) {
-	return fileDescriptor_055f343961fc13cc, []int{13}
+	return fileDescriptor_055f343961fc13cc, []int{16}
 }
 func (m *EventRetried) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -954,6 +1176,9 @@ func init() {
 	proto.RegisterType((*EventHoldPaid)(nil), "souk.escrow.v1.EventHoldPaid")
 	proto.RegisterType((*EventAccountClosed)(nil), "souk.escrow.v1.EventAccountClosed")
 	proto.RegisterType((*EventEpochClosed)(nil), "souk.escrow.v1.EventEpochClosed")
+	proto.RegisterType((*EventRefunded)(nil), "souk.escrow.v1.EventRefunded")
+	proto.RegisterType((*EventForfeited)(nil), "souk.escrow.v1.EventForfeited")
+	proto.RegisterType((*EventForfeitSettled)(nil), "souk.escrow.v1.EventForfeitSettled")
 	proto.RegisterType((*EventWithdrawn)(nil), "souk.escrow.v1.EventWithdrawn")
 	proto.RegisterType((*EventQuarantined)(nil), "souk.escrow.v1.EventQuarantined")
 	proto.RegisterType((*EventRetried)(nil), "souk.escrow.v1.EventRetried")
@@ -962,48 +1187,54 @@ func init() {
 func init() { proto.RegisterFile("souk/escrow/v1/events.proto", fileDescriptor_055f343961fc13cc) }
 
 var fileDescriptor_055f343961fc13cc = []byte{
-	// 654 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x55, 0xcd, 0x4e, 0x14, 0x4d,
-	0x14, 0xa5, 0x66, 0x86, 0x9f, 0xbe, 0xf9, 0xbe, 0x11, 0x5b, 0x62, 0x46, 0x34, 0x13, 0xd2, 0x0b,
-	0x43, 0x62, 0x98, 0x09, 0x9a, 0xb0, 0x07, 0x24, 0x68, 0x62, 0x22, 0x34, 0x0b, 0x13, 0x37, 0xa6,
-	0xe8, 0xba, 0xcc, 0x74, 0x60, 0xba, 0x3a, 0x55, 0xd5, 0x0c, 0xb8, 0xf5, 0x05, 0x4c, 0xf4, 0x09,
-	0x7c, 0x06, 0x1e, 0xc2, 0x25, 0x61, 0xe5, 0xd2, 0x30, 0x2f, 0x62, 0xea, 0x6f, 0x7a, 0x26, 0x61,
-	0x5a, 0x16, 0xee, 0xea, 0x54, 0xdd, 0x7b, 0xee, 0xad, 0xd3, 0xa7, 0x6f, 0xc1, 0x53, 0xc9, 0x8b,
-	0xd3, 0x2e, 0xca, 0x44, 0xf0, 0x61, 0xf7, 0x7c, 0xb3, 0x8b, 0xe7, 0x98, 0x29, 0xd9, 0xc9, 0x05,
-	0x57, 0x3c, 0x6c, 0xea, 0xc3, 0x8e, 0x3d, 0xec, 0x9c, 0x6f, 0xae, 0x3e, 0x49, 0xb8, 0x1c, 0x70,
-	0xf9, 0xc9, 0x9c, 0x76, 0x2d, 0xb0, 0xa1, 0xd1, 0x67, 0x68, 0xee, 0xe9, 0xd4, 0xd7, 0x98, 0x73,
-	0x99, 0x2a, 0x64, 0x61, 0x0b, 0x16, 0x69, 0x92, 0xf0, 0x22, 0x53, 0x2d, 0xb2, 0x46, 0xd6, 0x1b,
-	0xb1, 0x87, 0xe1, 0x16, 0x04, 0xcc, 0x86, 0x71, 0xd1, 0xaa, 0xad, 0x91, 0xf5, 0x60, 0xa7, 0x75,
-	0x73, 0xb5, 0xb1, 0xe2, 0x08, 0xb7, 0x19, 0x13, 0x28, 0xe5, 0x91, 0x12, 0x69, 0xd6, 0x8b, 0xcb,
-	0xd0, 0xf0, 0x31, 0x2c, 0xd0, 0x81, 0x21, 0xac, 0xeb, 0xa4, 0xd8, 0xa1, 0xe8, 0x0b, 0x81, 0x87,
-	0xa6, 0xf8, 0x91, 0x12, 0x48, 0x07, 0xef, 0x73, 0xcc, 0x90, 0xe9, 0x68, 0x69, 0xb0, 0x2b, 0xef,
-	0x50, 0xb8, 0x0c, 0x75, 0x81, 0x27, 0xa6, 0x6e, 0x23, 0xd6, 0xcb, 0xc9, 0x4e, 0xeb, 0xd3, 0x9d,
-	0x86, 0xd0, 0x10, 0x54, 0x61, 0xab, 0x61, 0xb6, 0xcd, 0xda, 0xf0, 0x62, 0xc2, 0x33, 0xd6, 0x9a,
-	0x77, 0xbc, 0x06, 0x45, 0xbb, 0xf0, 0xc0, 0x34, 0xb1, 0x6d, 0x73, 0xdf, 0xf1, 0x61, 0x85, 0x04,
-	0x25, 0x49, 0x6d, 0x8a, 0x64, 0x1f, 0x1e, 0x4d, 0x92, 0xc4, 0x28, 0x8b, 0x41, 0xa5, 0x96, 0xb3,
-	0x88, 0x0e, 0xa7, 0x24, 0x39, 0xa0, 0x85, 0xac, 0x90, 0x24, 0x84, 0x46, 0x9f, 0x9f, 0x79, 0x0a,
-	0xb3, 0xf6, 0x32, 0xd5, 0xc7, 0x32, 0x45, 0x31, 0x84, 0x13, 0x94, 0xbe, 0x35, 0x9f, 0x4b, 0x26,
-	0x72, 0xcb, 0x3a, 0xb5, 0xbb, 0xa4, 0x9f, 0xe0, 0xfc, 0x4e, 0x1c, 0xe9, 0xbe, 0xa0, 0xe6, 0xba,
-	0x8a, 0x0b, 0x64, 0xe1, 0x4b, 0x58, 0xec, 0xe9, 0x0d, 0x14, 0x86, 0xb7, 0xca, 0x1f, 0x3e, 0xb0,
-	0xcc, 0xc1, 0xbf, 0x7a, 0xca, 0x07, 0xce, 0x74, 0x14, 0x9f, 0x52, 0x6f, 0xf7, 0x8c, 0xcb, 0x7f,
-	0x64, 0xa8, 0xf2, 0x73, 0x35, 0xa6, 0x3e, 0xd7, 0x37, 0x02, 0xff, 0x9b, 0x8a, 0x6f, 0xf8, 0x19,
-	0x3b, 0xa0, 0xe9, 0x58, 0x7f, 0x72, 0x27, 0x6b, 0x6d, 0x9a, 0xb5, 0x03, 0xf3, 0x39, 0xbd, 0x44,
-	0xb4, 0xb7, 0xa8, 0xb8, 0xb8, 0x0d, 0x0b, 0x9f, 0xc3, 0x42, 0x4f, 0xd0, 0x34, 0x93, 0xa6, 0x8b,
-	0x60, 0xa7, 0x79, 0x73, 0xb5, 0x01, 0x2e, 0xe1, 0x6d, 0xa6, 0x62, 0x77, 0x1a, 0xf5, 0xdd, 0xc7,
-	0x71, 0x6e, 0x74, 0x3a, 0xcc, 0x36, 0xe3, 0x2a, 0x2c, 0x09, 0x3c, 0x29, 0x32, 0x86, 0xd6, 0x4b,
-	0x41, 0x3c, 0xc6, 0xe1, 0x33, 0x08, 0xf0, 0xa2, 0x4f, 0x0b, 0xa9, 0x90, 0x99, 0x3e, 0x97, 0xe2,
-	0x72, 0x23, 0x3a, 0x80, 0x65, 0x53, 0x69, 0x2f, 0xe7, 0x49, 0xdf, 0xd5, 0x59, 0x81, 0x79, 0xd4,
-	0xd0, 0x55, 0xb1, 0x40, 0xef, 0x4a, 0x45, 0x85, 0xd7, 0xc0, 0x02, 0xad, 0x16, 0x66, 0xcc, 0x3b,
-	0x0b, 0x33, 0x16, 0xfd, 0x20, 0x6e, 0x22, 0x7d, 0x48, 0x55, 0x9f, 0x09, 0x3a, 0xcc, 0x4a, 0x99,
-	0xc8, 0xfd, 0x64, 0xda, 0x82, 0x40, 0x60, 0x92, 0xe6, 0x29, 0x3a, 0xc9, 0x2b, 0xe7, 0xd4, 0x38,
-	0x74, 0x96, 0xab, 0x74, 0x93, 0x27, 0x68, 0x87, 0x49, 0x10, 0xeb, 0xe5, 0xf8, 0xda, 0x87, 0x05,
-	0xd5, 0x8e, 0x4c, 0xfd, 0xdc, 0xe2, 0x85, 0x48, 0x5c, 0x9b, 0xb1, 0x43, 0x61, 0x13, 0x6a, 0xa9,
-	0xff, 0x45, 0x6b, 0xa9, 0x95, 0x47, 0x08, 0x2e, 0x5c, 0x11, 0x0b, 0xa2, 0x2d, 0xf8, 0xcf, 0x30,
-	0xc6, 0xa8, 0x44, 0x7a, 0x7f, 0xb6, 0x9d, 0xbd, 0x9f, 0xb7, 0x6d, 0x72, 0x7d, 0xdb, 0x26, 0xbf,
-	0x6f, 0xdb, 0xe4, 0xeb, 0xa8, 0x3d, 0x77, 0x3d, 0x6a, 0xcf, 0xfd, 0x1a, 0xb5, 0xe7, 0x3e, 0xbe,
-	0xe8, 0xa5, 0xaa, 0x5f, 0x1c, 0x77, 0x12, 0x3e, 0xe8, 0xea, 0xf7, 0x60, 0x23, 0x43, 0x35, 0xe4,
-	0xe2, 0xd4, 0x80, 0xee, 0x85, 0x7f, 0x3b, 0xd4, 0x65, 0x8e, 0xf2, 0x78, 0xc1, 0xbc, 0x06, 0xaf,
-	0xfe, 0x04, 0x00, 0x00, 0xff, 0xff, 0x5e, 0x9f, 0xce, 0xdb, 0x57, 0x06, 0x00, 0x00,
+	// 744 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xac, 0x55, 0x41, 0x6f, 0xd3, 0x3c,
+	0x18, 0x5e, 0xd2, 0xb4, 0x5b, 0xac, 0xef, 0x2b, 0x23, 0x4c, 0x53, 0x19, 0xa8, 0x9a, 0x72, 0x40,
+	0x93, 0xd0, 0x5a, 0x0d, 0xa4, 0xdd, 0xb7, 0x31, 0x06, 0x12, 0x12, 0x5b, 0x76, 0x40, 0xe2, 0x82,
+	0xb2, 0xf8, 0x6d, 0x1b, 0xad, 0xb1, 0x23, 0xdb, 0x59, 0x37, 0x38, 0xf2, 0x07, 0x90, 0xd8, 0x2f,
+	0xe0, 0xce, 0x6d, 0x3f, 0x82, 0xe3, 0xb4, 0x13, 0x47, 0xb4, 0xfd, 0x11, 0x64, 0xc7, 0x4e, 0x5a,
+	0xa9, 0x0d, 0x1b, 0xe2, 0xe6, 0xc7, 0x7e, 0xdf, 0xe7, 0x7d, 0xfa, 0xe4, 0xa9, 0x8d, 0x1e, 0x71,
+	0x9a, 0x1d, 0x77, 0x81, 0x47, 0x8c, 0x8e, 0xba, 0x27, 0x1b, 0x5d, 0x38, 0x01, 0x22, 0x78, 0x27,
+	0x65, 0x54, 0x50, 0xaf, 0x29, 0x0f, 0x3b, 0xf9, 0x61, 0xe7, 0x64, 0x63, 0xe5, 0x61, 0x44, 0x79,
+	0x42, 0xf9, 0x07, 0x75, 0xda, 0xcd, 0x41, 0x5e, 0xea, 0x7f, 0x44, 0xcd, 0x5d, 0xd9, 0xfa, 0x02,
+	0x52, 0xca, 0x63, 0x01, 0xd8, 0x6b, 0xa1, 0xf9, 0x30, 0x8a, 0x68, 0x46, 0x44, 0xcb, 0x5a, 0xb5,
+	0xd6, 0x9c, 0xc0, 0x40, 0x6f, 0x13, 0xb9, 0x38, 0x2f, 0xa3, 0xac, 0x65, 0xaf, 0x5a, 0x6b, 0xee,
+	0x76, 0xeb, 0xea, 0x62, 0x7d, 0x49, 0x13, 0x6e, 0x61, 0xcc, 0x80, 0xf3, 0x43, 0xc1, 0x62, 0xd2,
+	0x0f, 0xca, 0x52, 0x6f, 0x19, 0x35, 0xc2, 0x44, 0x11, 0xd6, 0x64, 0x53, 0xa0, 0x91, 0xff, 0xd9,
+	0x42, 0xf7, 0xd5, 0xf0, 0x43, 0xc1, 0x20, 0x4c, 0xde, 0xa6, 0x40, 0x00, 0xcb, 0x6a, 0xae, 0xb0,
+	0x1e, 0xaf, 0x91, 0xb7, 0x88, 0x6a, 0x0c, 0x7a, 0x6a, 0xae, 0x13, 0xc8, 0xe5, 0xb8, 0xd2, 0xda,
+	0xa4, 0x52, 0x0f, 0x39, 0x2c, 0x14, 0xd0, 0x72, 0xd4, 0xb6, 0x5a, 0x2b, 0x5e, 0x88, 0x28, 0xc1,
+	0xad, 0xba, 0xe6, 0x55, 0xc8, 0xdf, 0x41, 0xf7, 0x94, 0x88, 0xad, 0xbc, 0xf7, 0x0d, 0x1d, 0x55,
+	0x58, 0x50, 0x92, 0xd8, 0x13, 0x24, 0x7b, 0xe8, 0xc1, 0x38, 0x49, 0x00, 0x3c, 0x4b, 0x2a, 0xbd,
+	0x9c, 0x45, 0x74, 0x30, 0x61, 0xc9, 0x7e, 0x98, 0xf1, 0x0a, 0x4b, 0x3c, 0xe4, 0x0c, 0xe8, 0xd0,
+	0x50, 0xa8, 0xb5, 0xb1, 0xa9, 0x56, 0xd8, 0xe4, 0x07, 0xc8, 0x1b, 0xa3, 0x34, 0xd2, 0x4c, 0xaf,
+	0x35, 0xd6, 0x5b, 0xce, 0xb1, 0xa7, 0x59, 0x3f, 0xc6, 0x79, 0x6e, 0x69, 0xd2, 0x3d, 0x16, 0xaa,
+	0x9f, 0x2b, 0x28, 0x03, 0xec, 0x3d, 0x43, 0xf3, 0x7d, 0xb9, 0x01, 0x4c, 0xf1, 0x56, 0xe5, 0xc3,
+	0x14, 0x96, 0x3d, 0xf0, 0xc7, 0x4c, 0x99, 0xc2, 0x99, 0x89, 0xa2, 0x13, 0xee, 0xed, 0x0c, 0x29,
+	0xff, 0x47, 0x81, 0x2a, 0x3f, 0x97, 0x33, 0xf1, 0xb9, 0xbe, 0x5a, 0xe8, 0x7f, 0x35, 0xf1, 0x15,
+	0x1d, 0xe2, 0xfd, 0x30, 0x2e, 0xfc, 0xb7, 0xa6, 0xb2, 0xda, 0x93, 0xac, 0x1d, 0x54, 0x4f, 0xc3,
+	0x33, 0x80, 0xfc, 0x57, 0x54, 0xfc, 0xf0, 0xbc, 0xcc, 0x7b, 0x82, 0x1a, 0x7d, 0x16, 0xc6, 0x84,
+	0x2b, 0x15, 0xee, 0x76, 0xf3, 0xea, 0x62, 0x1d, 0xe9, 0x86, 0xd7, 0x44, 0x04, 0xfa, 0xd4, 0x1f,
+	0xe8, 0x8f, 0xa3, 0xd3, 0xa8, 0x7d, 0x98, 0x1d, 0xc6, 0x15, 0xb4, 0xc0, 0xa0, 0x97, 0x11, 0x0c,
+	0x79, 0x96, 0xdc, 0xa0, 0xc0, 0xde, 0x63, 0xe4, 0xc2, 0xe9, 0x20, 0xcc, 0xb8, 0x00, 0xac, 0x74,
+	0x2e, 0x04, 0xe5, 0x86, 0xbf, 0x8f, 0x16, 0xd5, 0xa4, 0xdd, 0x94, 0x46, 0x03, 0x3d, 0x67, 0x09,
+	0xd5, 0x41, 0x42, 0x3d, 0x25, 0x07, 0x72, 0x97, 0x8b, 0x90, 0x19, 0x0f, 0x72, 0x20, 0xdd, 0x02,
+	0x82, 0x4d, 0xb2, 0x80, 0x60, 0xff, 0xbb, 0x71, 0x34, 0x30, 0x0a, 0x66, 0xeb, 0x2e, 0xfc, 0xb3,
+	0x6f, 0xe7, 0xdf, 0x12, 0xaa, 0x63, 0x20, 0x34, 0xd1, 0xa9, 0xc9, 0x41, 0xa9, 0xd7, 0x19, 0xd7,
+	0x5b, 0x7a, 0x5d, 0xaf, 0xf4, 0xfa, 0xdc, 0xd2, 0x37, 0xe8, 0x4b, 0xca, 0x7a, 0xa0, 0x6e, 0xd0,
+	0x42, 0x96, 0x75, 0x47, 0x59, 0xf6, 0x54, 0x59, 0xb5, 0xe9, 0xb2, 0xaa, 0x23, 0xf0, 0x49, 0x5f,
+	0x48, 0x5a, 0xd5, 0x21, 0x08, 0x31, 0xfc, 0x0b, 0x69, 0xcb, 0xa8, 0x71, 0x94, 0x31, 0x52, 0xe4,
+	0x42, 0x23, 0x99, 0x8a, 0x88, 0x26, 0x49, 0x46, 0x62, 0x71, 0xa6, 0xdd, 0x2c, 0x37, 0xfc, 0x6f,
+	0xc6, 0x93, 0x77, 0xb1, 0x18, 0x60, 0x16, 0x8e, 0xc8, 0x9d, 0x07, 0x6f, 0x22, 0x97, 0x41, 0x14,
+	0xa7, 0x31, 0xe8, 0xbf, 0x4d, 0xe5, 0x5b, 0x53, 0x94, 0xce, 0xba, 0x19, 0x64, 0xd0, 0x7a, 0x90,
+	0x3f, 0x08, 0x6e, 0x20, 0x97, 0x45, 0x74, 0x0f, 0xb2, 0x50, 0xde, 0x2a, 0xb1, 0x79, 0x7b, 0x68,
+	0xc6, 0x22, 0x2d, 0x33, 0xd0, 0xc8, 0x6b, 0x22, 0x3b, 0x36, 0xd7, 0xac, 0x1d, 0xe7, 0x11, 0x67,
+	0x8c, 0x32, 0x13, 0x24, 0x05, 0xfc, 0x4d, 0xf4, 0x9f, 0x4e, 0xae, 0x60, 0xf1, 0xed, 0xd9, 0xb6,
+	0x77, 0x7f, 0x5c, 0xb7, 0xad, 0xcb, 0xeb, 0xb6, 0xf5, 0xeb, 0xba, 0x6d, 0x7d, 0xb9, 0x69, 0xcf,
+	0x5d, 0xde, 0xb4, 0xe7, 0x7e, 0xde, 0xb4, 0xe7, 0xde, 0x3f, 0xed, 0xc7, 0x62, 0x90, 0x1d, 0x75,
+	0x22, 0x9a, 0x74, 0xe5, 0x9b, 0xbe, 0x4e, 0x40, 0x8c, 0x28, 0x3b, 0x56, 0xa0, 0x7b, 0x6a, 0xde,
+	0x7f, 0x71, 0x96, 0x02, 0x3f, 0x6a, 0xa8, 0x17, 0xfd, 0xf9, 0xef, 0x00, 0x00, 0x00, 0xff, 0xff,
+	0x37, 0x3e, 0xe3, 0x38, 0x1b, 0x08, 0x00, 0x00,
 }
 
 func (m *EventDeposited) Marshal() (dAtA []byte, err error) {
@@ -1455,6 +1686,153 @@ func (m *EventEpochClosed) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventRefunded) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventRefunded) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventRefunded) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Grains) > 0 {
+		i -= len(m.Grains)
+		copy(dAtA[i:], m.Grains)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Grains)))
+		i--
+		dAtA[i] = 0x2a
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Denom) > 0 {
+		i -= len(m.Denom)
+		copy(dAtA[i:], m.Denom)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Denom)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Payee) > 0 {
+		i -= len(m.Payee)
+		copy(dAtA[i:], m.Payee)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Payee)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Account != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Account))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventForfeited) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventForfeited) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventForfeited) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Grains) > 0 {
+		i -= len(m.Grains)
+		copy(dAtA[i:], m.Grains)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Grains)))
+		i--
+		dAtA[i] = 0x22
+	}
+	if m.Epoch != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Epoch))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Denom) > 0 {
+		i -= len(m.Denom)
+		copy(dAtA[i:], m.Denom)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Denom)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Payee) > 0 {
+		i -= len(m.Payee)
+		copy(dAtA[i:], m.Payee)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Payee)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventForfeitSettled) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventForfeitSettled) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventForfeitSettled) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Community) > 0 {
+		i -= len(m.Community)
+		copy(dAtA[i:], m.Community)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Community)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Burned) > 0 {
+		i -= len(m.Burned)
+		copy(dAtA[i:], m.Burned)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Burned)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Payee) > 0 {
+		i -= len(m.Payee)
+		copy(dAtA[i:], m.Payee)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Payee)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *EventWithdrawn) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -1802,6 +2180,78 @@ func (m *EventEpochClosed) Size() (n int) {
 	}
 	if m.End != 0 {
 		n += 1 + sovEvents(uint64(m.End))
+	}
+	return n
+}
+
+func (m *EventRefunded) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Account != 0 {
+		n += 1 + sovEvents(uint64(m.Account))
+	}
+	l = len(m.Payee)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Denom)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovEvents(uint64(m.Epoch))
+	}
+	l = len(m.Grains)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventForfeited) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Payee)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Denom)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Epoch != 0 {
+		n += 1 + sovEvents(uint64(m.Epoch))
+	}
+	l = len(m.Grains)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventForfeitSettled) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Payee)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Burned)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Community)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
 	}
 	return n
 }
@@ -3172,6 +3622,501 @@ func (m *EventEpochClosed) Unmarshal(dAtA []byte) error {
 					break
 				}
 			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventRefunded) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventRefunded: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventRefunded: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Account", wireType)
+			}
+			m.Account = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Account |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payee", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Payee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Denom", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Denom = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Grains", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Grains = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventForfeited) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventForfeited: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventForfeited: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payee", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Payee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Denom", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Denom = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Epoch", wireType)
+			}
+			m.Epoch = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Epoch |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Grains", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Grains = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventForfeitSettled) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventForfeitSettled: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventForfeitSettled: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Payee", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Payee = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Burned", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Burned = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Community", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Community = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

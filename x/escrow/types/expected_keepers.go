@@ -21,6 +21,7 @@ type BankKeeper interface {
 	SendCoinsFromAccountToModule(ctx context.Context, sender sdk.AccAddress, recipient string, coins sdk.Coins) error
 	SendCoinsFromModuleToAccount(ctx context.Context, sender string, recipient sdk.AccAddress, coins sdk.Coins) error
 	SendCoinsFromModuleToModule(ctx context.Context, sender, recipient string, coins sdk.Coins) error
+	BurnCoins(ctx context.Context, module string, coins sdk.Coins) error
 }
 
 // AuthzKeeper keeps the grants under which others' money is deposited.

@@ -38,6 +38,8 @@ func (c Clock) Validate() error {
 		return fmt.Errorf("seconds count from 1")
 	case c.EpochEnd <= c.EpochStart:
 		return fmt.Errorf("epoch ends at %d, not after its start at %d", c.EpochEnd, c.EpochStart)
+	case (c.Epoch == 1) != (c.MaturesAt == 0) || c.Epoch > 1 && c.MaturesAt < c.EpochStart:
+		return fmt.Errorf("what was earned before epoch %d matures at %d", c.Epoch, c.MaturesAt)
 	case c.Frontier > c.Now():
 		return fmt.Errorf("frontier %d lies after now %d", c.Frontier, c.Now())
 	case c.Frontier < c.EpochStart:
@@ -70,6 +72,7 @@ func (g GenesisState) Validate(addresses address.Codec) error {
 		{"dust", v.validateDust},
 		{"quarantine", v.validateQuarantine},
 		{"sweep", v.validateSweep},
+		{"untold epochs", v.validateUntold},
 	}
 	for _, c := range checks {
 		if err := c.check(); err != nil {

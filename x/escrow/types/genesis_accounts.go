@@ -95,7 +95,37 @@ func (v *genesisValidator) validateStreams() error {
 	if err := v.eachStream(v.genesis.OpenStreams, v.countOpenStream); err != nil {
 		return err
 	}
-	return v.eachStream(v.genesis.ClosedStreams, v.checkClosedStream)
+	if err := v.eachStream(v.genesis.ClosedStreams, v.checkClosedStream); err != nil {
+		return err
+	}
+	return v.validateChains()
+}
+
+// validateChains checks that the stream whose place another took is an older one of the same account, for the same ref and
+// payee, that it is closed, and that nothing else took its place. It may be forgotten already.
+func (v *genesisValidator) validateChains() error {
+	streams := make(map[uint64]Stream, len(v.genesis.OpenStreams)+len(v.genesis.ClosedStreams))
+	for _, s := range v.genesis.ClosedStreams {
+		streams[s.Id] = s
+	}
+	for _, s := range v.genesis.OpenStreams {
+		streams[s.Id] = Stream{} // matches none
+	}
+	replaced := make(map[uint64]bool)
+	for _, list := range [][]Stream{v.genesis.OpenStreams, v.genesis.ClosedStreams} {
+		for _, s := range list {
+			if s.Previous == 0 {
+				continue
+			}
+			before, found := streams[s.Previous]
+			fits := before.Ref == s.Ref && before.Payee == s.Payee
+			if s.Previous >= s.Id || AccountOfStream(s.Previous) != s.Account || replaced[s.Previous] || found && !fits {
+				return fmt.Errorf("stream %d cannot have taken the place of %d", s.Id, s.Previous)
+			}
+			replaced[s.Previous] = true
+		}
+	}
+	return nil
 }
 
 func (v *genesisValidator) eachStream(streams []Stream, check func(*accountTally, Stream) error) error {

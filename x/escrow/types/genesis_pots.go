@@ -106,15 +106,22 @@ func (v *genesisValidator) validateEpochPots() error {
 }
 
 func (p EpochPot) validateAmounts() error {
-	for _, amount := range []math.Int{p.Service, p.Hold, p.Payable, p.Refundable} {
+	split := []math.Int{p.Payable, p.Refundable, p.Forfeited, p.Refunded, p.Settled}
+	for _, amount := range append([]math.Int{p.Service, p.Hold}, split...) {
 		if !fitsAmount(amount) {
 			return fmt.Errorf("amount out of range")
 		}
 	}
-	if p.Credited && !p.Payable.Add(p.Refundable).Equal(p.Service.Add(p.Hold)) {
-		return fmt.Errorf("credited, but not in full")
+	sum := math.ZeroInt()
+	for _, part := range split {
+		sum = sum.Add(part)
 	}
-	if !p.Credited && !p.Payable.Add(p.Refundable).IsZero() {
+	switch {
+	case p.Credited && !sum.Equal(p.Service.Add(p.Hold)):
+		return fmt.Errorf("credited, but not in full")
+	case p.Credited && p.Payable.LT(p.Hold):
+		return fmt.Errorf("credited, but not what was held")
+	case !p.Credited && !sum.IsZero():
 		return fmt.Errorf("not credited, but payable")
 	}
 	return nil

@@ -41,9 +41,18 @@ type DeadlineSource interface {
 	Retry(ctx context.Context, id uint64) error
 }
 
-// CreditPolicy decides what of an epoch's service accrual was proven.
+// CreditPolicy decides what of an epoch's service accrual was proven. Its calls are isolated: an error or a panic undoes what
+// the call did, is logged, and leaves the chain going.
 type CreditPolicy interface {
+	// OnEpochClosed is called once for every epoch, when it has closed and before OnEpochPot is called for it. If it fails, the
+	// epoch goes into quarantine and is told again when later epochs close, or by MsgRetry: so it may come after the pots of
+	// its epoch, and after later epochs.
+	OnEpochClosed(ctx context.Context, epoch Epoch) error
 	// OnEpochPot is called once for every epoch pot when it is made. It returns the grains of service that are proven, or
-	// decided = false to leave the pot pending until the policy calls the keeper's Credit. Hold accrual is always paid.
+	// decided = false to leave the pot pending until the policy calls the keeper's Credit or Forfeit: also when it fails, and what a
+	// policy answers for an epoch that it was not told of. Hold accrual is always paid.
 	OnEpochPot(ctx context.Context, pot EpochPot) (proven math.Int, decided bool, err error)
+	// CheckParams refuses parameters under which pots would mature before the policy can decide about them. It is asked before
+	// governance replaces those of now, and tells the reason.
+	CheckParams(ctx context.Context, params Params) error
 }

@@ -17,6 +17,9 @@ const (
 	RetainedSource = "escrow/retained"
 	// PotSource names pots in quarantine, by PotID. They are not due at a second: every sweep tries them again.
 	PotSource = "escrow/pot"
+	// EpochSource names closed epochs in quarantine of which the credit policy could not be told, by number. Every later close
+	// of an epoch tries again.
+	EpochSource = "escrow/epoch"
 )
 
 // Store prefixes. Records do not repeat in their value what their key says.
@@ -35,4 +38,5 @@ var (
 	QuarantineKey    = collections.NewPrefix(11)
 	SweepKey         = collections.NewPrefix(12)
 	RetainedKey      = collections.NewPrefix(13)
+	UntoldEpochsKey  = collections.NewPrefix(14)
 )

@@ -13,6 +13,11 @@ const (
 	MaxRate = uint64(1) << 63
 	// MaxMerge is the most epoch pots that one withdrawal merges.
 	MaxMerge = 200
+	// MaxDueStreams is the most streams that Due follows back.
+	MaxDueStreams = 1024
+	// MaxReplaced is how often a stream may be replaced by one of another rate within the length of an epoch. Due must be able to
+	// follow what took whose place in all epochs that are held back.
+	MaxReplaced = 32
 	// MaxErrorBytes is the most of an error's text that quarantine keeps.
 	MaxErrorBytes = 512
 	// MaxSourceBytes is the longest name of a deadline source.

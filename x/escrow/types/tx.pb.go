@@ -42,7 +42,7 @@ type MsgDeposit struct {
 	// amount in the account's denom.
 	Amount types.Coin `protobuf:"bytes,3,opt,name=amount,proto3" json:"amount"`
 	// granter pays in the signer's stead, under a DepositAuthorization given to the
-	// signer, who must own the account; empty when the signer pays.
+	// signer; one of the two must own the account. Empty when the signer pays.
 	Granter string `protobuf:"bytes,4,opt,name=granter,proto3" json:"granter,omitempty"`
 }
 

@@ -32,7 +32,7 @@ func (k *Keeper) getBid(ctx context.Context, id uint64) (types.Bid, error) {
 }
 
 // addBid writes a new bid and puts it into the book. What changes is written apart once it changes.
-func (k *Keeper) addBid(ctx context.Context, bid types.Bid) (types.Bid, error) {
+func (k *Keeper) addBid(ctx context.Context, bid types.Bid, funds *purse) (types.Bid, error) {
 	id, err := k.nextBid.Next(ctx)
 	if err != nil {
 		return types.Bid{}, fmt.Errorf("number a bid: %w", err)
@@ -44,7 +44,10 @@ func (k *Keeper) addBid(ctx context.Context, bid types.Bid) (types.Bid, error) {
 		return types.Bid{}, fmt.Errorf("index bid %d: %w", id, err)
 	}
 	bid.Id = id
-	return bid, k.enterBook(ctx, bid)
+	if err := k.enterBook(ctx, bid); err != nil {
+		return types.Bid{}, err
+	}
+	return bid, k.await(ctx, bid, funds)
 }
 
 func (k *Keeper) setBid(ctx context.Context, bid types.Bid) error {
@@ -69,21 +72,29 @@ func (k *Keeper) enterBook(ctx context.Context, bid types.Bid) error {
 		k.openBids.Set(ctx, bid.Id),
 		k.bidDeadlines.Set(ctx, collections.Join(bid.ExpiresAt, bid.Id)),
 	)
+	if bid.Spec.Quoted() {
+		err = errors.Join(err, k.quoteBids.Set(ctx, bid.Id))
+	}
 	if err != nil {
 		return fmt.Errorf("put bid %d into the book: %w", bid.Id, err)
 	}
 	return nil
 }
 
+// leaveBook takes an open bid out of the book, with its quotes. What the bid says of its mode may be what it becomes.
 func (k *Keeper) leaveBook(ctx context.Context, bid types.Bid) error {
 	err := errors.Join(
 		k.openBids.Remove(ctx, bid.Id),
 		k.bidDeadlines.Remove(ctx, collections.Join(bid.ExpiresAt, bid.Id)),
+		k.leftBids.Remove(ctx, bid.Id),
 	)
 	if err != nil {
 		return fmt.Errorf("take bid %d out of the book: %w", bid.Id, err)
 	}
-	return nil
+	if err := k.unfile(ctx, bid.Id); err != nil {
+		return err
+	}
+	return k.dropQuotes(ctx, bid.Id)
 }
 
 // endBid takes an open bid out of the book for good; of any other it changes the state.
@@ -93,7 +104,7 @@ func (k *Keeper) endBid(ctx context.Context, bid types.Bid, state types.BidState
 			return err
 		}
 	}
-	bid.State = state
+	bid.State, bid.Returned = state, false
 	return k.setBid(ctx, bid)
 }
 
@@ -102,71 +113,28 @@ func (k *Keeper) closeBid(ctx context.Context, bid types.Bid) error {
 	if bid.State == types.BidState_BID_STATE_CLOSED {
 		return nil
 	}
-	bid.Placed, bid.Released = 0, 0
+	bid.Placed, bid.Released, bid.StandingBy = 0, 0, 0
 	return k.endBid(ctx, bid, types.BidState_BID_STATE_CLOSED)
 }
 
-// place counts replicas that got a lease; a bid that has all leaves the book.
+// place counts replicas that got a lease, or standbys when none was missing; a bid that has all leaves the book. One that
+// wants standbys beside the replicas that it has now is read again for them.
 func (k *Keeper) place(ctx context.Context, bid types.Bid, replicas uint32) error {
-	bid.Placed += replicas
-	if bid.Missing() == 0 {
+	stoodFor := bid.Missing() == 0
+	if stoodFor {
+		bid.StandingBy += replicas
+	} else {
+		bid.Placed += replicas
+	}
+	if bid.Complete() {
 		return k.endBid(ctx, bid, types.BidState_BID_STATE_FILLED)
 	}
-	return k.setBid(ctx, bid)
-}
-
-// unplace returns a bid with fewer replicas placed.
-func (k *Keeper) unplace(ctx context.Context, id uint64, replicas uint32) (types.Bid, error) {
-	bid, err := k.getBid(ctx, id)
-	if err != nil {
-		return types.Bid{}, err
-	}
-	if replicas > bid.Placed {
-		return types.Bid{}, types.ErrBroken.Wrapf("bid %d has %d replicas placed, not %d", id, bid.Placed, replicas)
-	}
-	bid.Placed -= replicas
-	return bid, nil
-}
-
-// releaseReplicas notes that the replicas of a lease that has ended are wanted no more.
-func (k *Keeper) releaseReplicas(ctx context.Context, id uint64, replicas uint32) error {
-	bid, err := k.unplace(ctx, id, replicas)
-	if err != nil {
-		return err
-	}
-	bid.Released += replicas
-	return k.setBid(ctx, bid)
-}
-
-// replaceServed returns the replicas of a lease that was served to the book, unless its bid wants none in their stead.
-func (k *Keeper) replaceServed(ctx context.Context, lease types.Lease, at uint64) error {
-	bid, err := k.getBid(ctx, lease.Bid)
-	if err != nil {
-		return err
-	}
-	if bid.Spec.NoReplace {
-		return k.releaseReplicas(ctx, lease.Bid, lease.Replicas)
-	}
-	return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, at)
-}
-
-// replace returns replicas of a lease that has ended to the book, without its provider. A bid that was full, or has
-// expired, rests anew; what an expired one still missed is wanted no more, so that only what was placed comes back.
-func (k *Keeper) replace(ctx context.Context, id uint64, replicas uint32, left string, at uint64) error {
-	bid, err := k.unplace(ctx, id, replicas)
-	if err != nil {
-		return err
-	}
-	if bid.State == types.BidState_BID_STATE_EXPIRED {
-		bid.Released += bid.Missing() - min(bid.Missing(), replicas)
-	}
-	bid.Excluded = exclude(bid.Excluded, left)
-	switch bid.State {
-	case types.BidState_BID_STATE_FILLED, types.BidState_BID_STATE_EXPIRED:
-		return k.returnBid(ctx, bid, at)
-	case types.BidState_BID_STATE_OPEN:
-		if err := k.readAgain(ctx, id); err != nil {
-			return err
+	if bid.Missing() == 0 {
+		bid.Returned = false
+		if !stoodFor {
+			if err := k.readAgain(ctx, bid); err != nil {
+				return err
+			}
 		}
 	}
 	return k.setBid(ctx, bid)
@@ -178,21 +146,38 @@ func (k *Keeper) returnBid(ctx context.Context, bid types.Bid, at uint64) error 
 	if err != nil {
 		return err
 	}
+	return k.returnFunded(ctx, bid, params, k.purseOf(ctx, bid.Deployment, params), at)
+}
+
+// returnFunded does the same for a bid that shares the money of its account with others.
+func (k *Keeper) returnFunded(ctx context.Context, bid types.Bid, params types.Params, funds *purse, at uint64) error {
 	bid.State = types.BidState_BID_STATE_OPEN
 	bid.ExpiresAt = at + bid.Spec.Lifetime(params.BidLifetimeSeconds)
 	if err := k.enterBook(ctx, bid); err != nil {
 		return err
 	}
-	if err := k.readAgain(ctx, bid.Id); err != nil {
+	if err := k.await(ctx, bid, funds); err != nil {
 		return err
 	}
 	return k.setBid(ctx, bid)
 }
 
-// readAgain lets the next clearing read a bid that rests, or returns to the book, like a new one: it wants other things
-// than it did when the offers that rest beside it were matched.
-func (k *Keeper) readAgain(ctx context.Context, id uint64) error {
-	if err := k.returnedBids.Set(ctx, id); err != nil {
+// readAgain lets a clearing read a bid that rests like one that is new: it wants other things than it did when the offers
+// that rest beside it were matched.
+func (k *Keeper) readAgain(ctx context.Context, bid types.Bid) error {
+	if err := k.unfile(ctx, bid.Id); err != nil {
+		return err
+	}
+	params, err := k.Params(ctx)
+	if err != nil {
+		return err
+	}
+	return k.await(ctx, bid, k.purseOf(ctx, bid.Deployment, params))
+}
+
+// setAside keeps a bid that a clearing left for a later one.
+func (k *Keeper) setAside(ctx context.Context, id uint64) error {
+	if err := k.leftBids.Set(ctx, id); err != nil {
 		return fmt.Errorf("let bid %d be read again: %w", id, err)
 	}
 	return nil

@@ -27,6 +27,7 @@ type book struct {
 	providers []bookProvider
 	classes   *classes
 	bonds     providertypes.Params
+	number    uint64 // of the clearing
 	now       uint64
 	ackWindow uint64
 
@@ -262,6 +263,9 @@ func (k *Keeper) demand(
 ) (match.Bid, error) {
 	demand := bid.Demand()
 	demand.Classes = b.classes.suiting(bid.Spec, tenant)
+	if bid.Missing() == 0 { // it wants standbys
+		keep(demand.Classes, b.classes.terms.unready, false)
+	}
 	demand.MinReputation = bid.Spec.MinReputation
 	demand.MaxPerProvider, demand.MaxPerZone = bid.Spec.MaxPerProvider, bid.Spec.MaxPerZone
 	for _, provider := range bid.Spec.Allow {
@@ -276,12 +280,19 @@ func (k *Keeper) demand(
 		return demand, nil
 	}
 	placed, err := k.placements(ctx, b, bid, leases)
+	if err != nil {
+		return match.Bid{}, err
+	}
 	demand.Placed = placed
-	return demand, err
+	return demand, k.keepApart(ctx, b, bid, leases, &demand)
 }
 
-// spreadPlaced tells whether a bid has something placed that counts against its spread.
+// spreadPlaced tells whether a bid has leases that matter for where its next ones may be: they count against its spread, or
+// it keeps standbys apart from what they stand by for.
 func spreadPlaced(bid types.Bid) bool {
+	if bid.Spec.Standbys > 0 || bid.StandingBy > 0 {
+		return bid.Placed+bid.StandingBy > 0
+	}
 	return bid.Placed > 0 && (bid.Spec.MaxPerProvider > 0 || bid.Spec.MaxPerZone > 0)
 }
 
@@ -304,7 +315,7 @@ func (k *Keeper) placements(ctx context.Context, b *book, bid types.Bid, leases 
 		var zone uint32
 		if bid.Spec.MaxPerZone > 0 {
 			var err error
-			if zone, err = k.zoneOf(ctx, b, lease.Offer); err != nil {
+			if zone, _, err = k.zoneOf(ctx, b, lease.Offer); err != nil {
 				return nil, err
 			}
 		}
@@ -313,16 +324,16 @@ func (k *Keeper) placements(ctx context.Context, b *book, bid types.Bid, leases 
 	return placed, nil
 }
 
-// zoneOf returns the number of the zone that an offer is in, whether it is in the book or not.
-func (k *Keeper) zoneOf(ctx context.Context, b *book, id uint64) (uint32, error) {
+// zoneOf returns the number of the zone that an offer is in, whether it is in the book or not, and whether it names one.
+func (k *Keeper) zoneOf(ctx context.Context, b *book, id uint64) (zone uint32, named bool, err error) {
 	if at, known := b.offerAt[id]; known {
-		return b.offers[at].zone, nil
+		return b.offers[at].zone, b.offers[at].zone != 0, nil
 	}
 	offer, err := k.getOffer(ctx, id)
 	if err != nil {
-		return 0, err
+		return 0, false, err
 	}
-	return b.zoneAt[offer.Zone()], nil
+	return b.zoneAt[offer.Zone()], offer.Zone() != "", nil
 }
 
 // tenant is what the terms of the book's offers look at of a deployment. What no offer looks at is not read.

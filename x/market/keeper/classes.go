@@ -178,6 +178,8 @@ func (x *labelIndex) numbersThat(key string, do func(int64) bool) match.ClassSet
 // termIndex says which classes sell to whom, what, and for how long.
 type termIndex struct {
 	spot     match.ClassSet
+	quoting  match.ClassSet            // those that take no part in the auction
+	unready  match.ClassSet            // those that take no standbys
 	listed   match.ClassSet            // those that sell only to the tenants that they list
 	allowing map[string]match.ClassSet // by tenant
 	denying  map[string]match.ClassSet // by tenant
@@ -197,6 +199,12 @@ func newTermIndex() termIndex {
 func (x *termIndex) add(class uint32, terms types.OfferTerms) {
 	if terms.Class == types.LeaseClass_LEASE_CLASS_SPOT {
 		x.spot.Add(class)
+	}
+	if terms.QuotesOnly {
+		x.quoting.Add(class)
+	}
+	if terms.NoStandbys {
+		x.unready.Add(class)
 	}
 	if len(terms.Allow) > 0 {
 		x.listed.Add(class)
@@ -222,6 +230,9 @@ func (x *termIndex) lists() bool { return len(x.listed) > 0 || len(x.denying) > 
 func (x *termIndex) restrict(set match.ClassSet, bid types.BidSpec, tenant types.Tenant) {
 	if !bid.TakesClass(types.LeaseClass_LEASE_CLASS_SPOT) {
 		keep(set, x.spot, false)
+	}
+	if !bid.Quoted() {
+		keep(set, x.quoting, false)
 	}
 	closed := append(match.ClassSet(nil), x.listed...)
 	keep(closed, x.allowing[tenant.Owner], false)

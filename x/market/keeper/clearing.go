@@ -95,7 +95,7 @@ func (k *Keeper) clear(ctx sdk.Context, before types.Clearing, now uint64, chang
 // fails is undone and the cursors move all the same: what made it fail cannot hold up the bids and offers behind it. Its
 // bids are tried again after an ack window, as those that were skipped.
 func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, number, now uint64) error {
-	due, next, err := k.due(ctx, turn)
+	due, err := k.due(ctx, turn)
 	if err != nil || !due {
 		return err
 	}
@@ -107,7 +107,7 @@ func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, number, now uin
 		return err
 	}
 	turn.Second, turn.Number = now, number
-	bids, fresh, swept, err := k.readBids(ctx, turn, next, int(params.BidsPerBlock))
+	bids, fresh, swept, err := k.readBids(ctx, turn, int(params.BidsPerBlock))
 	if err != nil {
 		return err
 	}
@@ -130,30 +130,28 @@ func (k *Keeper) takeTurn(ctx sdk.Context, turn *types.Clearing, number, now uin
 	turn.Changed = turn.Changed || fresh && w.partial
 	if swept && turn.Sweeping {
 		// Bids of the sweep that were left see the same window before it ends.
-		waiting, err := some(ctx, k.returnedBids)
+		left, err := some(ctx, k.leftBids)
 		if err != nil {
 			return err
 		}
-		swept = !waiting
+		swept = !left
 	}
 	turn.EndWindow(swept, w.last, w.more)
 	return k.endBidSweep(ctx, turn)
 }
 
-// due tells whether there is anything to clear, and the id of the next bid.
-func (k *Keeper) due(ctx context.Context, turn *types.Clearing) (due bool, next uint64, err error) {
-	if next, err = k.nextBid.Peek(ctx); err != nil {
-		return false, 0, fmt.Errorf("read the next bid: %w", err)
+// due tells whether there is anything to clear.
+func (k *Keeper) due(ctx context.Context, turn *types.Clearing) (bool, error) {
+	if turn.Sweeping || turn.Changed {
+		return true, nil
 	}
-	if turn.Sweeping || turn.Changed || next != turn.NextBid {
-		return true, next, nil
+	if fresh, err := some(ctx, k.worthiest); err != nil || fresh {
+		return fresh, err
 	}
-	gained, err := some(ctx, k.gained)
-	if err != nil || gained {
-		return gained, next, err
+	if gained, err := some(ctx, k.gained); err != nil || gained {
+		return gained, err
 	}
-	returned, err := some(ctx, k.returnedBids)
-	return returned, next, err
+	return some(ctx, k.leftBids)
 }
 
 // some tells whether a set has any key.
@@ -191,6 +189,7 @@ func (k *Keeper) clearWindow(ctx sdk.Context, turn *types.Clearing, w *window, b
 		if err != nil {
 			return err
 		}
+		book.number = turn.Number
 		skipped, full, err := k.match(ctx, book, bids, seed, int(params.BidsPerBlock))
 		if err != nil {
 			return err
@@ -213,74 +212,69 @@ func (k *Keeper) clearWindow(ctx sdk.Context, turn *types.Clearing, w *window, b
 
 // readBids reads bids that see the book for the first time or anew (fresh tells that there are some), at most half of the
 // limit while a sweep is under way, and the next resting bids of the sweep. It moves the cursors behind them. swept tells
-// that the sweep has read the last resting bid. A bid that cannot be read is left out. Every so often those that wait to be
-// read again, such as those that a clearing left, come alone: bids that value capacity more cannot keep them waiting.
+// that the sweep has read the last resting bid. A bid that cannot be read is left out. Every so often those that a clearing
+// left come alone: bids that value capacity more cannot keep them waiting.
 func (k *Keeper) readBids(
-	ctx context.Context, turn *types.Clearing, next uint64, limit int,
+	ctx context.Context, turn *types.Clearing, limit int,
 ) (bids []types.Bid, fresh, swept bool, err error) {
-	resting := turn.NextBid // new bids are from here on, resting ones below
 	newLimit := limit
 	if turn.Sweeping {
 		newLimit = (limit + 1) / 2
 	}
 	if turn.Number%aloneEvery == 0 {
-		waiting, err := firstKeys(ctx, k.returnedBids, aloneFrom)
+		waiting, err := firstKeys(ctx, k.leftBids, aloneFrom)
 		if err != nil {
 			return nil, false, false, err
 		}
 		if len(waiting) == aloneFrom {
-			ids, err := k.takeReturned(ctx, limit)
+			ids, err := k.takeLeft(ctx, limit)
 			return k.openOf(ctx, ids), true, false, err
 		}
 	}
-	ids, err := k.takeReturned(ctx, (newLimit+1)/2)
+	ids, err := k.takeLeft(ctx, (newLimit+1)/2)
 	if err != nil {
 		return nil, false, false, err
 	}
-	arrived, more, err := idsBetween(ctx, k.openBids, resting-1, next, newLimit-len(ids))
+	arrived, err := k.nextFresh(ctx, turn, newLimit-len(ids))
 	if err != nil {
-		return nil, false, false, fmt.Errorf("walk new bids: %w", err)
+		return nil, false, false, err
 	}
-	turn.NextBid = next
-	if more {
-		turn.NextBid = resting
-		if len(arrived) > 0 {
-			turn.NextBid = arrived[len(arrived)-1] + 1
-		}
+	for _, w := range arrived {
+		ids = append(ids, w.id)
 	}
-	ids = append(ids, arrived...)
-	fresh = len(ids) > 0
-
-	swept = true
+	fresh, swept = len(ids) > 0, true
 	if turn.Sweeping {
-		old, more, err := idsBetween(ctx, k.openBids, turn.BidCursor, resting, limit-len(ids))
+		resting, last, more, err := k.nextResting(ctx, turn.BidCursor, limit-len(ids))
 		if err != nil {
 			return nil, false, false, fmt.Errorf("walk resting bids: %w", err)
 		}
-		if len(old) > 0 {
-			turn.BidCursor = old[len(old)-1]
+		if more || len(resting) > 0 {
+			turn.BidCursor = last
 		}
-		ids, swept = append(ids, old...), !more
+		ids, swept = append(ids, resting...), !more
+	}
+	if err := k.take(ctx, arrived); err != nil {
+		return nil, false, false, err
 	}
 	slices.Sort(ids)
 	return k.openOf(ctx, slices.Compact(ids)), fresh, swept, nil
 }
 
-// takeReturned takes bids out of the set of those that are to be read like new ones.
-func (k *Keeper) takeReturned(ctx context.Context, limit int) ([]uint64, error) {
-	ids, err := firstKeys(ctx, k.returnedBids, limit)
+// takeLeft takes bids out of the set of those that a clearing left.
+func (k *Keeper) takeLeft(ctx context.Context, limit int) ([]uint64, error) {
+	ids, err := firstKeys(ctx, k.leftBids, limit)
 	if err != nil {
 		return nil, err
 	}
 	for _, id := range ids {
-		if err := k.returnedBids.Remove(ctx, id); err != nil {
+		if err := k.leftBids.Remove(ctx, id); err != nil {
 			return nil, fmt.Errorf("read bid %d again: %w", id, err)
 		}
 	}
 	return ids, nil
 }
 
-// openOf returns those of some bids that are open. One that was closed and forgotten before its turn came is not; one that
+// openOf returns those of some bids that are open and take part in the auction. One that was closed and forgotten before its turn came is not; one that
 // cannot be read is left out.
 func (k *Keeper) openOf(ctx context.Context, ids []uint64) []types.Bid {
 	bids := make([]types.Bid, 0, len(ids))
@@ -290,7 +284,7 @@ func (k *Keeper) openOf(ctx context.Context, ids []uint64) []types.Bid {
 			if errors.Is(err, types.ErrBidNotFound) {
 				return nil
 			}
-			if err == nil && bid.State == types.BidState_BID_STATE_OPEN {
+			if err == nil && bid.State == types.BidState_BID_STATE_OPEN && !bid.Spec.Quoted() {
 				bids = append(bids, bid)
 			}
 			return err
@@ -314,7 +308,11 @@ func (k *Keeper) match(
 	standing := k.standing(ctx, bids, leaseReads)
 	left, work := standing.left, uint64(maxWork)
 	for _, denom := range denomsOf(bids, seed) {
-		in := match.Input{Seed: seed, Book: k.view(ctx, book, denom), Work: work}
+		weights, err := k.weightsOf(ctx, denom)
+		if err != nil {
+			return false, false, err
+		}
+		in := match.Input{Seed: seed, Weights: weights, Book: k.view(ctx, book, denom), Work: work}
 		var unread bool
 		in.Bids, in.Accounts, unread = k.demands(ctx, book, bids, denom, standing)
 		skipped = skipped || unread
@@ -322,7 +320,7 @@ func (k *Keeper) match(
 			left = append(left, idsOf(in.Bids)...)
 			continue
 		}
-		out := match.Clear(in)
+		out, certificate := match.ClearBest(in, maxProof)
 		work -= min(work, out.Work)
 		left = append(left, out.Left...)
 		for _, id := range out.Short {
@@ -337,9 +335,10 @@ func (k *Keeper) match(
 			standing.full = standing.full || full
 			skipped = skipped || err != nil && !full
 		}
+		k.publish(ctx, book, denom, in, out, certificate)
 	}
 	for _, id := range left {
-		if err := k.readAgain(ctx, id); err != nil {
+		if err := k.setAside(ctx, id); err != nil {
 			return skipped, standing.full, err
 		}
 	}
@@ -548,11 +547,15 @@ func (k *Keeper) openLeases(
 ) ([]match.Assignment, error) {
 	var replicas uint32
 	var failure error
+	standby, less := bid.Missing() == 0, false
+	if standby {
+		taken, less = book.oneAZone(taken)
+	}
 	opened := taken[:0:0]
 	for _, a := range taken[:max(0, min(len(taken), room))] {
 		offer := book.offers[book.offerAt[a.Offer]].Offer
 		if failure = escrowtypes.Attempt(ctx, func(ctx sdk.Context) error {
-			return k.openAssigned(ctx, bid, offer, a)
+			return k.openAssigned(ctx, bid, offer, a, standby)
 		}); failure != nil {
 			break
 		}
@@ -565,10 +568,15 @@ func (k *Keeper) openLeases(
 		}
 		return nil, failure
 	}
-	return opened, k.place(ctx, bid, replicas)
+	if err := k.place(ctx, bid, replicas); err != nil || !less {
+		return opened, err
+	}
+	return opened, k.readAgain(ctx, bid) // what was left out may be had in another zone
 }
 
-func (k *Keeper) openAssigned(ctx context.Context, bid types.Bid, offer types.Offer, a match.Assignment) error {
+func (k *Keeper) openAssigned(
+	ctx context.Context, bid types.Bid, offer types.Offer, a match.Assignment, standby bool,
+) error {
 	ask, ok := types.AskIn(offer.Asks, bid.Denom)
 	if !ok {
 		return types.ErrBroken.Wrapf("offer %d asks for no %s", offer.Id, bid.Denom)
@@ -577,6 +585,7 @@ func (k *Keeper) openAssigned(ctx context.Context, bid types.Bid, offer types.Of
 		Deployment: bid.Deployment, Bid: bid.Id, Account: bid.Deployment,
 		Offer: offer.Id, Provider: offer.Provider, Pool: offer.Pool, Ask: ask, Class: offer.LeaseClass(),
 		Unit: bid.Spec.Unit, Replicas: a.Replicas, Rate: a.RatePerHour, Denom: bid.Denom, TermSeconds: bid.Spec.LeaseSeconds,
+		Standby: standby,
 	})
 	return err
 }

@@ -13,6 +13,7 @@ func (k *Keeper) DeadlineSources() []escrowtypes.DeadlineSource {
 		escrowtypes.Queue{Source: types.AckSource, Keys: k.ackDeadlines, Handle: k.failUnacked},
 		escrowtypes.Queue{Source: types.BidSource, Keys: k.bidDeadlines, Handle: k.expireBid},
 		escrowtypes.Queue{Source: types.LeaseSource, Keys: k.leaseDeadlines, Handle: k.endLeaseDue},
+		escrowtypes.Queue{Source: types.ChallengeSource, Keys: k.answerDeadlines, Handle: k.failUnanswered},
 		escrowtypes.Queue{Source: types.OfferSource, Keys: k.offerDeadlines, Handle: k.expireOffer},
 		sweepDeadlines{k},
 		escrowtypes.Queue{Source: types.RetainedSource, Keys: k.retained, Handle: k.forgetRetained},
@@ -40,7 +41,8 @@ func (k *Keeper) endLeaseDue(ctx context.Context, id uint64) error {
 	return k.endDue(ctx, lease)
 }
 
-// expireBid takes a bid out of the book, where it stays in quarantine. The leases that it has go on.
+// expireBid takes a bid out of the book, where it stays in quarantine. The leases that it has go on; standbys end when
+// nothing is left to stand by for.
 func (k *Keeper) expireBid(ctx context.Context, id uint64) error {
 	bid, err := k.getBid(ctx, id)
 	if err != nil {
@@ -49,8 +51,19 @@ func (k *Keeper) expireBid(ctx context.Context, id uint64) error {
 	if bid.State != types.BidState_BID_STATE_OPEN {
 		return nil
 	}
+	dismissed := bid.Placed == 0 && bid.StandingBy > 0
+	if dismissed {
+		if err := k.dismiss(ctx, &bid, types.Reason_REASON_NOT_NEEDED, bid.ExpiresAt); err != nil {
+			return err
+		}
+	}
 	if err := k.endBid(ctx, bid, types.BidState_BID_STATE_EXPIRED); err != nil {
 		return err
+	}
+	if dismissed {
+		if err := k.resumeAfter(ctx, bid.Deployment); err != nil {
+			return err
+		}
 	}
 	return emit(ctx, types.NewEventBidExpired(bid))
 }

@@ -65,7 +65,7 @@ func (k *Keeper) addDeployment(ctx context.Context, owner sdk.AccAddress, deploy
 	if err != nil {
 		return fmt.Errorf("index deployment %d: %w", deployment.Id, err)
 	}
-	return nil
+	return k.moveCustody(ctx, deployment.Id, nil, deployment.Custodians)
 }
 
 // endDeployment closes the bids of a deployment and the deployment itself. Its leases must have ended.
@@ -85,6 +85,9 @@ func (k *Keeper) endDeployment(ctx context.Context, deployment types.Deployment,
 	}
 	if err := k.openNames.Remove(ctx, collections.Join(sdk.AccAddress(owner), deployment.Name)); err != nil {
 		return fmt.Errorf("free the name of deployment %d: %w", deployment.Id, err)
+	}
+	if err := k.moveCustody(ctx, deployment.Id, deployment.Custodians, nil); err != nil {
+		return err
 	}
 	deployment.State, deployment.Reason, deployment.ClosedAt = types.DeploymentState_DEPLOYMENT_STATE_CLOSED, reason, at
 	if err := k.setEnd(ctx, deployment); err != nil {

@@ -59,6 +59,7 @@ func quickEscrow() escrowtypes.Params {
 func quick() types.Params {
 	params := types.DefaultParams()
 	params.AckWindowSeconds, params.ClearingGas, params.BidLifetimeSeconds = window, 0, 1000
+	params.AnswerWindowSeconds = answerWindow
 	return params
 }
 
@@ -85,7 +86,7 @@ func startFrom(t testing.TB, genesis *types.GenesisState, options ...chain.Optio
 
 // build wires the market over escrow and provider, as the application does.
 func (b *bench) build(c *chain.Chain) module.AppModule {
-	b.Market = keeper.NewKeeper(c.Codec, c.StoreService(types.StoreKey), c.Addresses, c.Escrow, c.Provider, c.Authority)
+	b.Market = keeper.NewKeeper(c.Codec, c.StoreService(types.StoreKey), c.Addresses, c.Escrow, c.Provider, c.Bank, c.Authority)
 	c.Escrow.SetHooks(b.Market.EscrowHooks())
 	c.Provider.SetHooks(b.Market.ProviderHooks())
 	for _, source := range b.Market.DeadlineSources() {

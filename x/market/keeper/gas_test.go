@@ -101,6 +101,66 @@ func gasOfTheRest(t *testing.T, live int) map[string]uint64 {
 	return gas
 }
 
+// gasOfFailover returns the gas of the messages of failover by name, beside leases that live already: standbys acknowledged
+// and challenges answered in batches of 50, a challenge of a tenant and of who stands by, and a lease given up to a standby.
+func gasOfFailover(t *testing.T, live int) map[string]uint64 {
+	t.Helper()
+	b := start(t)
+	for i, name := range []string{"p", "q"} {
+		b.sells(name, uint64(live)+400, hourly+uint64(i))
+		b.Fund(chain.Account(name), chain.Coin(1e12))
+		require.NoError(t, b.Deliver(b.addBond(name, 1e12)))
+	}
+	b.crowd("p", live)
+	const n = 50
+	var ids, leases, standbys []uint64
+	for i := range n {
+		ids = append(ids, b.deploys(fmt.Sprintf("new-%d", i), "web", 1_000_000, wantStandbys("web", 1, 1)))
+	}
+	b.NextBlock(second)
+	for _, id := range ids {
+		leases = append(leases, b.lease(id).Id)
+	}
+	b.acks("p", leases...)
+	b.NextBlock(second)
+	for _, id := range ids {
+		standbys = append(standbys, b.leases(id)[1].Id)
+	}
+	gas := map[string]uint64{}
+	for _, err := range b.acks("q", standbys...) {
+		require.Empty(t, err)
+	}
+	gas["stand by"] = b.GasUsed / n
+	for i, lease := range leases {
+		name := "challenge by a tenant"
+		signer := fmt.Sprintf("new-%d", i)
+		if i%2 == 1 {
+			name, signer = "challenge by a standby", "q-agent"
+		}
+		b.challenges(signer, lease)
+		gas[name] = b.GasUsed
+	}
+	for _, err := range b.answersAlive("p", leases...) {
+		require.Empty(t, err)
+	}
+	gas["answer"] = b.GasUsed / n
+	b.NextBlock(second)
+	require.Len(t, b.failsOver("new-7", leases[7]), 1)
+	gas["fail over"] = b.GasUsed
+	t.Logf("beside %d leases: %v gas", live, gas)
+	return gas
+}
+
+func TestTheGasOfFailoverStaysWithinItsBudgetAndDoesNotGrowWithTheMarket(t *testing.T) {
+	few, many := gasOfFailover(t, 100), gasOfFailover(t, 10_000)
+	for name, most := range map[string]uint64{
+		"stand by": 40_000, "challenge by a tenant": 70_000, "challenge by a standby": 70_000, "answer": 10_000, "fail over": 130_000,
+	} {
+		require.LessOrEqual(t, few[name], most, name)
+		require.InEpsilon(t, few[name], many[name], 0.02, name)
+	}
+}
+
 func TestTheGasOfEveryMessageAboutLeasesDoesNotGrowWithTheMarket(t *testing.T) {
 	few, many := gasOfTheRest(t, 100), gasOfTheRest(t, 10_000)
 	for name, gas := range few {

@@ -20,7 +20,7 @@ func (k *Keeper) InitGenesis(ctx context.Context, g *types.GenesisState) error {
 	}
 	for _, step := range []func(context.Context, *types.GenesisState) error{
 		k.importCounters, k.importPools, k.importOffers, k.importDeployments, k.importBids, k.importLeases,
-		k.importUnsettled, k.importSweeps, k.importRetained,
+		k.importQuotes, k.importFresh, k.importUnsettled, k.importSweeps, k.importRetained, k.importCleared,
 		func(ctx context.Context, _ *types.GenesisState) error { return k.CheckInvariants(ctx) },
 	} {
 		if err := step(ctx, g); err != nil {
@@ -151,7 +151,7 @@ func (k *Keeper) importUnsettled(ctx context.Context, g *types.GenesisState) err
 	return k.importSweep(ctx, g)
 }
 
-// importSweep imports who gained, what the sweep under way is about, and the bids that are to be read like new ones.
+// importSweep imports who gained, what the sweep under way is about, and the bids that a clearing left.
 func (k *Keeper) importSweep(ctx context.Context, g *types.GenesisState) error {
 	for _, list := range []struct {
 		set       collections.KeySet[sdk.AccAddress]
@@ -167,8 +167,8 @@ func (k *Keeper) importSweep(ctx context.Context, g *types.GenesisState) error {
 			}
 		}
 	}
-	for _, bid := range g.Returned {
-		if err := k.returnedBids.Set(ctx, bid); err != nil {
+	for _, bid := range g.Left {
+		if err := k.leftBids.Set(ctx, bid); err != nil {
 			return err
 		}
 	}
@@ -202,7 +202,7 @@ func (k *Keeper) ExportGenesis(ctx context.Context) (*types.GenesisState, error)
 	g := &types.GenesisState{}
 	for _, step := range []func(context.Context, *types.GenesisState) error{
 		k.exportCounters, k.exportPools, k.exportOffers, k.exportDeployments, k.exportBids, k.exportLeases,
-		k.exportUnsettled, k.exportSweeps, k.exportRetained,
+		k.exportQuotes, k.exportFresh, k.exportUnsettled, k.exportSweeps, k.exportRetained, k.exportCleared,
 	} {
 		if err := step(ctx, g); err != nil {
 			return nil, fmt.Errorf("export x/%s: %w", types.ModuleName, err)
@@ -331,8 +331,36 @@ func (k *Keeper) exportUnsettled(ctx context.Context, g *types.GenesisState) err
 	if err != nil {
 		return err
 	}
-	return k.returnedBids.Walk(ctx, nil, func(bid uint64) (bool, error) {
-		g.Returned = append(g.Returned, bid)
+	return k.leftBids.Walk(ctx, nil, func(bid uint64) (bool, error) {
+		g.Left = append(g.Left, bid)
+		return false, nil
+	})
+}
+
+func (k *Keeper) importCleared(ctx context.Context, g *types.GenesisState) error {
+	for _, cleared := range g.Cleared {
+		if err := k.cleared.Set(ctx, cleared.Denom, cleared); err != nil {
+			return err
+		}
+	}
+	for _, weights := range g.Weights {
+		if err := k.weights.Set(ctx, weights.Denom, weights.Weights); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (k *Keeper) exportCleared(ctx context.Context, g *types.GenesisState) error {
+	err := k.cleared.Walk(ctx, nil, func(_ string, cleared types.Cleared) (bool, error) {
+		g.Cleared = append(g.Cleared, cleared)
+		return false, nil
+	})
+	if err != nil {
+		return err
+	}
+	return k.weights.Walk(ctx, nil, func(denom string, weights types.Resources) (bool, error) {
+		g.Weights = append(g.Weights, types.Weights{Denom: denom, Weights: weights})
 		return false, nil
 	})
 }

@@ -73,6 +73,11 @@ func TestImportIsExactlyWhatWasExported(t *testing.T) {
 	require.Equal(t, b.Export(), again.Export())
 }
 
+// price adds one to those of the last clearing.
+func price(g *types.GenesisState, offer uint64, price types.Resources) {
+	g.Cleared[0].Prices = append(g.Cleared[0].Prices, types.ClassPrice{Offer: offer, Price: price})
+}
+
 func TestAGenesisThatContradictsItselfIsRefused(t *testing.T) {
 	b := busy(t)
 	good := b.Export()[types.ModuleName]
@@ -108,10 +113,24 @@ func TestAGenesisThatContradictsItselfIsRefused(t *testing.T) {
 		"a free lease":               func(g *types.GenesisState) { g.Leases[0].Rate = 0 },
 		"a lease too high":           func(g *types.GenesisState) { g.NextLease = 1 },
 		"no next bid":                func(g *types.GenesisState) { g.NextBid = 0 },
-		"a bid read too early":       func(g *types.GenesisState) { g.Clearing.NextBid = g.NextBid + 1 },
-		"no bid read":                func(g *types.GenesisState) { g.Clearing.NextBid = 0 },
-		"a long seed":                func(g *types.GenesisState) { g.Seed = make([]byte, 65) },
-		"an unsettled nobody":        func(g *types.GenesisState) { g.Unsettled = []string{"nobody"} },
+		"a round beyond all bids":    func(g *types.GenesisState) { g.Clearing.FreshEnd = g.NextBid + 1 },
+		"a fresh bid that is to come": func(g *types.GenesisState) {
+			g.Fresh = append(g.Fresh, types.FreshBid{Bid: g.NextBid, Worth: make([]byte, 16)})
+		},
+		"a fresh bid that is not open": func(g *types.GenesisState) { g.Fresh[0].Bid = 1 },
+		"a short worth":                func(g *types.GenesisState) { g.Fresh[0].Worth = nil },
+		"a left bid that is not there": func(g *types.GenesisState) { g.Left = []uint64{g.NextBid} },
+		"a left bid that is not open":  func(g *types.GenesisState) { g.Left = []uint64{1} },
+		"a clearing that is to come":   func(g *types.GenesisState) { g.Cleared[0].Number = g.Clearing.Number + 1 },
+		"a price of no offer":          func(g *types.GenesisState) { price(g, 0, units(1)) },
+		"a price of an offer to come":  func(g *types.GenesisState) { price(g, g.NextOffer, units(1)) },
+		"a price of nothing":           func(g *types.GenesisState) { price(g, 1, types.Resources{}) },
+		"prices out of order": func(g *types.GenesisState) {
+			price(g, 2, units(1))
+			price(g, 1, units(1))
+		},
+		"a long seed":         func(g *types.GenesisState) { g.Seed = make([]byte, 65) },
+		"an unsettled nobody": func(g *types.GenesisState) { g.Unsettled = []string{"nobody"} },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var g types.GenesisState

@@ -20,20 +20,32 @@ func (q queryServer) Bid(ctx context.Context, request *types.QueryBidRequest) (*
 	return &types.QueryBidResponse{Bid: bid}, nil
 }
 
-// OpenBids lists the bids in the book, of one denom or of all.
+// OpenBids lists the bids in the book, of one denom and mode or of all.
 func (q queryServer) OpenBids(
 	ctx context.Context, request *types.QueryOpenBidsRequest,
 ) (*types.QueryOpenBidsResponse, error) {
 	if request == nil {
 		return nil, errEmptyRequest
 	}
-	bids, next, err := somePages(ctx, q.openBids, request.Pagination,
+	open := q.openBids
+	if request.Mode == types.BidMode_BID_MODE_QUOTE {
+		open = q.quoteBids
+	}
+	bids, next, err := somePages(ctx, open, request.Pagination,
 		func(id uint64, _ collections.NoValue) (listed[types.Bid], error) {
 			bid, err := q.getBid(ctx, id)
-			return listed[types.Bid]{entry: bid, wanted: request.Denom == "" || bid.Denom == request.Denom}, err
+			return listed[types.Bid]{entry: bid, wanted: wants(request, bid)}, err
 		})
 	if err != nil {
 		return nil, err
 	}
 	return &types.QueryOpenBidsResponse{Bids: bids, Pagination: next}, nil
+}
+
+// wants tells whether a bid is what a request wants to see.
+func wants(request *types.QueryOpenBidsRequest, bid types.Bid) bool {
+	if request.Denom != "" && bid.Denom != request.Denom {
+		return false
+	}
+	return request.Mode == types.BidMode_BID_MODE_UNSPECIFIED || bid.Spec.Quoted() == (request.Mode == types.BidMode_BID_MODE_QUOTE)
 }

@@ -12,7 +12,7 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// Book lists the active offers whose providers take leases, with what clearing looks at, so that a tenant can compute who
+// Book lists the active offers of the auction, or those outside of it, whose providers take leases, with what clearing looks at, so that a tenant can compute who
 // would serve a bid.
 func (q queryServer) Book(ctx context.Context, request *types.QueryBookRequest) (*types.QueryBookResponse, error) {
 	if request == nil {
@@ -30,7 +30,11 @@ func (q queryServer) Book(ctx context.Context, request *types.QueryBookRequest) 
 	if err != nil {
 		return nil, err
 	}
-	entries, next, err := somePages(ctx, q.activeOffers, request.Pagination,
+	offers := q.activeOffers
+	if request.QuotesOnly {
+		offers = q.quoteOffers
+	}
+	entries, next, err := somePages(ctx, offers, request.Pagination,
 		func(id uint64, _ collections.NoValue) (listed[types.BookEntry], error) {
 			offer, err := q.getOffer(ctx, id)
 			if err != nil || !view.shows(offer, request) {

@@ -49,5 +49,6 @@ func (k *Keeper) workOf(ctx context.Context, id uint64) (types.Work, error) {
 	return types.Work{
 		Lease: lease, Owner: deployment.Owner, Name: deployment.Name, Group: bid.Spec.Name,
 		ManifestHash: deployment.ManifestHash, Version: deployment.Version, AccessKeys: deployment.AccessKeys,
+		Custodians: deployment.Custodians,
 	}, nil
 }

@@ -1,6 +1,7 @@
 package keeper_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -11,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
+	sdkerrors "github.com/cosmos/cosmos-sdk/types/errors"
 
 	"github.com/souk-network/souk/testutil/chain"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
@@ -44,6 +46,8 @@ func TestNoHistoryBreaksTheMarket(t *testing.T) {
 		genesis := types.DefaultGenesis()
 		genesis.Params = quick()
 		genesis.Params.BidsPerBlock = rapid.SampledFrom([]uint32{2, 2048}).Draw(rt, "bids per block")
+		genesis.Params.AnswerWindowSeconds = rapid.SampledFrom([]uint32{1, 10}).Draw(rt, "answer window")
+		genesis.Params.StandbyBps = rapid.SampledFrom([]uint32{1, 500, 10_000}).Draw(rt, "standby bps")
 		genesis.Params.NoticeSeconds, genesis.Params.ReclaimNoticeSeconds = 30, 3
 		genesis.Params.OffersPerBlock = rapid.SampledFrom([]uint32{1, 2, 4096}).Draw(rt, "offers per block")
 		h.bench = startFrom(drawn{t, rt}, genesis, chain.WithEscrowParams(params))
@@ -67,6 +71,9 @@ func TestNoHistoryBreaksTheMarket(t *testing.T) {
 			"reclaim":  h.reclaim,
 			"lease":    h.endOne,
 			"update":   h.change,
+			"failover": h.failover,
+			"ask":      h.challenge,
+			"alive":    h.alive,
 			"jail":     h.jail,
 			"unjail":   h.unjail,
 			"leave":    h.deregister,
@@ -122,6 +129,7 @@ func drawBid(rt *rapid.T, name string) types.BidSpec {
 		types.LeaseClass_LEASE_CLASS_UNSPECIFIED, types.LeaseClass_LEASE_CLASS_SPOT,
 	}).Draw(rt, "class")
 	spec.LeaseSeconds = rapid.SampledFrom([]uint64{0, 0, 1, 40}).Draw(rt, "term")
+	spec.Standbys = rapid.SampledFrom([]uint32{0, 0, 1, 2}).Draw(rt, "standbys")
 	spec.NoReplace = rapid.Bool().Draw(rt, "no replace")
 	spec.MaxPerProvider = rapid.SampledFrom([]uint32{0, 0, 1, 3}).Draw(rt, "spread")
 	return spec
@@ -215,7 +223,7 @@ func (h *history) resign(rt *rapid.T) {
 		Signer: lease.Provider, Provider: lease.Provider, Leases: []uint64{lease.Id}, Reason: types.Reason_REASON_POLICY,
 	})
 	require.NoError(h.t, err)
-	h.notified(lease, lease.State == active || lease.State == paused, texts(response.Results))
+	h.notified(lease, lease.State.Served(), texts(response.Results))
 }
 
 func (h *history) reclaim(rt *rapid.T) {
@@ -225,7 +233,7 @@ func (h *history) reclaim(rt *rapid.T) {
 	})
 	require.NoError(h.t, err)
 	spot := lease.Class == types.LeaseClass_LEASE_CLASS_SPOT
-	h.notified(lease, spot && (lease.State == active || lease.State == paused), texts(response.Results))
+	h.notified(lease, spot && lease.State.Served(), texts(response.Results))
 }
 
 // endOne closes one lease, and closing it again is refused.
@@ -289,6 +297,7 @@ func (h *history) change(rt *rapid.T) {
 		at := slices.IndexFunc(message.Bids, func(s types.BidSpec) bool { return s.Name == bid.Spec.Name })
 		require.Equal(h.t, at < 0, bid.State == types.BidState_BID_STATE_CLOSED)
 		require.LessOrEqual(h.t, bid.Placed, bid.Spec.Replicas)
+		require.LessOrEqual(h.t, bid.StandingBy, bid.Spec.Standbys)
 	}
 }
 
@@ -369,7 +378,91 @@ func (h *history) topUp(rt *rapid.T) {
 func (h *history) block(rt *rapid.T) {
 	h.NextBlock(time.Duration(rapid.SampledFrom([]int64{0, 1, 1000, 1000, 5000, 14_000, 90_000, 1_100_000}).Draw(rt, "milliseconds")) * time.Millisecond)
 	h.check()
+	h.oneProviderASecond()
 	require.LessOrEqual(h.t, h.total(), h.supply, "nothing is made of nothing; a part of what is slashed is burnt")
+}
+
+// failover gives up a lease: what takes over did stand by.
+func (h *history) failover(rt *rapid.T) {
+	lease := h.one(rt)
+	before := map[uint64]types.Lease{}
+	for _, l := range h.genesis().Leases {
+		before[l.Id] = l
+	}
+	owner := h.deployment(lease.Deployment).Owner
+	response, err := chain.Send[types.MsgFailoverResponse](h.Chain, &types.MsgFailover{Signer: owner, Lease: lease.Id})
+	if err != nil {
+		h.expects(err, types.ErrLeaseState, types.ErrDeploymentState, types.ErrBehind, escrowtypes.ErrBehind)
+		require.True(h.t, !lease.State.Live() || h.behind(), "%v", err)
+		return
+	}
+	require.True(h.t, lease.State.Live())
+	require.LessOrEqual(h.t, len(response.Promoted), int(lease.Replicas))
+	for _, id := range response.Promoted {
+		heir := h.leaseAt(id)
+		require.True(h.t, before[id].Standby && before[id].State.Paid())
+		require.True(h.t, !heir.Standby && heir.State.Paid() && heir.Bid == lease.Bid && heir.Provider != lease.Provider)
+	}
+	h.check()
+}
+
+func (h *history) challenge(rt *rapid.T) {
+	lease := h.one(rt)
+	signer := h.deployment(lease.Deployment).Owner
+	fee := h.genesis().Params.ChallengeFee
+	if rapid.Bool().Draw(rt, "paid") {
+		payer, err := h.Addresses.StringToBytes(signer)
+		require.NoError(h.t, err)
+		h.Fund(payer, fee)
+		h.supply += fee.Amount.Int64()
+	}
+	err := h.Deliver(&types.MsgChallengeLease{Signer: signer, Lease: lease.Id})
+	h.expects(err, types.ErrLeaseState, types.ErrDeploymentState, types.ErrChallenged, types.ErrBehind, sdkerrors.ErrInsufficientFunds)
+	if err == nil {
+		require.Greater(h.t, h.leaseAt(lease.Id).AnswerBy, h.Now())
+	}
+}
+
+// alive answers for some leases, also such as are not challenged or not the provider's.
+func (h *history) alive(rt *rapid.T) {
+	g := h.genesis()
+	challenged := slices.DeleteFunc(slices.Clone(g.Leases), func(l types.Lease) bool { return l.AnswerBy == 0 })
+	if len(challenged) == 0 {
+		rt.Skip()
+	}
+	lease := rapid.SampledFrom(challenged).Draw(rt, "lease")
+	another := rapid.SampledFrom(g.Leases).Draw(rt, "another")
+	response, err := chain.Send[types.MsgAnswerAliveResponse](h.Chain, &types.MsgAnswerAlive{
+		Signer: lease.Provider, Provider: lease.Provider, Leases: []uint64{lease.Id, another.Id},
+	})
+	require.NoError(h.t, err)
+	errs := texts(response.Results)
+	if errs[0] == "" {
+		require.Less(h.t, h.Now(), lease.AnswerBy)
+		require.Zero(h.t, h.leaseAt(lease.Id).AnswerBy)
+	} else {
+		require.True(h.t, h.behind(), errs[0])
+	}
+	if another.Id == lease.Id || another.AnswerBy == 0 || another.Provider != lease.Provider {
+		require.NotEmpty(h.t, errs[1])
+	}
+}
+
+// oneProviderASecond asserts that nobody is paid twice for a lease at any second, and that no service of a standby began
+// before what it stood for was lost.
+func (h *history) oneProviderASecond() {
+	g, err := h.Escrow.ExportGenesis(h.Ctx())
+	require.NoError(h.t, err)
+	last := map[uint64]escrowtypes.Stream{}
+	streams := slices.Concat(g.OpenStreams, g.ClosedStreams)
+	slices.SortFunc(streams, func(a, b escrowtypes.Stream) int { return cmp.Compare(a.Id, b.Id) })
+	for _, s := range streams {
+		if before, found := last[s.Ref]; found {
+			require.NotZero(h.t, before.ClosedAt, "lease %d is paid by two streams", s.Ref)
+			require.LessOrEqual(h.t, before.ClosedAt, s.OpenedAt, "lease %d", s.Ref)
+		}
+		last[s.Ref] = s
+	}
 }
 
 // end closes everything: then nothing is held, nothing allocated, and the books are empty but for earnings and dust.

@@ -142,6 +142,11 @@ func (h ProviderHooks) AfterAttested(ctx context.Context, operator sdk.AccAddres
 	return h.k.gain(ctx, operator)
 }
 
+// AfterReputed notes that bids which ask for a reputation may take a provider that they could not before.
+func (h ProviderHooks) AfterReputed(ctx context.Context, operator sdk.AccAddress) error {
+	return h.k.gain(ctx, operator)
+}
+
 // Required returns the bond that a provider must hold at present, by denom.
 func (h ProviderHooks) Required(ctx context.Context, operator sdk.AccAddress) (sdk.Coins, error) {
 	return h.k.requirement(ctx, operator)

@@ -9,6 +9,7 @@ import (
 	"cosmossdk.io/collections"
 	"cosmossdk.io/math"
 
+	"github.com/souk-network/souk/x/escrow/ledger"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market/types"
 )
@@ -23,7 +24,7 @@ func (k *Keeper) CheckInvariants(ctx context.Context) error {
 	for _, check := range []func(context.Context, *types.GenesisState) error{
 		func(_ context.Context, g *types.GenesisState) error { return g.Validate(k.addresses) },
 		k.checkExposures, k.checkOfferIndexes, k.checkDeploymentIndexes, k.checkBidIndexes, k.checkLeaseIndexes,
-		k.checkSweeps, k.checkMoney,
+		k.checkFresh, k.checkSweeps, k.checkMoney,
 	} {
 		if err := check(ctx, g); err != nil {
 			return err
@@ -61,14 +62,18 @@ func (k *Keeper) checkExposures(ctx context.Context, g *types.GenesisState) erro
 }
 
 func (k *Keeper) checkOfferIndexes(ctx context.Context, g *types.GenesisState) error {
-	var active []uint64
+	var active, quoting []uint64
 	var listed []providerKey
 	for _, o := range g.Offers {
 		operator, err := k.operator(o.Provider)
 		if err != nil {
 			return err
 		}
-		if o.State == types.OfferState_OFFER_STATE_ACTIVE {
+		switch {
+		case o.State != types.OfferState_OFFER_STATE_ACTIVE:
+		case o.Terms.QuotesOnly:
+			quoting = append(quoting, o.Id)
+		default:
 			active = append(active, o.Id)
 		}
 		if o.State != types.OfferState_OFFER_STATE_WITHDRAWN {
@@ -77,12 +82,13 @@ func (k *Keeper) checkOfferIndexes(ctx context.Context, g *types.GenesisState) e
 	}
 	return errors.Join(
 		sameKeys(ctx, "active offers", k.activeOffers, active),
+		sameKeys(ctx, "active offers outside of the auction", k.quoteOffers, quoting),
 		sameKeys(ctx, "offers by provider", k.providerOffers, listed),
 	)
 }
 
 func (k *Keeper) checkDeploymentIndexes(ctx context.Context, g *types.GenesisState) error {
-	var owned []providerKey
+	var owned, kept []providerKey
 	open := 0
 	for _, d := range g.Deployments {
 		owner, err := k.operator(d.Owner)
@@ -94,6 +100,13 @@ func (k *Keeper) checkDeploymentIndexes(ctx context.Context, g *types.GenesisSta
 			continue
 		}
 		open++
+		for _, custodian := range d.Custodians {
+			operator, err := k.operator(custodian)
+			if err != nil {
+				return err
+			}
+			kept = append(kept, collections.Join(operator, d.Id))
+		}
 		if id, err := k.openNames.Get(ctx, collections.Join(owner, d.Name)); err != nil || id != d.Id {
 			return types.ErrBroken.Wrapf("name of deployment %d: %d, %v", d.Id, id, err)
 		}
@@ -108,28 +121,35 @@ func (k *Keeper) checkDeploymentIndexes(ctx context.Context, g *types.GenesisSta
 	if open != 0 {
 		return types.ErrBroken.Wrapf("%d names more than open deployments", -open)
 	}
-	return sameKeys(ctx, "deployments by owner", k.ownerDeployments, owned)
+	return errors.Join(
+		sameKeys(ctx, "deployments by owner", k.ownerDeployments, owned),
+		sameKeys(ctx, "deployments by custodian", k.custody, kept),
+	)
 }
 
 func (k *Keeper) checkBidIndexes(ctx context.Context, g *types.GenesisState) error {
 	var all, due []pairKey
-	var open []uint64
+	var open, collecting []uint64
 	for _, b := range g.Bids {
 		all = append(all, collections.Join(b.Deployment, b.Id))
 		if b.State == types.BidState_BID_STATE_OPEN {
 			open = append(open, b.Id)
 			due = append(due, collections.Join(b.ExpiresAt, b.Id))
+			if b.Spec.Quoted() {
+				collecting = append(collecting, b.Id)
+			}
 		}
 	}
 	return errors.Join(
 		sameKeys(ctx, "bids by deployment", k.deploymentBids, all),
 		sameKeys(ctx, "open bids", k.openBids, open),
+		sameKeys(ctx, "bids that collect quotes", k.quoteBids, collecting),
 		someKeys(ctx, "bid deadlines", k.bidDeadlines, due),
 	)
 }
 
 func (k *Keeper) checkLeaseIndexes(ctx context.Context, g *types.GenesisState) error {
-	var all, live, unanswered, ending []pairKey
+	var all, live, unacked, ending, challenged, standbys []pairKey
 	var work []providerKey
 	for _, l := range g.Leases {
 		operator, err := k.operator(l.Provider)
@@ -140,9 +160,15 @@ func (k *Keeper) checkLeaseIndexes(ctx context.Context, g *types.GenesisState) e
 		if l.State.Live() {
 			live = append(live, collections.Join(l.Deployment, l.Id))
 			work = append(work, collections.Join(operator, l.Id))
+			if l.Standby {
+				standbys = append(standbys, collections.Join(l.Bid, l.Id))
+			}
 		}
 		if l.State == types.LeaseState_LEASE_STATE_PENDING {
-			unanswered = append(unanswered, collections.Join(l.AckBy, l.Id))
+			unacked = append(unacked, collections.Join(l.AckBy, l.Id))
+		}
+		if l.AnswerBy != 0 {
+			challenged = append(challenged, collections.Join(l.AnswerBy, l.Id))
 		}
 		if at := l.Deadline(); at != 0 {
 			ending = append(ending, collections.Join(at, l.Id))
@@ -152,11 +178,18 @@ func (k *Keeper) checkLeaseIndexes(ctx context.Context, g *types.GenesisState) e
 	if err != nil {
 		return err
 	}
+	kept, err := k.keptLeases(ctx)
+	if err != nil {
+		return err
+	}
 	return errors.Join(
+		sameKeys(ctx, "leases by provider", k.providerLeases, kept),
 		sameKeys(ctx, "leases by deployment", k.deploymentLeases, append(all, forgotten...)),
 		sameKeys(ctx, "live leases", k.liveLeases, live),
 		sameKeys(ctx, "live leases by provider", k.providerLiveLeases, work),
-		someKeys(ctx, "acknowledgement deadlines", k.ackDeadlines, unanswered),
+		sameKeys(ctx, "standbys by bid", k.standbys, standbys),
+		someKeys(ctx, "acknowledgement deadlines", k.ackDeadlines, unacked),
+		someKeys(ctx, "answer deadlines", k.answerDeadlines, challenged),
 		someKeys(ctx, "lease deadlines", k.leaseDeadlines, ending),
 	)
 }
@@ -172,6 +205,17 @@ func (k *Keeper) forgottenLeases(ctx context.Context) ([]pairKey, error) {
 		return false, err
 	})
 	return forgotten, err
+}
+
+// keptLeases returns the keys of all leases by provider.
+func (k *Keeper) keptLeases(ctx context.Context) ([]providerKey, error) {
+	var kept []providerKey
+	err := k.leases.Walk(ctx, nil, func(id uint64, lease types.Lease) (bool, error) {
+		operator, err := k.operator(lease.Provider)
+		kept = append(kept, collections.Join(operator, id))
+		return false, err
+	})
+	return kept, err
 }
 
 // checkSweeps checks that each sweep has an index entry, under the number of its provider, and there are no others.
@@ -240,12 +284,19 @@ func (k *Keeper) checkMoney(ctx context.Context, g *types.GenesisState) error {
 	return nil
 }
 
-// checkStream checks that a lease which is served is paid as its state says: in full, or paused for its capacity only. The
-// stream of an account whose end is in quarantine has stopped.
+// checkStream checks that a lease which is served is paid as its state says: in full, paused for its capacity only, or the
+// share of a standby as of its acknowledgement or resize. The stream of an account whose end is in quarantine has stopped.
 func (k *Keeper) checkStream(ctx context.Context, l types.Lease) error {
 	stream, err := k.escrow.Stream(ctx, l.Stream)
 	if err != nil {
 		return fmt.Errorf("stream of lease %d: %w", l.Id, err)
+	}
+	if l.Standby {
+		if stream.Ref != l.Id || stream.Payee != l.Provider || stream.Account != l.Account || stream.FullRate != 0 ||
+			stream.Kind != escrowtypes.StreamKind_STREAM_KIND_HOLD || stream.Rate != ledger.HoldRate(l.Rate, l.StandbyBps) || l.Paused {
+			return types.ErrBroken.Wrapf("stream %d is not that of standby %d", stream.Id, l.Id)
+		}
+		return nil
 	}
 	paused := stream.FullRate != 0
 	rate := stream.Rate

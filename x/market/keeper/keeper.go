@@ -24,7 +24,9 @@ type Keeper struct {
 	addresses address.Codec
 	escrow    types.EscrowKeeper
 	provider  types.ProviderKeeper
+	bank      types.BankKeeper
 	authority string
+	hooks     types.Hooks // nil when nothing is above
 
 	schema collections.Schema
 	params collections.Item[types.Params]
@@ -34,7 +36,8 @@ type Keeper struct {
 
 	nextOffer      collections.Sequence
 	offers         collections.Map[uint64, types.Offer]
-	activeOffers   collections.KeySet[uint64]
+	activeOffers   collections.KeySet[uint64]      // those of the auction
+	quoteOffers    collections.KeySet[uint64]      // active ones that take no part in the auction
 	providerOffers collections.KeySet[providerKey] // not the withdrawn
 	offerDeadlines collections.KeySet[pairKey]     // second, offer
 
@@ -42,14 +45,20 @@ type Keeper struct {
 	deploymentEnds   collections.Map[uint64, types.DeploymentEnd] // of those that are closed
 	openNames        collections.Map[nameKey, uint64]
 	ownerDeployments collections.KeySet[providerKey]
+	custody          collections.KeySet[providerKey] // open deployments by custodian
 
 	nextBid        collections.Sequence
 	bids           collections.Map[uint64, types.Bid] // without what changes
 	bidStatuses    collections.Map[uint64, types.BidStatus]
 	deploymentBids collections.KeySet[pairKey]
 	openBids       collections.KeySet[uint64]
-	returnedBids   collections.KeySet[uint64]  // open ones that are to be read like new ones
-	bidDeadlines   collections.KeySet[pairKey] // second, bid
+	quoteBids      collections.KeySet[uint64]             // open ones that collect quotes
+	quotes         collections.Map[quoteKey, types.Quote] // by bid and provider
+	quoteFloors    collections.Map[quoteKey, uint64]      // the least rate asked, by bid and provider
+	leftBids       collections.KeySet[uint64]             // those that a clearing left
+	fresh          collections.Map[uint64, []byte]        // open ones that wait to be read, with their worth
+	worthiest      collections.KeySet[worthKey]           // the same by denom, the worthiest first
+	bidDeadlines   collections.KeySet[pairKey]            // second, bid
 
 	nextLease          collections.Sequence
 	leases             collections.Map[uint64, types.Lease] // without what changes
@@ -57,9 +66,12 @@ type Keeper struct {
 	deploymentLeases   collections.KeySet[pairKey] // ended ones too
 	liveLeases         collections.KeySet[pairKey] // by deployment
 	providerLiveLeases collections.KeySet[providerKey]
-	ackDeadlines       collections.KeySet[pairKey] // second, lease
-	leaseDeadlines     collections.KeySet[pairKey] // second, lease
-	retained           collections.KeySet[pairKey] // second, lease
+	providerLeases     collections.KeySet[providerKey] // ended ones too
+	ackDeadlines       collections.KeySet[pairKey]     // second, lease
+	leaseDeadlines     collections.KeySet[pairKey]     // second, lease
+	answerDeadlines    collections.KeySet[pairKey]     // second, lease
+	standbys           collections.KeySet[pairKey]     // bid, live lease that stands by or is to
+	retained           collections.KeySet[pairKey]     // second, lease
 
 	sweeps         collections.Map[pairKey, types.ProviderSweep] // second, number of the provider
 	providerSweeps collections.Map[providerKey, uint64]          // second to number
@@ -70,6 +82,8 @@ type Keeper struct {
 	swept     collections.KeySet[sdk.AccAddress]    // for the sweep under way
 	clearing  collections.Item[types.Clearing]
 	seed      collections.Item[[]byte]
+	cleared   collections.Map[string, types.Cleared]   // the last, by denom
+	weights   collections.Map[string, types.Resources] // by denom
 }
 
 type (
@@ -78,12 +92,14 @@ type (
 	nameKey     = collections.Pair[sdk.AccAddress, string]
 	denomKey    = collections.Pair[sdk.AccAddress, string]
 	pairKey     = collections.Pair[uint64, uint64]
+	worthKey    = collections.Triple[string, []byte, uint64] // denom, worth upside down, bid
+	quoteKey    = collections.Pair[uint64, sdk.AccAddress]
 )
 
 // NewKeeper returns the keeper. It panics on a faulty schema, at wiring time. The authority may change the parameters.
 func NewKeeper(
 	cdc codec.BinaryCodec, storeService store.KVStoreService, addresses address.Codec,
-	escrow types.EscrowKeeper, provider types.ProviderKeeper, authority string,
+	escrow types.EscrowKeeper, provider types.ProviderKeeper, bank types.BankKeeper, authority string,
 ) *Keeper {
 	var (
 		sb      = collections.NewSchemaBuilder(storeService)
@@ -92,9 +108,11 @@ func NewKeeper(
 		named   = collections.PairKeyCodec(sdk.AccAddressKey, collections.StringKey)
 		pairs   = collections.PairKeyCodec(collections.Uint64Key, collections.Uint64Key)
 		id      = collections.Uint64Key
+		byWorth = collections.TripleKeyCodec(collections.StringKey, collections.BytesKey, id)
+		ofBid   = collections.PairKeyCodec(id, sdk.AccAddressKey)
 	)
 	k := &Keeper{
-		addresses: addresses, escrow: escrow, provider: provider, authority: authority,
+		addresses: addresses, escrow: escrow, provider: provider, bank: bank, authority: authority,
 
 		params: collections.NewItem(sb, types.ParamsKey, "params", codec.CollValue[types.Params](cdc)),
 
@@ -104,6 +122,7 @@ func NewKeeper(
 		nextOffer:      collections.NewSequence(sb, types.NextOfferKey, "next_offer"),
 		offers:         collections.NewMap(sb, types.OffersKey, "offers", id, codec.CollValue[types.Offer](cdc)),
 		activeOffers:   collections.NewKeySet(sb, types.ActiveOffersKey, "active_offers", id),
+		quoteOffers:    collections.NewKeySet(sb, types.QuoteOffersKey, "quote_offers", id),
 		providerOffers: collections.NewKeySet(sb, types.ProviderOffersKey, "provider_offers", ofOwner),
 		offerDeadlines: collections.NewKeySet(sb, types.OfferDeadlinesKey, "offer_deadlines", pairs),
 
@@ -111,13 +130,19 @@ func NewKeeper(
 		deploymentEnds:   collections.NewMap(sb, types.DeploymentEndsKey, "deployment_ends", id, codec.CollValue[types.DeploymentEnd](cdc)),
 		openNames:        collections.NewMap(sb, types.OpenNamesKey, "open_names", named, collections.Uint64Value),
 		ownerDeployments: collections.NewKeySet(sb, types.OwnerDeploymentsKey, "owner_deployments", ofOwner),
+		custody:          collections.NewKeySet(sb, types.CustodyKey, "custody", ofOwner),
 
 		nextBid:        collections.NewSequence(sb, types.NextBidKey, "next_bid"),
 		bids:           collections.NewMap(sb, types.BidsKey, "bids", id, codec.CollValue[types.Bid](cdc)),
 		bidStatuses:    collections.NewMap(sb, types.BidStatusesKey, "bid_statuses", id, codec.CollValue[types.BidStatus](cdc)),
 		deploymentBids: collections.NewKeySet(sb, types.DeploymentBidsKey, "deployment_bids", pairs),
 		openBids:       collections.NewKeySet(sb, types.OpenBidsKey, "open_bids", id),
-		returnedBids:   collections.NewKeySet(sb, types.ReturnedKey, "returned_bids", id),
+		quoteBids:      collections.NewKeySet(sb, types.QuoteBidsKey, "quote_bids", id),
+		quotes:         collections.NewMap(sb, types.QuotesKey, "quotes", ofBid, codec.CollValue[types.Quote](cdc)),
+		quoteFloors:    collections.NewMap(sb, types.QuoteFloorsKey, "quote_floors", ofBid, collections.Uint64Value),
+		leftBids:       collections.NewKeySet(sb, types.LeftKey, "left_bids", id),
+		fresh:          collections.NewMap(sb, types.FreshKey, "fresh_bids", id, collections.BytesValue),
+		worthiest:      collections.NewKeySet(sb, types.WorthKey, "worthiest_bids", byWorth),
 		bidDeadlines:   collections.NewKeySet(sb, types.BidDeadlinesKey, "bid_deadlines", pairs),
 
 		nextLease:          collections.NewSequence(sb, types.NextLeaseKey, "next_lease"),
@@ -126,8 +151,11 @@ func NewKeeper(
 		deploymentLeases:   collections.NewKeySet(sb, types.DeploymentLeasesKey, "deployment_leases", pairs),
 		liveLeases:         collections.NewKeySet(sb, types.LiveLeasesKey, "live_leases", pairs),
 		providerLiveLeases: collections.NewKeySet(sb, types.ProviderLiveLeasesKey, "provider_live_leases", ofOwner),
+		providerLeases:     collections.NewKeySet(sb, types.ProviderLeasesKey, "provider_leases", ofOwner),
 		ackDeadlines:       collections.NewKeySet(sb, types.AckDeadlinesKey, "ack_deadlines", pairs),
 		leaseDeadlines:     collections.NewKeySet(sb, types.LeaseDeadlinesKey, "lease_deadlines", pairs),
+		answerDeadlines:    collections.NewKeySet(sb, types.AnswerDeadlinesKey, "answer_deadlines", pairs),
+		standbys:           collections.NewKeySet(sb, types.StandbysKey, "standbys", pairs),
 		retained:           collections.NewKeySet(sb, types.RetainedKey, "retained", pairs),
 
 		sweeps:         collections.NewMap(sb, types.SweepsKey, "sweeps", pairs, codec.CollValue[types.ProviderSweep](cdc)),
@@ -139,6 +167,8 @@ func NewKeeper(
 		swept:     collections.NewKeySet(sb, types.SweptKey, "swept", sdk.AccAddressKey),
 		clearing:  collections.NewItem(sb, types.ClearingKey, "clearing", codec.CollValue[types.Clearing](cdc)),
 		seed:      collections.NewItem(sb, types.SeedKey, "seed", collections.BytesValue),
+		cleared:   collections.NewMap(sb, types.ClearedKey, "cleared", collections.StringKey, codec.CollValue[types.Cleared](cdc)),
+		weights:   collections.NewMap(sb, types.WeightsKey, "weights", collections.StringKey, codec.CollValue[types.Resources](cdc)),
 	}
 	schema, err := sb.Build()
 	if err != nil {
@@ -146,6 +176,14 @@ func NewKeeper(
 	}
 	k.schema = schema
 	return k
+}
+
+// SetHooks sets who learns of leases that fail; once, at wiring time.
+func (k *Keeper) SetHooks(hooks types.Hooks) {
+	if k.hooks != nil {
+		panic(fmt.Errorf("hooks of x/%s set twice", types.ModuleName)) //nolint:forbidigo // at start-up
+	}
+	k.hooks = hooks
 }
 
 // Authority returns the account that may change the parameters.

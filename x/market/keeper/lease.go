@@ -52,17 +52,26 @@ func (k *Keeper) writeLease(ctx context.Context, provider sdk.AccAddress, lease 
 	if err := errors.Join(k.setLeaseStatus(ctx, lease), k.setLeaseTerms(ctx, lease)); err != nil {
 		return err
 	}
-	err := k.deploymentLeases.Set(ctx, collections.Join(lease.Deployment, lease.Id))
+	err := errors.Join(
+		k.deploymentLeases.Set(ctx, collections.Join(lease.Deployment, lease.Id)),
+		k.providerLeases.Set(ctx, collections.Join(provider, lease.Id)),
+	)
 	if lease.State.Live() {
 		err = errors.Join(err,
 			k.liveLeases.Set(ctx, collections.Join(lease.Deployment, lease.Id)),
 			k.providerLiveLeases.Set(ctx, collections.Join(provider, lease.Id)))
+		if lease.Standby {
+			err = errors.Join(err, k.standbys.Set(ctx, collections.Join(lease.Bid, lease.Id)))
+		}
 	}
 	if lease.State == types.LeaseState_LEASE_STATE_PENDING {
 		err = errors.Join(err, k.ackDeadlines.Set(ctx, collections.Join(lease.AckBy, lease.Id)))
 	}
 	if err != nil {
 		return fmt.Errorf("index lease %d: %w", lease.Id, err)
+	}
+	if err := k.moveAnswer(ctx, lease.Id, 0, lease.AnswerBy); err != nil {
+		return err
 	}
 	return k.moveDeadline(ctx, lease.Id, 0, lease.Deadline())
 }
@@ -123,8 +132,24 @@ func (k *Keeper) openLease(ctx context.Context, lease types.Lease) (types.Lease,
 }
 
 // activate starts to pay a lease that its provider has acknowledged, and its term. On an account that is low the lease
-// begins paused.
+// begins paused. A standby stands by, unless it is wanted already.
 func (k *Keeper) activate(ctx context.Context, provider sdk.AccAddress, lease types.Lease, now uint64) error {
+	if lease.Standby {
+		var err error
+		if lease, err = k.settleWaiting(ctx, lease, now); err != nil {
+			return err
+		}
+		wanted, err := k.fillIn(ctx, lease, now)
+		if err != nil {
+			return err
+		}
+		if !wanted {
+			return k.standBy(ctx, provider, lease, now)
+		}
+		if lease, err = k.nowServes(ctx, lease); err != nil {
+			return err
+		}
+	}
 	stream, err := k.escrow.OpenHeldStream(ctx, lease.Account, lease.Id, provider, lease.Rate,
 		escrowtypes.StreamKind_STREAM_KIND_SERVICE, lease.Held)
 	if err != nil {

@@ -15,11 +15,12 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// penaltyHours of a lease's rate are taken from the provider's bond when the lease is not acknowledged. The tenant gets
-// only half, so that a provider which serves nobody but itself cannot move its bond for nothing.
+// penaltyHours of a lease's rate are taken from the provider's bond when the lease is not acknowledged, or a challenge not
+// answered. The tenant gets only half, so that a provider which serves nobody but itself cannot move its bond for nothing.
 const (
-	penaltyHours  = 1
-	penaltyReason = "lease not acknowledged"
+	penaltyHours      = 1
+	unackedPenalty    = "lease not acknowledged"
+	unansweredPenalty = "challenge not answered"
 )
 
 // ending is how a live lease ends.
@@ -42,10 +43,10 @@ func (k *Keeper) expire(ctx context.Context, lease types.Lease) error {
 	if err := k.retire(ctx, lease, closed(types.Reason_REASON_EXPIRED, lease.EndsAt)); err != nil {
 		return err
 	}
-	if err := k.releaseReplicas(ctx, lease.Bid, lease.Replicas); err != nil {
+	if err := k.releaseReplicas(ctx, lease, lease.EndsAt, types.Reason_REASON_NOT_NEEDED); err != nil {
 		return err
 	}
-	return k.resumeAfter(ctx, lease)
+	return k.resumeAfter(ctx, lease.Account)
 }
 
 // leave ends a lease whose notice is over: its replicas return to the book.
@@ -53,17 +54,17 @@ func (k *Keeper) leave(ctx context.Context, lease types.Lease) error {
 	if err := k.retire(ctx, lease, closed(lease.LeaveReason, lease.LeavesAt)); err != nil {
 		return err
 	}
-	if err := k.replaceServed(ctx, lease, lease.LeavesAt); err != nil {
+	if _, err := k.replaceServed(ctx, lease, lease.LeavesAt); err != nil {
 		return err
 	}
-	return k.resumeAfter(ctx, lease)
+	return k.resumeAfter(ctx, lease.Account)
 }
 
 // resumeAfter resumes what is paused of an account that pays less since one of its leases ended: at that second, when its
 // turn comes. A message that ends it while other deadlines are behind leaves the account as it is, until something else is
 // tried.
-func (k *Keeper) resumeAfter(ctx context.Context, lease types.Lease) error {
-	err := k.tryResume(ctx, lease.Account)
+func (k *Keeper) resumeAfter(ctx context.Context, account uint64) error {
+	err := k.tryResume(ctx, account)
 	if errors.Is(err, escrowtypes.ErrBehind) || errors.Is(err, escrowtypes.ErrExhausted) {
 		return nil // its money has ended, or others have their turn first
 	}
@@ -76,12 +77,13 @@ func (k *Keeper) failJailed(ctx context.Context, lease types.Lease, at uint64) e
 		return err
 	}
 	if lease.State == types.LeaseState_LEASE_STATE_PENDING {
-		return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, at)
-	}
-	if err := k.replaceServed(ctx, lease, at); err != nil {
+		_, err := k.replace(ctx, lease, at)
 		return err
 	}
-	return k.resumeAfter(ctx, lease)
+	if _, err := k.replaceServed(ctx, lease, at); err != nil {
+		return err
+	}
+	return k.resumeAfter(ctx, lease.Account)
 }
 
 // failPending ends a lease that its provider did not acknowledge, or declined, at a second: the bond pays for it, half to
@@ -94,23 +96,34 @@ func (k *Keeper) failPending(ctx context.Context, lease types.Lease, reason type
 	if err := k.retire(ctx, lease, failed(reason, at)); err != nil {
 		return err
 	}
-	if err := k.penalize(ctx, provider, lease); err != nil {
+	if err := k.penalize(ctx, provider, lease, unackedPenalty); err != nil {
 		return err
 	}
 	if err := k.noteMiss(ctx, provider, lease.Offer, at); err != nil {
 		return err
 	}
-	return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, at)
+	if reason == types.Reason_REASON_NOT_ACKED {
+		k.tellFailed(ctx, lease, reason, at)
+	}
+	_, err = k.replace(ctx, lease, at)
+	return err
+}
+
+// tellFailed tells the module above that a provider failed a lease.
+func (k *Keeper) tellFailed(ctx context.Context, lease types.Lease, reason types.Reason, at uint64) {
+	if k.hooks != nil {
+		k.hooks.AfterLeaseFailed(ctx, lease, reason, at)
+	}
 }
 
 // penalize takes what a missed lease costs from the bond, as far as there is any: the tenant's half, rounded up, first.
-func (k *Keeper) penalize(ctx context.Context, provider sdk.AccAddress, lease types.Lease) error {
+func (k *Keeper) penalize(ctx context.Context, provider sdk.AccAddress, lease types.Lease, why string) error {
 	penalty := bond(lease.Denom, lease.Rate, penaltyHours)
 	public := sdk.NewCoin(penalty.Denom, penalty.Amount.QuoRaw(2))
-	if _, err := k.provider.SlashToAccount(ctx, provider, penalty.Sub(public), lease.Account, penaltyReason); err != nil {
+	if _, err := k.provider.SlashToAccount(ctx, provider, penalty.Sub(public), lease.Account, why); err != nil {
 		return fmt.Errorf("compensate the tenant of lease %d: %w", lease.Id, err)
 	}
-	if _, err := k.provider.SlashToPublic(ctx, provider, public, penaltyReason); err != nil {
+	if _, err := k.provider.SlashToPublic(ctx, provider, public, why); err != nil {
 		return fmt.Errorf("slash for lease %d: %w", lease.Id, err)
 	}
 	return nil
@@ -196,7 +209,7 @@ func (k *Keeper) endLease(ctx context.Context, lease types.Lease, end ending) er
 		return err
 	}
 	lease.State, lease.Reason, lease.ClosedAt = end.state, end.reason, end.second
-	lease.Held, lease.Paused = math.ZeroInt(), false
+	lease.Held, lease.Paused, lease.AnswerBy = math.ZeroInt(), false, 0
 	if err := k.setLeaseStatus(ctx, lease); err != nil {
 		return err
 	}
@@ -209,7 +222,11 @@ func (k *Keeper) unlist(ctx context.Context, provider sdk.AccAddress, lease type
 		k.liveLeases.Remove(ctx, collections.Join(lease.Deployment, lease.Id)),
 		k.providerLiveLeases.Remove(ctx, collections.Join(provider, lease.Id)),
 		k.moveDeadline(ctx, lease.Id, lease.Deadline(), 0),
+		k.moveAnswer(ctx, lease.Id, lease.AnswerBy, 0),
 	)
+	if lease.Standby {
+		err = errors.Join(err, k.standbys.Remove(ctx, collections.Join(lease.Bid, lease.Id)))
+	}
 	if lease.State == types.LeaseState_LEASE_STATE_PENDING {
 		err = errors.Join(err, k.ackDeadlines.Remove(ctx, collections.Join(lease.AckBy, lease.Id)))
 	}
@@ -221,7 +238,7 @@ func (k *Keeper) unlist(ctx context.Context, provider sdk.AccAddress, lease type
 
 // noteEnd counts in the provider's record a lease that it did not take, or failed. One with notice counted when its
 // provider gave it, one that was served to its end counts when it is forgotten, and one that its tenant closed before it
-// was acknowledged says nothing.
+// was acknowledged, or gave up for another, says nothing.
 func (k *Keeper) noteEnd(ctx context.Context, provider sdk.AccAddress, lease types.Lease, end ending) error {
 	outcome := outcomeOf(lease.State, end)
 	if outcome == 0 {
@@ -239,6 +256,8 @@ func outcomeOf(before types.LeaseState, end ending) providertypes.Outcome {
 		return providertypes.OutcomeMissed
 	case end.reason == types.Reason_REASON_DECLINED:
 		return providertypes.OutcomeDeclined
+	case end.reason == types.Reason_REASON_TENANT_FAILOVER:
+		return 0
 	case before.Paid() && end.state == types.LeaseState_LEASE_STATE_FAILED:
 		return providertypes.OutcomeFailed
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/souk-network/souk/x/market/types"
 )
@@ -32,12 +33,20 @@ func (k *Keeper) sameAccount(signer, owner, of string) error {
 // managed returns an open deployment that the signer may manage, as its owner or with an access key, and whether it is the
 // owner. Its money must not have ended.
 func (k *Keeper) managed(ctx context.Context, id uint64, signer string, now uint64) (types.Deployment, bool, error) {
+	return k.allowed(ctx, id, signer, now, types.Scope_SCOPE_MANAGE)
+}
+
+// allowed is managed for access keys of any of some scopes.
+func (k *Keeper) allowed(
+	ctx context.Context, id uint64, signer string, now uint64, scopes ...types.Scope,
+) (types.Deployment, bool, error) {
 	deployment, err := k.getDeployment(ctx, id)
 	if err != nil {
 		return types.Deployment{}, false, err
 	}
 	failure := k.sameAccount(signer, deployment.Owner, fmt.Sprintf("deployment %d", id))
-	if failure != nil && !deployment.May(signer, types.Scope_SCOPE_MANAGE, now) {
+	may := func(scope types.Scope) bool { return deployment.May(signer, scope, now) }
+	if failure != nil && !slices.ContainsFunc(scopes, may) {
 		return types.Deployment{}, false, failure
 	}
 	if deployment.State != types.DeploymentState_DEPLOYMENT_STATE_OPEN {

@@ -35,6 +35,10 @@ func (m msgServer) AckLeases(ctx context.Context, msg *types.MsgAckLeases) (*typ
 	}
 	for _, id := range msg.Decline {
 		results = append(results, m.answer(ctx, operator, id, now, func(ctx sdk.Context, lease types.Lease) error {
+			lease, err := m.settleWaiting(ctx, lease, now)
+			if err != nil {
+				return err
+			}
 			return m.failPending(ctx, lease, types.Reason_REASON_DECLINED, now)
 		}))
 	}

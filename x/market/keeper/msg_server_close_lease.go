@@ -6,8 +6,8 @@ import (
 	"github.com/souk-network/souk/x/market/types"
 )
 
-// CloseLease ends one lease of a deployment now. Its replicas return to the book without that provider, or are wanted no
-// more.
+// CloseLease ends one lease of a deployment now. Standbys take over its replicas, or they return to the book, without that
+// provider; or they are wanted no more.
 func (m msgServer) CloseLease(ctx context.Context, msg *types.MsgCloseLease) (*types.MsgCloseLeaseResponse, error) {
 	// 1. The message is well-formed.
 	if err := msg.Validate(m.addresses); err != nil {
@@ -26,11 +26,16 @@ func (m msgServer) CloseLease(ctx context.Context, msg *types.MsgCloseLease) (*t
 		return nil, err
 	}
 	// 3. The lease lives still.
-	if lease, err = m.settleLease(ctx, lease, now); err != nil {
+	if lease, err = m.settleWithBid(ctx, lease, now); err != nil {
 		return nil, err
 	}
 	if !lease.State.Live() {
 		return nil, types.ErrLeaseState.Wrapf("lease %d has ended", lease.Id)
+	}
+	if msg.Replace {
+		if err := m.checkHeirs(ctx, lease, now); err != nil {
+			return nil, err
+		}
 	}
 	// 4. It ends, and what is paused for want of money may resume.
 	if err := m.closeByTenant(ctx, lease, now); err != nil {
@@ -44,7 +49,8 @@ func (m msgServer) CloseLease(ctx context.Context, msg *types.MsgCloseLease) (*t
 
 func (k *Keeper) closeReplicas(ctx context.Context, lease types.Lease, replace bool, now uint64) error {
 	if replace {
-		return k.replace(ctx, lease.Bid, lease.Replicas, lease.Provider, now)
+		_, err := k.replace(ctx, lease, now)
+		return err
 	}
-	return k.releaseReplicas(ctx, lease.Bid, lease.Replicas)
+	return k.releaseReplicas(ctx, lease, now, types.Reason_REASON_TENANT)
 }

@@ -65,9 +65,9 @@ func (m msgServer) CreateDeployment(
 	if err := m.addDeployment(ctx, owner, deployment); err != nil {
 		return nil, err
 	}
-	bids := make([]uint64, len(msg.Bids))
+	bids, funds := make([]uint64, len(msg.Bids)), m.purseOf(ctx, account, params)
 	for i, spec := range msg.Bids {
-		if bids[i], err = m.bidAnew(ctx, deployment, spec, params, now); err != nil {
+		if bids[i], err = m.bidAnew(ctx, deployment, spec, params, funds, now); err != nil {
 			return nil, err
 		}
 	}
@@ -88,12 +88,12 @@ func (k *Keeper) checkName(ctx context.Context, owner sdk.AccAddress, name strin
 
 // bidAnew puts a new bid into the book and returns its id.
 func (k *Keeper) bidAnew(
-	ctx context.Context, deployment types.Deployment, spec types.BidSpec, params types.Params, now uint64,
+	ctx context.Context, deployment types.Deployment, spec types.BidSpec, params types.Params, funds *purse, now uint64,
 ) (uint64, error) {
 	bid, err := k.addBid(ctx, types.Bid{
 		Deployment: deployment.Id, Denom: deployment.Denom, Spec: spec, State: types.BidState_BID_STATE_OPEN,
 		CreatedAt: now, ExpiresAt: now + spec.Lifetime(params.BidLifetimeSeconds),
-	})
+	}, funds)
 	return bid.Id, err
 }
 

@@ -378,6 +378,26 @@ func TestAnAcknowledgementIsValidUntilTheLastSecondOfItsWindow(t *testing.T) {
 	}
 }
 
+func TestAnAnswerWindowSpansThreeOfTheLongestTicks(t *testing.T) {
+	escrow := quickEscrow()
+	escrow.MaxTickSeconds = 20
+	b := start(t, chain.WithEscrowParams(escrow))
+	update := func(seconds uint32) sdk.Msg {
+		params := quick()
+		params.AnswerWindowSeconds = seconds
+		return &types.MsgUpdateParams{Authority: b.Authority, Params: params}
+	}
+	b.refuses(types.ErrInvalidParams, update(59))
+	require.NoError(t, b.Deliver(update(60)))
+
+	escrow.MaxTickSeconds = 40
+	require.NoError(t, b.Deliver(&escrowtypes.MsgUpdateParams{Authority: b.Authority, Params: escrow}))
+	require.NoError(t, b.Deliver(update(60)), "what is in force may stay, whatever else changes")
+	b.refuses(types.ErrInvalidParams, update(119))
+	require.NoError(t, b.Deliver(update(120)))
+	require.NoError(t, types.DefaultParams().CheckAnswerWindow(escrowtypes.DefaultParams().MaxTickSeconds))
+}
+
 func TestOnlyGovernanceChangesParametersAndOnlyWithinTheirRange(t *testing.T) {
 	b, _ := shop(t)
 	update := func(authority string, change func(*types.Params)) sdk.Msg {
@@ -398,10 +418,13 @@ func TestOnlyGovernanceChangesParametersAndOnlyWithinTheirRange(t *testing.T) {
 		"too many offers":   {types.ErrInvalidParams, update(b.Authority, func(p *types.Params) { p.OffersPerBlock = 1 << 31 })},
 		"too much gas":      {types.ErrInvalidParams, update(b.Authority, func(p *types.Params) { p.ClearingGas = 1 << 60 })},
 		"no missed acks":    {types.ErrInvalidParams, update(b.Authority, func(p *types.Params) { p.MissedAcks = 0 })},
+		"no challenge fee":  {types.ErrInvalidParams, update(b.Authority, func(p *types.Params) { p.ChallengeFee.Amount = math.ZeroInt() })},
+		"a fee of nothing":  {types.ErrInvalidParams, update(b.Authority, func(p *types.Params) { p.ChallengeFee.Denom = "" })},
 		"no lifetime":       {types.ErrInvalidParams, update(b.Authority, func(p *types.Params) { p.BidLifetimeSeconds = 0 })},
 	} {
 		t.Run(name, func(t *testing.T) { b.refuses(test.want, test.message) })
 	}
+	b.refuses(types.ErrInvalidParams, update(b.Authority, func(p *types.Params) { p.AnswerWindowSeconds++ })) // ticks take hours
 	require.NoError(t, b.Deliver(update(b.Authority, func(p *types.Params) { p.ClearingGas = 7_777 })))
 	b.Funded("alice", chain.Coin(1000))
 	require.NoError(t, b.Deliver(b.create("alice", "web", 1000, manyBids(2)...)))

@@ -45,10 +45,14 @@ func (m msgServer) UpdateDeployment(
 		return nil, err
 	}
 	// 5. The deployment changes.
+	custodians := deployment.Custodians
 	deployment.ManifestHash = msg.ManifestHash
 	deployment.Version++ // counts updates of any kind, so that nobody overwrites what somebody else just changed
 	deployment.AccessKeys, deployment.Custodians, deployment.UpdatedAt = msg.AccessKeys, msg.Custodians, now
 	if err := m.setDeployment(ctx, deployment); err != nil {
+		return nil, err
+	}
+	if err := m.moveCustody(ctx, deployment.Id, custodians, deployment.Custodians); err != nil {
 		return nil, err
 	}
 	return &types.MsgUpdateDeploymentResponse{Version: deployment.Version, Bids: bids},
@@ -116,9 +120,15 @@ func (m msgServer) changeBids(
 			return nil, fmt.Errorf("lease %d: %w", reshaping.Lease.Id, err)
 		}
 	}
-	ids := make([]uint64, len(update.Bids))
+	var anew []uint64
+	for _, change := range update.Bids {
+		if change.Anew {
+			anew = append(anew, change.Bid.Id)
+		}
+	}
+	ids, funds := make([]uint64, len(update.Bids)), m.purseOf(ctx, deployment.Account, params, anew...)
 	for i, change := range update.Bids {
-		if ids[i], err = m.changeBid(ctx, deployment, change, params, now); err != nil {
+		if ids[i], err = m.changeBid(ctx, deployment, change, params, funds, now); err != nil {
 			return nil, err
 		}
 	}
@@ -143,18 +153,18 @@ func checkBidNames(before []types.Bid, update types.Update) error {
 // changeBid writes a bid as it is declared, and puts it into the book if it is wanted anew and misses replicas. Each that
 // enters the book pays for its clearing. A bid that stays as it is wants no more than before.
 func (m msgServer) changeBid(
-	ctx context.Context, deployment types.Deployment, change types.BidUpdate, params types.Params, now uint64,
+	ctx context.Context, deployment types.Deployment, change types.BidUpdate, params types.Params, funds *purse, now uint64,
 ) (uint64, error) {
 	bid := change.Bid
 	if !change.Anew {
 		return bid.Id, nil
 	}
-	enters := bid.Missing() > 0
+	enters := !bid.Complete()
 	if enters {
 		sdk.UnwrapSDKContext(ctx).GasMeter().ConsumeGas(params.ClearingGas, "clearing")
 	}
 	if bid.Id == 0 {
-		return m.bidAnew(ctx, deployment, bid.Spec, params, now)
+		return m.bidAnew(ctx, deployment, bid.Spec, params, funds, now)
 	}
 	if change.Changed {
 		if err := m.setBidTerms(ctx, bid); err != nil {
@@ -167,9 +177,10 @@ func (m msgServer) changeBid(
 		}
 	}
 	if enters {
-		return bid.Id, m.returnBid(ctx, bid, now)
+		bid.Returned = false // what is wanted now is what was just declared
+		return bid.Id, m.returnFunded(ctx, bid, params, funds, now)
 	}
-	bid.State = types.BidState_BID_STATE_FILLED
+	bid.State, bid.Returned = types.BidState_BID_STATE_FILLED, false
 	return bid.Id, m.setBid(ctx, bid)
 }
 

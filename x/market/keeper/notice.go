@@ -11,7 +11,7 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// giveNotice lets a lease that is served go on until a second; then it closes for that reason.
+// giveNotice lets a lease that is served, or stands by, go on until a second; then it closes for that reason.
 func (k *Keeper) giveNotice(ctx context.Context, lease types.Lease, reason types.Reason, at, leavesAt uint64) error {
 	provider, err := k.operator(lease.Provider)
 	if err != nil {
@@ -44,12 +44,10 @@ func (k *Keeper) servedLease(ctx context.Context, operator sdk.AccAddress, id, n
 	if err != nil {
 		return types.Lease{}, err
 	}
-	switch lease.State {
-	case types.LeaseState_LEASE_STATE_ACTIVE, types.LeaseState_LEASE_STATE_PAUSED:
-		return lease, nil
-	default:
+	if !lease.State.Served() {
 		return types.Lease{}, types.ErrLeaseState.Wrapf("lease %d is not served without notice", id)
 	}
+	return lease, nil
 }
 
 // leaseOf returns a lease of the provider.

@@ -68,12 +68,13 @@ func (k *Keeper) saveOffer(ctx context.Context, provider sdk.AccAddress, offer t
 // writeOffer writes an offer and its indexes.
 func (k *Keeper) writeOffer(ctx context.Context, provider sdk.AccAddress, offer types.Offer) error {
 	id := offer.Id
-	inBook := offer.State == types.OfferState_OFFER_STATE_ACTIVE
+	active := offer.State == types.OfferState_OFFER_STATE_ACTIVE
 	listed := offer.State != types.OfferState_OFFER_STATE_WITHDRAWN
 	offer.Id = 0
 	err := errors.Join(
 		k.offers.Set(ctx, id, offer),
-		include(ctx, k.activeOffers, id, inBook),
+		include(ctx, k.activeOffers, id, active && !offer.Terms.QuotesOnly),
+		include(ctx, k.quoteOffers, id, active && offer.Terms.QuotesOnly),
 		include(ctx, k.providerOffers, collections.Join(provider, id), listed),
 	)
 	if offer.Terms.ExpiresAt != 0 {

@@ -88,7 +88,15 @@ func (k *Keeper) repay(ctx context.Context, lease types.Lease, rate uint64) (typ
 		return lease, nil
 	}
 	if lease.State.Paid() {
-		stream, err := k.escrow.ReplaceStream(ctx, lease.Stream, rate)
+		paid := rate
+		if lease.Standby {
+			params, err := k.Params(ctx)
+			if err != nil {
+				return types.Lease{}, err
+			}
+			paid, lease.StandbyBps = standbyRate(rate, params), params.StandbyBps
+		}
+		stream, err := k.escrow.ReplaceStream(ctx, lease.Stream, paid)
 		if err != nil {
 			return types.Lease{}, fmt.Errorf("pay %d%s an hour: %w", rate, lease.Denom, err)
 		}

@@ -102,10 +102,15 @@ func (k *Keeper) forgetLease(ctx context.Context, deployment, id uint64) error {
 	if err := k.noteCompleted(ctx, lease); err != nil {
 		return err
 	}
+	provider, err := k.operator(lease.Provider)
+	if err != nil {
+		return err
+	}
 	err = errors.Join(
 		k.leases.Remove(ctx, id),
 		k.leaseStatuses.Remove(ctx, id),
 		k.deploymentLeases.Remove(ctx, collections.Join(deployment, id)),
+		k.providerLeases.Remove(ctx, collections.Join(provider, id)),
 	)
 	if err != nil {
 		return fmt.Errorf("forget lease %d: %w", id, err)

@@ -32,12 +32,18 @@ func (m Module) bid(
 	if escrowsim.OneIn(r, 6) {
 		spec.LifetimeSeconds = m.lifetime(ctx, r, reporter)
 	}
+	if escrowsim.OneIn(r, 4) {
+		spec.Mode = types.BidMode_BID_MODE_QUOTE
+	}
 	m.chooseProviders(ctx, testData, reporter, &spec)
 	if escrowsim.OneIn(r, 8) {
 		spec.MaxPerProvider = uint32(escrowsim.UpTo(r, 3))
 	}
 	if escrowsim.OneIn(r, 8) {
 		spec.MaxPerZone = uint32(escrowsim.UpTo(r, 3))
+	}
+	if !spec.Quoted() && escrowsim.OneIn(r, 3) {
+		spec.Standbys = uint32(escrowsim.UpTo(r, 3))
 	}
 	if escrowsim.OneIn(r, 8) {
 		spec.LatencyClasses = 1<<0 | 1<<3

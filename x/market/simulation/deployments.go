@@ -137,7 +137,7 @@ func (m Module) change(
 			continue
 		}
 		spec := bid.Spec
-		switch r.Intn(6) {
+		switch r.Intn(7) {
 		case 0, 1:
 			spec.Replicas = uint32(escrowsim.UpTo(r, 8))
 			spec.MinReplicas = min(spec.MinReplicas, spec.Replicas)
@@ -148,6 +148,13 @@ func (m Module) change(
 		case 4:
 			spec.Cap = escrowsim.UpTo(r, 1_000_000)
 			spec.Requirements = requirements(r)
+		case 5:
+			if !spec.Quoted() {
+				spec.Standbys = uint32(r.Intn(4))
+			}
+		}
+		if spec.Quoted() {
+			spec.Standbys = 0
 		}
 		specs = append(specs, spec)
 	}

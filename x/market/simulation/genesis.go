@@ -3,6 +3,8 @@ package simulation
 import (
 	"math/rand"
 
+	"cosmossdk.io/math"
+
 	"github.com/cosmos/cosmos-sdk/testutil/simsx"
 
 	escrowsim "github.com/souk-network/souk/x/escrow/simulation"
@@ -31,6 +33,10 @@ func RandomParams(r *simsx.XRand) types.Params {
 	params.NoticeSeconds = seconds()
 	params.ReclaimNoticeSeconds = seconds()
 	params.SuspensionSeconds = seconds()
+	params.QuotesPerBid = simsx.OneOf(r, []uint32{1, 2, 20})
+	params.StandbyBps = simsx.OneOf(r, []uint32{1, 500, 10_000})
+	params.AnswerWindowSeconds = seconds()
+	params.ChallengeFee.Amount = math.NewInt(1 + r.Int63n(1000))
 	params.Halted = escrowsim.OneIn(r, 40)
 	return params
 }

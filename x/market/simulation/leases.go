@@ -84,35 +84,36 @@ func (m Module) closeLease() simsx.SimMsgFactoryX {
 		ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter,
 	) ([]simsx.SimAccount, *types.MsgCloseLease, simsx.SimDeliveryResultHandler) {
 		r := testData.Rand()
-		var live []types.Lease
-		owner, deployment := m.deployment(ctx, testData, reporter, func(d types.Deployment) bool {
-			leases, err := m.queries.Leases(ctx, &types.QueryLeasesRequest{Deployment: d.Id, Pagination: escrowsim.Page(), Live: true})
-			if err != nil {
-				reporter.Fail(err, "list leases")
-				return false
-			}
-			found := false
-			for _, lease := range leases.Leases {
-				if lease.State.Live() {
-					live, found = append(live, lease), true
-				}
-			}
-			return found
-		})
+		owner, _, own := m.leased(ctx, testData, reporter, types.LeaseState.Live)
 		if reporter.IsSkipped() {
 			return nil, nil, nil
-		}
-		var own []types.Lease
-		for _, lease := range live {
-			if lease.Deployment == deployment.Id {
-				own = append(own, lease)
-			}
 		}
 		msg := &types.MsgCloseLease{
 			Signer: owner.AddressBech32, Lease: simsx.OneOf(r, own).Id, Replace: escrowsim.OneIn(r, 2),
 		}
 		return escrowsim.Sign(owner), msg, escrowsim.May(types.ErrLeaseState, types.ErrBehind, escrowtypes.ErrBehind)
 	})
+}
+
+// leased returns an open deployment that has leases in some state, those, and its owner.
+func (m Module) leased(
+	ctx context.Context, testData *simsx.ChainDataSource, reporter simsx.SimulationReporter, do func(types.LeaseState) bool,
+) (simsx.SimAccount, types.Deployment, []types.Lease) {
+	leases := map[uint64][]types.Lease{}
+	owner, deployment := m.deployment(ctx, testData, reporter, func(d types.Deployment) bool {
+		all, err := m.queries.Leases(ctx, &types.QueryLeasesRequest{Deployment: d.Id, Pagination: escrowsim.Page(), Live: true})
+		if err != nil {
+			reporter.Fail(err, "list leases")
+			return false
+		}
+		for _, lease := range all.Leases {
+			if do(lease.State) {
+				leases[d.Id] = append(leases[d.Id], lease)
+			}
+		}
+		return len(leases[d.Id]) > 0
+	})
+	return owner, deployment, leases[deployment.Id]
 }
 
 // work returns a provider's leases that will do, and who acts for it.
@@ -140,9 +141,7 @@ func (m Module) work(
 	return shop{provider: provider, signer: signer}, leases[provider.Operator]
 }
 
-func acknowledged(l types.Lease) bool {
-	return l.State == types.LeaseState_LEASE_STATE_ACTIVE || l.State == types.LeaseState_LEASE_STATE_PAUSED
-}
+func acknowledged(l types.Lease) bool { return l.State.Served() }
 
 // some returns the ids of at least one of the leases.
 func some(r *simsx.XRand, leases []types.Lease) []uint64 {

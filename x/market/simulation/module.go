@@ -52,6 +52,12 @@ func (m Module) WeightedOperationsX(weights simsx.WeightSource, reg simsx.Regist
 	reg.Add(weights.Get("souk_ack_leases", 400), m.ackLeases())
 	reg.Add(weights.Get("souk_resign_leases", 25), m.resignLeases())
 	reg.Add(weights.Get("souk_reclaim_leases", 25), m.reclaimLeases())
+	reg.Add(weights.Get("souk_submit_quote", 200), m.submitQuote())
+	reg.Add(weights.Get("souk_withdraw_quote", 10), m.withdrawQuote())
+	reg.Add(weights.Get("souk_accept_quote", 80), m.acceptQuote())
+	reg.Add(weights.Get("souk_failover", 25), m.failover())
+	reg.Add(weights.Get("souk_challenge_lease", 80), m.challengeLease())
+	reg.Add(weights.Get("souk_answer_alive", 60), m.answerAlive())
 }
 
 // ProposalMsgsX registers the messages of governance.

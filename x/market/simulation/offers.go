@@ -191,6 +191,8 @@ func (m Module) terms(
 			terms.MaxLeaseSeconds = terms.MinLeaseSeconds + escrowsim.UpTo(r, 100_000)
 		}
 	}
+	terms.QuotesOnly = escrowsim.OneIn(r, 8)
+	terms.NoStandbys = escrowsim.OneIn(r, 8)
 	if escrowsim.OneIn(r, 8) {
 		terms.ExpiresAt = providersim.Now(ctx, m.escrow, reporter) + escrowsim.UpTo(r, 20_000)
 	}

@@ -49,6 +49,7 @@ func (b BidSpec) Validate(addresses address.Codec) error {
 
 func (b BidSpec) validateNumbers() error {
 	_, class := LeaseClass_name[int32(b.Class)]
+	_, mode := BidMode_name[int32(b.Mode)]
 	switch {
 	case b.Unit.CpuMillis == 0 || b.Unit.MemoryMib == 0:
 		return ErrInvalidResources.Wrapf("bid %s: a replica needs cpu and memory", b.Name)
@@ -65,8 +66,14 @@ func (b BidSpec) validateNumbers() error {
 	case b.MaxPerProvider > MaxReplicas || b.MaxPerZone > MaxReplicas:
 		return ErrInvalidBid.Wrapf("bid %s: spread over %d and %d replicas: at most %d", b.Name, b.MaxPerProvider,
 			b.MaxPerZone, MaxReplicas)
+	case b.Standbys > MaxStandbys:
+		return ErrInvalidBid.Wrapf("bid %s: %d standbys: at most %d", b.Name, b.Standbys, MaxStandbys)
+	case b.Standbys > 0 && b.Mode == BidMode_BID_MODE_QUOTE:
+		return ErrInvalidBid.Wrapf("bid %s: standbys come from the auction, not from quotes", b.Name)
 	case !class:
 		return ErrInvalidBid.Wrapf("bid %s: class %d", b.Name, b.Class)
+	case !mode:
+		return ErrInvalidBid.Wrapf("bid %s: mode %d", b.Name, b.Mode)
 	case b.LeaseSeconds > maxTermSeconds:
 		return ErrInvalidBid.Wrapf("bid %s: a term of %d s: at most %d", b.Name, b.LeaseSeconds, maxTermSeconds)
 	case b.LifetimeSeconds > maxBidLifetimeSeconds:
@@ -132,13 +139,31 @@ func (b Bid) Missing() uint32 {
 	return b.Spec.Replicas - min(b.Spec.Replicas, b.Placed+b.Released)
 }
 
-// Demand is the bid as package match sees it: the replicas it misses, and how many of them are too few.
+// MissingStandbys is how many standbys the bid still wants: none when it wants nobody to serve.
+func (b Bid) MissingStandbys() uint32 {
+	if b.Placed == 0 && b.Missing() == 0 {
+		return 0
+	}
+	return b.Spec.Standbys - min(b.Spec.Standbys, b.StandingBy)
+}
+
+// Complete tells that the bid has all replicas and standbys that it wants.
+func (b Bid) Complete() bool { return b.Missing() == 0 && b.MissingStandbys() == 0 }
+
+// Demand is the bid as package match sees it: the replicas it misses, and how many of them are too few; its standbys when
+// it misses none, as many as there are.
 func (b Bid) Demand() match.Bid {
+	if b.Missing() == 0 {
+		return match.Bid{
+			ID: b.Id, Unit: b.Spec.Unit.Vector(), Wanted: b.MissingStandbys(), CapPerHour: b.Spec.Cap,
+		}
+	}
 	return match.Bid{
 		ID:         b.Id,
 		Unit:       b.Spec.Unit.Vector(),
 		Min:        min(b.Missing(), b.Spec.MinReplicas-min(b.Spec.MinReplicas, b.Placed)),
 		Wanted:     b.Missing(),
 		CapPerHour: b.Spec.Cap,
+		Returned:   b.Returned,
 	}
 }

@@ -21,6 +21,12 @@ func RegisterLegacyAminoCodec(cdc *codec.LegacyAmino) {
 	legacy.RegisterAminoMsg(cdc, &MsgReclaimLeases{}, "souk/market/MsgReclaimLeases")
 	legacy.RegisterAminoMsg(cdc, &MsgCloseDeployment{}, "souk/market/MsgCloseDeployment")
 	legacy.RegisterAminoMsg(cdc, &MsgAckLeases{}, "souk/market/MsgAckLeases")
+	legacy.RegisterAminoMsg(cdc, &MsgSubmitQuote{}, "souk/market/MsgSubmitQuote")
+	legacy.RegisterAminoMsg(cdc, &MsgWithdrawQuote{}, "souk/market/MsgWithdrawQuote")
+	legacy.RegisterAminoMsg(cdc, &MsgAcceptQuote{}, "souk/market/MsgAcceptQuote")
+	legacy.RegisterAminoMsg(cdc, &MsgFailover{}, "souk/market/MsgFailover")
+	legacy.RegisterAminoMsg(cdc, &MsgChallengeLease{}, "souk/market/MsgChallengeLease")
+	legacy.RegisterAminoMsg(cdc, &MsgAnswerAlive{}, "souk/market/MsgAnswerAlive")
 	legacy.RegisterAminoMsg(cdc, &MsgUpdateParams{}, "souk/market/MsgUpdateParams")
 	cdc.RegisterConcrete(Params{}, "souk/x/market/Params", nil)
 }
@@ -30,6 +36,8 @@ func RegisterInterfaces(registry codectypes.InterfaceRegistry) {
 	registry.RegisterImplementations((*sdk.Msg)(nil),
 		&MsgSetPool{}, &MsgPostOffer{}, &MsgUpdateOffer{}, &MsgWithdrawOffer{},
 		&MsgCreateDeployment{}, &MsgUpdateDeployment{}, &MsgCloseDeployment{},
-		&MsgCloseLease{}, &MsgResignLeases{}, &MsgReclaimLeases{}, &MsgAckLeases{}, &MsgUpdateParams{})
+		&MsgCloseLease{}, &MsgResignLeases{}, &MsgReclaimLeases{}, &MsgAckLeases{},
+		&MsgSubmitQuote{}, &MsgWithdrawQuote{}, &MsgAcceptQuote{},
+		&MsgFailover{}, &MsgChallengeLease{}, &MsgAnswerAlive{}, &MsgUpdateParams{})
 	msgservice.RegisterMsgServiceDesc(registry, &_Msg_serviceDesc)
 }

@@ -88,4 +88,32 @@ var (
 	ErrTooManyBids = errors.Register(ModuleName, 41, "too many bids")
 	// ErrBehind: the deployment's money has ended, and that waits to be processed; try again in the next block.
 	ErrBehind = errors.Register(ModuleName, 42, "deadlines are behind")
+	// ErrChallenged: somebody has challenged the lease, and its provider has not answered yet.
+	ErrChallenged = errors.Register(ModuleName, 43, "lease is challenged already")
+	// ErrMaintenance: the provider has declared maintenance, and need not answer.
+	ErrMaintenance = errors.Register(ModuleName, 44, "provider is in maintenance")
+	// ErrAnswerLate: the answer window of the challenge has passed.
+	ErrAnswerLate = errors.Register(ModuleName, 45, "challenge was not answered in time")
+	// ErrTooSoon: an access key that may only watch has just failed over another lease of the bid.
+	ErrTooSoon = errors.Register(ModuleName, 46, "failed over too soon after the last time")
+	// ErrInvalidQuote: a quote or an acceptance that is wrong whatever the state.
+	ErrInvalidQuote = errors.Register(ModuleName, 50, "invalid quote")
+	// ErrQuoteNotFound: the provider has no quote for the bid: it gave none, took it back, or it was displaced or used up.
+	ErrQuoteNotFound = errors.RegisterWithGRPCCode(ModuleName, 51, codes.NotFound, "quote not found")
+	// ErrQuoteExpired: the quote can not be accepted any more.
+	ErrQuoteExpired = errors.Register(ModuleName, 52, "quote has expired")
+	// ErrTooDear: a quote above the cap of its bid, or above what the tenant saw.
+	ErrTooDear = errors.Register(ModuleName, 53, "quote is too dear")
+	// ErrQuoteBeaten: the bid has as many quotes as it may, none of them dearer, or a cheaper one of the same provider.
+	ErrQuoteBeaten = errors.Register(ModuleName, 54, "bid has better quotes")
+	// ErrUnsuitable: the offer or its provider is not what the bid takes, or not for so many replicas.
+	ErrUnsuitable = errors.Register(ModuleName, 55, "offer does not suit the bid")
+	// ErrTakesNoLeases: the provider is jailed, leaves, or is in maintenance.
+	ErrTakesNoLeases = errors.Register(ModuleName, 56, "provider takes no leases at present")
+	// ErrHalted: governance lets no new leases begin.
+	ErrHalted = errors.Register(ModuleName, 57, "market is halted")
+	// ErrBidState: the bid is not open, or finds its providers by auction.
+	ErrBidState = errors.Register(ModuleName, 58, "bid takes no quotes")
+	// ErrTooManyReplicas: more replicas than were quoted, or are missing.
+	ErrTooManyReplicas = errors.Register(ModuleName, 59, "too many replicas")
 )

@@ -35,6 +35,25 @@ func NewEventLeaseActive(l Lease) *EventLeaseActive {
 	return &EventLeaseActive{Lease: l.Id, Stream: l.Stream}
 }
 
+// NewEventLeaseStandby tells that a provider acknowledged a standby.
+func NewEventLeaseStandby(l Lease) *EventLeaseStandby {
+	return &EventLeaseStandby{Lease: l.Id, Stream: l.Stream}
+}
+
+// NewEventLeasePromoted tells that a standby serves from a second on in the stead of a lease that was lost; 0 when that
+// is not known any more.
+func NewEventLeasePromoted(l Lease, lost, at uint64) *EventLeasePromoted {
+	return &EventLeasePromoted{Lease: l.Id, Failed: lost, Provider: l.Provider, Second: at}
+}
+
+// NewEventLeaseChallenged tells that somebody asks for a sign of life.
+func NewEventLeaseChallenged(l Lease, challenger string) *EventLeaseChallenged {
+	return &EventLeaseChallenged{Lease: l.Id, Provider: l.Provider, Challenger: challenger, AnswerBy: l.AnswerBy}
+}
+
+// NewEventLeaseAnswered tells that a challenged provider gave a sign of life.
+func NewEventLeaseAnswered(l Lease) *EventLeaseAnswered { return &EventLeaseAnswered{Lease: l.Id} }
+
 // NewEventLeaseEnded tells that a lease was closed or failed.
 func NewEventLeaseEnded(l Lease) *EventLeaseEnded {
 	return &EventLeaseEnded{Lease: l.Id, Provider: l.Provider, State: l.State, Reason: l.Reason, Second: l.ClosedAt}
@@ -55,9 +74,22 @@ func NewEventDeploymentUpdated(d Deployment) *EventDeploymentUpdated {
 // NewEventPruned tells that a closed deployment was forgotten.
 func NewEventPruned(deployment uint64) *EventPruned { return &EventPruned{Deployment: deployment} }
 
+// NewEventCleared tells what a clearing did, and how good that was.
+func NewEventCleared(c Cleared) *EventCleared { return &EventCleared{Cleared: &c} }
+
 // NewEventBidExpired tells that a bid rested too long.
 func NewEventBidExpired(b Bid) *EventBidExpired {
 	return &EventBidExpired{Bid: b.Id, Deployment: b.Deployment}
+}
+
+// NewEventQuoteSubmitted tells that a provider answered a bid.
+func NewEventQuoteSubmitted(b Bid, q Quote) *EventQuoteSubmitted {
+	return &EventQuoteSubmitted{Bid: b.Id, Deployment: b.Deployment, Provider: q.Provider, Rate: q.Rate}
+}
+
+// NewEventQuoteGone tells that a quote can not be accepted any more.
+func NewEventQuoteGone(q Quote) *EventQuoteGone {
+	return &EventQuoteGone{Bid: q.Bid, Provider: q.Provider}
 }
 
 // NewEventBidSkipped tells why the leases of a matched bid could not be made.

@@ -858,6 +858,428 @@ func (m *EventBidSkipped) GetError() string {
 	return ""
 }
 
+// EventCleared is emitted when bids of a denom were cleared.
+type EventCleared struct {
+	// cleared is what was done, and how good that was.
+	Cleared *Cleared `protobuf:"bytes,1,opt,name=cleared,proto3" json:"cleared,omitempty"`
+}
+
+func (m *EventCleared) Reset()         { *m = EventCleared{} }
+func (m *EventCleared) String() string { return proto.CompactTextString(m) }
+func (*EventCleared) ProtoMessage()    {}
+func (*EventCleared) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{13}
+}
+func (m *EventCleared) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventCleared) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventCleared.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventCleared) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventCleared.Merge(m, src)
+}
+func (m *EventCleared) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventCleared) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventCleared.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventCleared proto.InternalMessageInfo
+
+func (m *EventCleared) GetCleared() *Cleared {
+	if m != nil {
+		return m.Cleared
+	}
+	return nil
+}
+
+// EventQuoteSubmitted is emitted when a provider answers a bid.
+type EventQuoteSubmitted struct {
+	// bid that was answered.
+	Bid uint64 `protobuf:"varint,1,opt,name=bid,proto3" json:"bid,omitempty"`
+	// deployment that bids.
+	Deployment uint64 `protobuf:"varint,2,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,3,opt,name=provider,proto3" json:"provider,omitempty"`
+	// rate of one replica, in micro-denom per hour.
+	Rate uint64 `protobuf:"varint,4,opt,name=rate,proto3" json:"rate,omitempty"`
+}
+
+func (m *EventQuoteSubmitted) Reset()         { *m = EventQuoteSubmitted{} }
+func (m *EventQuoteSubmitted) String() string { return proto.CompactTextString(m) }
+func (*EventQuoteSubmitted) ProtoMessage()    {}
+func (*EventQuoteSubmitted) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{14}
+}
+func (m *EventQuoteSubmitted) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventQuoteSubmitted) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventQuoteSubmitted.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventQuoteSubmitted) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventQuoteSubmitted.Merge(m, src)
+}
+func (m *EventQuoteSubmitted) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventQuoteSubmitted) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventQuoteSubmitted.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventQuoteSubmitted proto.InternalMessageInfo
+
+func (m *EventQuoteSubmitted) GetBid() uint64 {
+	if m != nil {
+		return m.Bid
+	}
+	return 0
+}
+
+func (m *EventQuoteSubmitted) GetDeployment() uint64 {
+	if m != nil {
+		return m.Deployment
+	}
+	return 0
+}
+
+func (m *EventQuoteSubmitted) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *EventQuoteSubmitted) GetRate() uint64 {
+	if m != nil {
+		return m.Rate
+	}
+	return 0
+}
+
+// EventQuoteGone is emitted when a quote was withdrawn, accepted, or displaced by
+// a better one.
+type EventQuoteGone struct {
+	// bid that was answered.
+	Bid uint64 `protobuf:"varint,1,opt,name=bid,proto3" json:"bid,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+}
+
+func (m *EventQuoteGone) Reset()         { *m = EventQuoteGone{} }
+func (m *EventQuoteGone) String() string { return proto.CompactTextString(m) }
+func (*EventQuoteGone) ProtoMessage()    {}
+func (*EventQuoteGone) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{15}
+}
+func (m *EventQuoteGone) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventQuoteGone) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventQuoteGone.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventQuoteGone) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventQuoteGone.Merge(m, src)
+}
+func (m *EventQuoteGone) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventQuoteGone) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventQuoteGone.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventQuoteGone proto.InternalMessageInfo
+
+func (m *EventQuoteGone) GetBid() uint64 {
+	if m != nil {
+		return m.Bid
+	}
+	return 0
+}
+
+func (m *EventQuoteGone) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+// EventLeaseStandby is emitted when a provider acknowledges a standby.
+type EventLeaseStandby struct {
+	// lease that stands by.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	// stream that pays for its capacity.
+	Stream uint64 `protobuf:"varint,2,opt,name=stream,proto3" json:"stream,omitempty"`
+}
+
+func (m *EventLeaseStandby) Reset()         { *m = EventLeaseStandby{} }
+func (m *EventLeaseStandby) String() string { return proto.CompactTextString(m) }
+func (*EventLeaseStandby) ProtoMessage()    {}
+func (*EventLeaseStandby) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{16}
+}
+func (m *EventLeaseStandby) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventLeaseStandby) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventLeaseStandby.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventLeaseStandby) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventLeaseStandby.Merge(m, src)
+}
+func (m *EventLeaseStandby) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventLeaseStandby) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventLeaseStandby.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventLeaseStandby proto.InternalMessageInfo
+
+func (m *EventLeaseStandby) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
+func (m *EventLeaseStandby) GetStream() uint64 {
+	if m != nil {
+		return m.Stream
+	}
+	return 0
+}
+
+// EventLeasePromoted is emitted when a standby takes over.
+type EventLeasePromoted struct {
+	// lease that serves from now on.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	// failed lease whose replica it took over.
+	Failed uint64 `protobuf:"varint,2,opt,name=failed,proto3" json:"failed,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,3,opt,name=provider,proto3" json:"provider,omitempty"`
+	// second from which it serves.
+	Second uint64 `protobuf:"varint,4,opt,name=second,proto3" json:"second,omitempty"`
+}
+
+func (m *EventLeasePromoted) Reset()         { *m = EventLeasePromoted{} }
+func (m *EventLeasePromoted) String() string { return proto.CompactTextString(m) }
+func (*EventLeasePromoted) ProtoMessage()    {}
+func (*EventLeasePromoted) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{17}
+}
+func (m *EventLeasePromoted) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventLeasePromoted) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventLeasePromoted.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventLeasePromoted) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventLeasePromoted.Merge(m, src)
+}
+func (m *EventLeasePromoted) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventLeasePromoted) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventLeasePromoted.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventLeasePromoted proto.InternalMessageInfo
+
+func (m *EventLeasePromoted) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
+func (m *EventLeasePromoted) GetFailed() uint64 {
+	if m != nil {
+		return m.Failed
+	}
+	return 0
+}
+
+func (m *EventLeasePromoted) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *EventLeasePromoted) GetSecond() uint64 {
+	if m != nil {
+		return m.Second
+	}
+	return 0
+}
+
+// EventLeaseChallenged is emitted when a provider is asked for a sign of life.
+type EventLeaseChallenged struct {
+	// lease that was challenged.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// challenger who paid the fee.
+	Challenger string `protobuf:"bytes,3,opt,name=challenger,proto3" json:"challenger,omitempty"`
+	// answer_by is the service second at which the answer is late.
+	AnswerBy uint64 `protobuf:"varint,4,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
+}
+
+func (m *EventLeaseChallenged) Reset()         { *m = EventLeaseChallenged{} }
+func (m *EventLeaseChallenged) String() string { return proto.CompactTextString(m) }
+func (*EventLeaseChallenged) ProtoMessage()    {}
+func (*EventLeaseChallenged) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{18}
+}
+func (m *EventLeaseChallenged) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventLeaseChallenged) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventLeaseChallenged.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventLeaseChallenged) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventLeaseChallenged.Merge(m, src)
+}
+func (m *EventLeaseChallenged) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventLeaseChallenged) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventLeaseChallenged.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventLeaseChallenged proto.InternalMessageInfo
+
+func (m *EventLeaseChallenged) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
+func (m *EventLeaseChallenged) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *EventLeaseChallenged) GetChallenger() string {
+	if m != nil {
+		return m.Challenger
+	}
+	return ""
+}
+
+func (m *EventLeaseChallenged) GetAnswerBy() uint64 {
+	if m != nil {
+		return m.AnswerBy
+	}
+	return 0
+}
+
+// EventLeaseAnswered is emitted when a challenged provider answers.
+type EventLeaseAnswered struct {
+	// lease that is alive.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+}
+
+func (m *EventLeaseAnswered) Reset()         { *m = EventLeaseAnswered{} }
+func (m *EventLeaseAnswered) String() string { return proto.CompactTextString(m) }
+func (*EventLeaseAnswered) ProtoMessage()    {}
+func (*EventLeaseAnswered) Descriptor() ([]byte, []int) {
+	return fileDescriptor_e2d158bbba4fd7ed, []int{19}
+}
+func (m *EventLeaseAnswered) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *EventLeaseAnswered) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_EventLeaseAnswered.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *EventLeaseAnswered) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_EventLeaseAnswered.Merge(m, src)
+}
+func (m *EventLeaseAnswered) XXX_Size() int {
+	return m.Size()
+}
+func (m *EventLeaseAnswered) XXX_DiscardUnknown() {
+	xxx_messageInfo_EventLeaseAnswered.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_EventLeaseAnswered proto.InternalMessageInfo
+
+func (m *EventLeaseAnswered) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
 func init() {
 	proto.RegisterType((*EventPoolSet)(nil), "souk.market.v1.EventPoolSet")
 	proto.RegisterType((*EventOfferPosted)(nil), "souk.market.v1.EventOfferPosted")
@@ -872,52 +1294,69 @@ func init() {
 	proto.RegisterType((*EventPruned)(nil), "souk.market.v1.EventPruned")
 	proto.RegisterType((*EventBidExpired)(nil), "souk.market.v1.EventBidExpired")
 	proto.RegisterType((*EventBidSkipped)(nil), "souk.market.v1.EventBidSkipped")
+	proto.RegisterType((*EventCleared)(nil), "souk.market.v1.EventCleared")
+	proto.RegisterType((*EventQuoteSubmitted)(nil), "souk.market.v1.EventQuoteSubmitted")
+	proto.RegisterType((*EventQuoteGone)(nil), "souk.market.v1.EventQuoteGone")
+	proto.RegisterType((*EventLeaseStandby)(nil), "souk.market.v1.EventLeaseStandby")
+	proto.RegisterType((*EventLeasePromoted)(nil), "souk.market.v1.EventLeasePromoted")
+	proto.RegisterType((*EventLeaseChallenged)(nil), "souk.market.v1.EventLeaseChallenged")
+	proto.RegisterType((*EventLeaseAnswered)(nil), "souk.market.v1.EventLeaseAnswered")
 }
 
 func init() { proto.RegisterFile("souk/market/v1/events.proto", fileDescriptor_e2d158bbba4fd7ed) }
 
 var fileDescriptor_e2d158bbba4fd7ed = []byte{
-	// 635 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x55, 0xcd, 0x6e, 0xd3, 0x4c,
-	0x14, 0xad, 0x9b, 0x9f, 0xf6, 0x9b, 0x8f, 0x96, 0x62, 0xb5, 0x95, 0x09, 0xc2, 0xaa, 0x66, 0x55,
-	0x09, 0xd5, 0xa1, 0xc0, 0x03, 0xd0, 0x94, 0xec, 0x90, 0xa8, 0x1c, 0x21, 0xf1, 0x23, 0x51, 0x4d,
-	0xec, 0xdb, 0x74, 0x94, 0x78, 0xc6, 0x9a, 0x99, 0xb8, 0xcd, 0x5b, 0xb0, 0xe2, 0x21, 0x58, 0xf3,
-	0x10, 0x2c, 0x2b, 0x36, 0xb0, 0x44, 0xed, 0x13, 0xf0, 0x06, 0x68, 0xc6, 0x93, 0xd8, 0x49, 0x89,
-	0x1a, 0xba, 0x61, 0x37, 0x27, 0xf7, 0xea, 0xdc, 0x9f, 0x73, 0x6e, 0x8c, 0x1e, 0x48, 0x3e, 0xec,
-	0x37, 0x13, 0x22, 0xfa, 0xa0, 0x9a, 0xd9, 0x7e, 0x13, 0x32, 0x60, 0x4a, 0x06, 0xa9, 0xe0, 0x8a,
-	0xbb, 0xeb, 0x3a, 0x18, 0xe4, 0xc1, 0x20, 0xdb, 0x6f, 0xdc, 0x8f, 0xb8, 0x4c, 0xb8, 0x3c, 0x36,
-	0xd1, 0x66, 0x0e, 0xf2, 0xd4, 0xc6, 0xc3, 0x59, 0x1e, 0xa6, 0xa8, 0xa2, 0x60, 0xc3, 0xf8, 0x0d,
-	0xba, 0xd3, 0xd6, 0xcc, 0x47, 0x9c, 0x0f, 0x3a, 0xa0, 0xdc, 0x67, 0x68, 0x35, 0x15, 0x3c, 0xa3,
-	0x31, 0x08, 0xcf, 0xd9, 0x71, 0x76, 0xff, 0x6b, 0x79, 0xdf, 0xbe, 0xec, 0x6d, 0x5a, 0xca, 0x83,
-	0x38, 0x16, 0x20, 0x65, 0x47, 0x09, 0xca, 0x7a, 0xe1, 0x24, 0xd3, 0x75, 0x51, 0x35, 0xe5, 0x7c,
-	0xe0, 0x2d, 0xef, 0x38, 0xbb, 0x6b, 0xa1, 0x79, 0xe3, 0x0f, 0x68, 0xc3, 0x30, 0xbf, 0x3a, 0x39,
-	0x01, 0x71, 0xc4, 0xa5, 0x82, 0xd8, 0xdd, 0x44, 0x35, 0xae, 0xa1, 0xa1, 0xae, 0x86, 0x39, 0x98,
-	0xaa, 0xb9, 0xbc, 0x68, 0x4d, 0xfc, 0x1e, 0xdd, 0x2b, 0xf8, 0x0f, 0x4f, 0x09, 0xeb, 0xcd, 0x2d,
-	0xf0, 0x18, 0xd5, 0xa4, 0x22, 0x0a, 0x0c, 0xfb, 0xfa, 0x93, 0x46, 0x30, 0xbd, 0xbe, 0xc0, 0x50,
-	0x74, 0x74, 0x46, 0x98, 0x27, 0xe2, 0x4f, 0x0e, 0xda, 0x36, 0xec, 0x2f, 0x20, 0x1d, 0xf0, 0x51,
-	0x02, 0x4c, 0x1d, 0x0a, 0x20, 0x7a, 0x06, 0x1f, 0xa1, 0x78, 0xf2, 0xa3, 0xad, 0x53, 0xfa, 0xc5,
-	0x0d, 0x50, 0x8d, 0x9f, 0xb1, 0x05, 0x46, 0xc9, 0xd3, 0xf4, 0xee, 0x18, 0x49, 0xc0, 0xab, 0xe8,
-	0xf4, 0xd0, 0xbc, 0x5d, 0x0f, 0xad, 0x90, 0x28, 0xe2, 0x43, 0xa6, 0xbc, 0xaa, 0x29, 0x30, 0x86,
-	0xb8, 0x87, 0xb6, 0x66, 0xfb, 0x1a, 0x70, 0xb9, 0x50, 0x5b, 0x75, 0x01, 0x44, 0x72, 0x66, 0x97,
-	0xb0, 0x3d, 0xbb, 0x84, 0xd0, 0x44, 0x43, 0x9b, 0x85, 0x3f, 0x3b, 0x76, 0xbf, 0x2f, 0x81, 0x48,
-	0x18, 0x0f, 0xbf, 0x89, 0x6a, 0x03, 0x8d, 0xc7, 0xfb, 0x35, 0x60, 0xa6, 0xf6, 0xf2, 0xb5, 0xda,
-	0x65, 0x81, 0x2b, 0x7f, 0x63, 0x2a, 0xa1, 0x45, 0xcb, 0x37, 0x60, 0xde, 0xee, 0x16, 0xaa, 0x93,
-	0xa8, 0x7f, 0xdc, 0x1d, 0x79, 0xb5, 0xbc, 0x01, 0x12, 0xf5, 0x5b, 0x23, 0xfc, 0xdc, 0x7a, 0xcd,
-	0xf4, 0x7a, 0x10, 0x29, 0x9a, 0xc1, 0x9c, 0x56, 0xb7, 0x51, 0x5d, 0x2a, 0x01, 0x24, 0xb1, 0x6d,
-	0x5a, 0x84, 0xbf, 0x3b, 0xe8, 0x6e, 0x41, 0xd1, 0x66, 0xf1, 0xdc, 0x61, 0x6f, 0xe5, 0xd6, 0xc2,
-	0x82, 0x95, 0x3f, 0x5b, 0xd0, 0x94, 0x2d, 0x5b, 0xb0, 0x24, 0x58, 0x75, 0x11, 0xc1, 0xcc, 0x64,
-	0x10, 0x71, 0x16, 0xdb, 0xd5, 0x58, 0x84, 0x7f, 0x4d, 0x0b, 0x59, 0x1c, 0xca, 0x3f, 0x9c, 0xad,
-	0x50, 0xa1, 0x5a, 0x56, 0xc1, 0x6d, 0xa0, 0x55, 0x01, 0xe9, 0x80, 0x46, 0x44, 0x9a, 0x29, 0xd6,
-	0xc2, 0x09, 0x9e, 0xd8, 0xa1, 0x5e, 0xb2, 0x43, 0x31, 0xf3, 0xca, 0xd4, 0xcc, 0xe1, 0xb5, 0xeb,
-	0x7d, 0x9d, 0xc6, 0x0b, 0x5d, 0xaf, 0x87, 0x56, 0x32, 0x10, 0x92, 0xda, 0x3b, 0xa9, 0x86, 0x63,
-	0x88, 0xf7, 0xd0, 0xff, 0xf9, 0x3f, 0xa5, 0x18, 0xb2, 0x9b, 0x89, 0xf0, 0xa1, 0xf5, 0x53, 0x8b,
-	0xc6, 0xed, 0xf3, 0x94, 0x0a, 0x88, 0xdd, 0x0d, 0x54, 0xe9, 0xd2, 0xd8, 0xe6, 0xea, 0xe7, 0x4d,
-	0x87, 0x83, 0xdf, 0x16, 0x24, 0x9d, 0x3e, 0x4d, 0xd3, 0xdb, 0x90, 0x68, 0xa9, 0x41, 0x08, 0x6e,
-	0x4f, 0x2f, 0xcc, 0x41, 0xab, 0xfd, 0xf5, 0xd2, 0x77, 0x2e, 0x2e, 0x7d, 0xe7, 0xe7, 0xa5, 0xef,
-	0x7c, 0xbc, 0xf2, 0x97, 0x2e, 0xae, 0xfc, 0xa5, 0x1f, 0x57, 0xfe, 0xd2, 0xbb, 0x47, 0x3d, 0xaa,
-	0x4e, 0x87, 0xdd, 0x20, 0xe2, 0x49, 0x53, 0x2b, 0xb9, 0xc7, 0x40, 0x9d, 0x71, 0xd1, 0x37, 0xa0,
-	0x79, 0x3e, 0xfe, 0x96, 0xa8, 0x51, 0x0a, 0xb2, 0x5b, 0x37, 0x9f, 0x91, 0xa7, 0xbf, 0x03, 0x00,
-	0x00, 0xff, 0xff, 0x06, 0x43, 0xe1, 0xda, 0xaf, 0x06, 0x00, 0x00,
+	// 790 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x56, 0xcf, 0x4e, 0xe3, 0x46,
+	0x18, 0xc7, 0xe4, 0x1f, 0x0c, 0x85, 0x52, 0x37, 0xa4, 0x6e, 0x50, 0x23, 0x34, 0x27, 0xd4, 0x8a,
+	0xa4, 0xd0, 0x1e, 0x7a, 0x6c, 0x92, 0x46, 0xbd, 0x54, 0x2a, 0x75, 0x54, 0x89, 0x76, 0xa5, 0x45,
+	0x13, 0xfb, 0x23, 0x58, 0xb1, 0x67, 0xac, 0x99, 0x49, 0x20, 0x6f, 0xc1, 0x5e, 0xf6, 0x21, 0xf6,
+	0xbc, 0x97, 0x7d, 0x83, 0x3d, 0xa2, 0xbd, 0xec, 0x1e, 0x57, 0xf0, 0x04, 0xfb, 0x06, 0x2b, 0x8f,
+	0xc7, 0xb1, 0x13, 0x88, 0x08, 0x11, 0xd2, 0xde, 0xe6, 0x37, 0xf3, 0xe9, 0xf7, 0xfd, 0xbe, 0xbf,
+	0x36, 0xda, 0x15, 0x6c, 0x38, 0x68, 0x04, 0x84, 0x0f, 0x40, 0x36, 0x46, 0x87, 0x0d, 0x18, 0x01,
+	0x95, 0xa2, 0x1e, 0x72, 0x26, 0x99, 0xb9, 0x15, 0x3d, 0xd6, 0xe3, 0xc7, 0xfa, 0xe8, 0xb0, 0xfa,
+	0xbd, 0xc3, 0x44, 0xc0, 0xc4, 0xa9, 0x7a, 0x6d, 0xc4, 0x20, 0x36, 0xad, 0xfe, 0x30, 0xcb, 0x43,
+	0xa5, 0x27, 0x3d, 0xd0, 0xcf, 0xf8, 0x04, 0x7d, 0xd5, 0x89, 0x98, 0x8f, 0x19, 0xf3, 0xbb, 0x20,
+	0xcd, 0x5f, 0xd1, 0x5a, 0xc8, 0xd9, 0xc8, 0x73, 0x81, 0x5b, 0xc6, 0x9e, 0xb1, 0xbf, 0xde, 0xb2,
+	0xde, 0xbd, 0x3e, 0x28, 0x6b, 0xca, 0xa6, 0xeb, 0x72, 0x10, 0xa2, 0x2b, 0xb9, 0x47, 0xfb, 0xf6,
+	0xc4, 0xd2, 0x34, 0x51, 0x3e, 0x64, 0xcc, 0xb7, 0x56, 0xf7, 0x8c, 0xfd, 0x4d, 0x5b, 0x9d, 0xf1,
+	0x73, 0xb4, 0xad, 0x98, 0xff, 0x3e, 0x3b, 0x03, 0x7e, 0xcc, 0x84, 0x04, 0xd7, 0x2c, 0xa3, 0x02,
+	0x8b, 0xa0, 0xa2, 0xce, 0xdb, 0x31, 0x98, 0xf2, 0xb9, 0xba, 0xa8, 0x4f, 0xfc, 0x0c, 0x7d, 0x93,
+	0xf2, 0xb7, 0xcf, 0x09, 0xed, 0xcf, 0x75, 0xf0, 0x33, 0x2a, 0x08, 0x49, 0x24, 0x28, 0xf6, 0xad,
+	0xa3, 0x6a, 0x7d, 0x3a, 0x7d, 0x75, 0x45, 0xd1, 0x8d, 0x2c, 0xec, 0xd8, 0x10, 0xbf, 0x34, 0x50,
+	0x45, 0xb1, 0xff, 0x01, 0xa1, 0xcf, 0xc6, 0x01, 0x50, 0xd9, 0xe6, 0x40, 0xa2, 0x18, 0x6a, 0x08,
+	0xb9, 0x93, 0x4b, 0xed, 0x27, 0x73, 0x63, 0xd6, 0x51, 0x81, 0x5d, 0xd0, 0x05, 0x42, 0x89, 0xcd,
+	0xa2, 0xdc, 0x51, 0x12, 0x80, 0x95, 0x8b, 0xcc, 0x6d, 0x75, 0x36, 0x2d, 0x54, 0x22, 0x8e, 0xc3,
+	0x86, 0x54, 0x5a, 0x79, 0xe5, 0x20, 0x81, 0xb8, 0x8f, 0x76, 0x66, 0x75, 0xf9, 0x4c, 0x2c, 0x24,
+	0xab, 0xc8, 0x81, 0x08, 0x46, 0x75, 0x12, 0x2a, 0xb3, 0x49, 0xb0, 0xd5, 0xab, 0xad, 0xad, 0xf0,
+	0x2b, 0x43, 0xe7, 0xf7, 0x2f, 0x20, 0x02, 0x92, 0xe0, 0xcb, 0xa8, 0xe0, 0x47, 0x38, 0xc9, 0xaf,
+	0x02, 0x33, 0xbe, 0x57, 0xef, 0xf8, 0xce, 0x16, 0x38, 0xf7, 0x98, 0xa6, 0xe2, 0x51, 0xd1, 0xe2,
+	0x0c, 0xa8, 0xb3, 0xb9, 0x83, 0x8a, 0xc4, 0x19, 0x9c, 0xf6, 0xc6, 0x56, 0x21, 0x16, 0x40, 0x9c,
+	0x41, 0x6b, 0x8c, 0x7f, 0xd7, 0xbd, 0xa6, 0xb4, 0x36, 0x1d, 0xe9, 0x8d, 0x60, 0x8e, 0xd4, 0x0a,
+	0x2a, 0x0a, 0xc9, 0x81, 0x04, 0x5a, 0xa6, 0x46, 0xf8, 0xbd, 0x81, 0xbe, 0x4e, 0x29, 0x3a, 0xd4,
+	0x9d, 0x1b, 0xec, 0x52, 0xdd, 0x9a, 0xb6, 0x60, 0xee, 0xfe, 0x16, 0x54, 0x6e, 0xb3, 0x2d, 0x98,
+	0x29, 0x58, 0x7e, 0x91, 0x82, 0xa9, 0xc8, 0xc0, 0x61, 0xd4, 0xd5, 0xa9, 0xd1, 0x08, 0x7f, 0x9a,
+	0x2e, 0x64, 0x3a, 0x28, 0x5f, 0x30, 0xb6, 0xb4, 0x0a, 0xf9, 0x6c, 0x15, 0xcc, 0x2a, 0x5a, 0xe3,
+	0x10, 0xfa, 0x9e, 0x43, 0x84, 0x8a, 0x62, 0xd3, 0x9e, 0xe0, 0x49, 0x3b, 0x14, 0x33, 0xed, 0x90,
+	0xc6, 0x5c, 0x9a, 0x8a, 0xd9, 0xbe, 0x33, 0xbd, 0xff, 0x86, 0xee, 0x42, 0xd3, 0x6b, 0xa1, 0xd2,
+	0x08, 0xb8, 0xf0, 0xf4, 0x9c, 0xe4, 0xed, 0x04, 0xe2, 0x03, 0xb4, 0x11, 0x6f, 0x4a, 0x3e, 0xa4,
+	0x0f, 0x13, 0xe1, 0xb6, 0xee, 0xa7, 0x96, 0xe7, 0x76, 0x2e, 0x43, 0x8f, 0x83, 0x6b, 0x6e, 0xa3,
+	0x5c, 0xcf, 0x73, 0xb5, 0x6d, 0x74, 0x7c, 0x68, 0x70, 0xf0, 0x7f, 0x29, 0x49, 0x77, 0xe0, 0x85,
+	0xe1, 0x32, 0x24, 0x51, 0xa9, 0x81, 0x73, 0xa6, 0x47, 0xcf, 0x8e, 0x01, 0x6e, 0xea, 0xc5, 0xdf,
+	0xf6, 0x81, 0x44, 0xe2, 0x0e, 0x51, 0xc9, 0x89, 0x8f, 0x8a, 0x7b, 0xe3, 0xe8, 0xbb, 0xd9, 0x32,
+	0x6a, 0x4b, 0x3b, 0xb1, 0xc3, 0x2f, 0x0c, 0xf4, 0xad, 0xe2, 0xf8, 0x67, 0xc8, 0x24, 0x74, 0x87,
+	0xbd, 0xc0, 0x93, 0x72, 0x29, 0x89, 0x4f, 0xb6, 0x20, 0xf0, 0x09, 0xda, 0x4a, 0x25, 0xfd, 0xc9,
+	0x28, 0xdc, 0xa3, 0x66, 0xb9, 0xef, 0x4d, 0x33, 0x3b, 0x46, 0x5d, 0x49, 0xa8, 0xdb, 0x1b, 0x3f,
+	0x72, 0xc9, 0x5c, 0x19, 0xc8, 0x4c, 0x39, 0x8e, 0x39, 0x0b, 0xd8, 0xfc, 0xa5, 0x5a, 0x41, 0xc5,
+	0x33, 0xe2, 0xf9, 0xe0, 0x26, 0x24, 0x31, 0x5a, 0x32, 0x57, 0xe9, 0xa4, 0xe4, 0xa7, 0x26, 0xe5,
+	0x8d, 0x81, 0xca, 0x53, 0xdb, 0xc1, 0xf7, 0xe1, 0xc9, 0x17, 0xc4, 0x6f, 0x08, 0x39, 0x09, 0xf3,
+	0xc3, 0xa2, 0x33, 0xb6, 0xe6, 0x2e, 0x5a, 0x27, 0x54, 0x5c, 0x00, 0x8f, 0x56, 0x7e, 0xac, 0x7c,
+	0x2d, 0xbe, 0x68, 0x8d, 0xf1, 0x8f, 0xd9, 0x6c, 0x36, 0xd5, 0xed, 0x3c, 0xe1, 0xad, 0xce, 0xdb,
+	0x9b, 0x9a, 0x71, 0x7d, 0x53, 0x33, 0x3e, 0xde, 0xd4, 0x8c, 0xab, 0xdb, 0xda, 0xca, 0xf5, 0x6d,
+	0x6d, 0xe5, 0xc3, 0x6d, 0x6d, 0xe5, 0xff, 0x9f, 0xfa, 0x9e, 0x3c, 0x1f, 0xf6, 0xea, 0x0e, 0x0b,
+	0x1a, 0x51, 0xc7, 0x1f, 0x50, 0x90, 0x17, 0x8c, 0x0f, 0x14, 0x68, 0x5c, 0x26, 0xbf, 0x4e, 0x72,
+	0x1c, 0x82, 0xe8, 0x15, 0xd5, 0x5f, 0xd3, 0x2f, 0x9f, 0x03, 0x00, 0x00, 0xff, 0xff, 0xa8, 0xb2,
+	0xa2, 0x78, 0x9e, 0x09, 0x00, 0x00,
 }
 
 func (m *EventPoolSet) Marshal() (dAtA []byte, err error) {
@@ -1430,6 +1869,274 @@ func (m *EventBidSkipped) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *EventCleared) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventCleared) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventCleared) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Cleared != nil {
+		{
+			size, err := m.Cleared.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintEvents(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventQuoteSubmitted) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventQuoteSubmitted) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventQuoteSubmitted) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Rate != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Rate))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Deployment != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Deployment))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Bid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Bid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventQuoteGone) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventQuoteGone) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventQuoteGone) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Bid != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Bid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventLeaseStandby) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventLeaseStandby) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventLeaseStandby) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Stream != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Stream))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Lease != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventLeasePromoted) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventLeasePromoted) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventLeasePromoted) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Second != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Second))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Failed != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Failed))
+		i--
+		dAtA[i] = 0x10
+	}
+	if m.Lease != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventLeaseChallenged) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventLeaseChallenged) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventLeaseChallenged) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.AnswerBy != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.AnswerBy))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Challenger) > 0 {
+		i -= len(m.Challenger)
+		copy(dAtA[i:], m.Challenger)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Challenger)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintEvents(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if m.Lease != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *EventLeaseAnswered) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *EventLeaseAnswered) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *EventLeaseAnswered) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		i = encodeVarintEvents(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintEvents(dAtA []byte, offset int, v uint64) int {
 	offset -= sovEvents(v)
 	base := offset
@@ -1679,6 +2386,129 @@ func (m *EventBidSkipped) Size() (n int) {
 	l = len(m.Error)
 	if l > 0 {
 		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventCleared) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Cleared != nil {
+		l = m.Cleared.Size()
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventQuoteSubmitted) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Bid != 0 {
+		n += 1 + sovEvents(uint64(m.Bid))
+	}
+	if m.Deployment != 0 {
+		n += 1 + sovEvents(uint64(m.Deployment))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Rate != 0 {
+		n += 1 + sovEvents(uint64(m.Rate))
+	}
+	return n
+}
+
+func (m *EventQuoteGone) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Bid != 0 {
+		n += 1 + sovEvents(uint64(m.Bid))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	return n
+}
+
+func (m *EventLeaseStandby) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		n += 1 + sovEvents(uint64(m.Lease))
+	}
+	if m.Stream != 0 {
+		n += 1 + sovEvents(uint64(m.Stream))
+	}
+	return n
+}
+
+func (m *EventLeasePromoted) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		n += 1 + sovEvents(uint64(m.Lease))
+	}
+	if m.Failed != 0 {
+		n += 1 + sovEvents(uint64(m.Failed))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.Second != 0 {
+		n += 1 + sovEvents(uint64(m.Second))
+	}
+	return n
+}
+
+func (m *EventLeaseChallenged) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		n += 1 + sovEvents(uint64(m.Lease))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	l = len(m.Challenger)
+	if l > 0 {
+		n += 1 + l + sovEvents(uint64(l))
+	}
+	if m.AnswerBy != 0 {
+		n += 1 + sovEvents(uint64(m.AnswerBy))
+	}
+	return n
+}
+
+func (m *EventLeaseAnswered) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		n += 1 + sovEvents(uint64(m.Lease))
 	}
 	return n
 }
@@ -3163,6 +3993,780 @@ func (m *EventBidSkipped) Unmarshal(dAtA []byte) error {
 			}
 			m.Error = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventCleared) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventCleared: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventCleared: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cleared", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Cleared == nil {
+				m.Cleared = &Cleared{}
+			}
+			if err := m.Cleared.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventQuoteSubmitted) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventQuoteSubmitted: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventQuoteSubmitted: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bid", wireType)
+			}
+			m.Bid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bid |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Deployment", wireType)
+			}
+			m.Deployment = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Deployment |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rate", wireType)
+			}
+			m.Rate = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Rate |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventQuoteGone) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventQuoteGone: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventQuoteGone: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bid", wireType)
+			}
+			m.Bid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bid |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventLeaseStandby) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventLeaseStandby: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventLeaseStandby: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Stream", wireType)
+			}
+			m.Stream = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Stream |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventLeasePromoted) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventLeasePromoted: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventLeasePromoted: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Failed", wireType)
+			}
+			m.Failed = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Failed |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Second", wireType)
+			}
+			m.Second = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Second |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventLeaseChallenged) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventLeaseChallenged: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventLeaseChallenged: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Challenger", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthEvents
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Challenger = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AnswerBy", wireType)
+			}
+			m.AnswerBy = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AnswerBy |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipEvents(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthEvents
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *EventLeaseAnswered) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowEvents
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: EventLeaseAnswered: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: EventLeaseAnswered: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowEvents
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipEvents(dAtA[iNdEx:])

@@ -15,6 +15,8 @@ import (
 type EscrowKeeper interface {
 	// Now returns the whole service second.
 	Now(ctx context.Context) (uint64, error)
+	// Params returns the parameters in force.
+	Params(ctx context.Context) (escrowtypes.Params, error)
 	// IsSettlementDenom tells whether accounts may hold a denom.
 	IsSettlementDenom(ctx context.Context, denom string) (bool, error)
 	// OpenAccount takes the deposit from the owner, or from a granter who allowed it, and returns the id of a new account.
@@ -33,6 +35,9 @@ type EscrowKeeper interface {
 	OpenHeldStream(ctx context.Context, account, ref uint64, payee sdk.AccAddress, ratePerHour uint64, kind escrowtypes.StreamKind, held math.Int) (stream escrowtypes.Stream, err error)
 	// CloseStream stops a stream at a second that is not in the future.
 	CloseStream(ctx context.Context, stream, at uint64) error
+	// ServeStream closes the hold stream of a standby now and opens a service stream of a rate in its place, paused if the
+	// account is low.
+	ServeStream(ctx context.Context, stream, ratePerHour uint64) (escrowtypes.Stream, error)
 	// ReplaceStream closes a stream now and opens one of another rate in its place, paused if it was.
 	ReplaceStream(ctx context.Context, stream, ratePerHour uint64) (escrowtypes.Stream, error)
 	// TryResume resumes what is paused of an account that can pay for it again.
@@ -45,6 +50,11 @@ type EscrowKeeper interface {
 	Stream(ctx context.Context, id uint64) (escrowtypes.Stream, error)
 }
 
+// BankKeeper moves what a challenger pays.
+type BankKeeper interface {
+	SendCoins(ctx context.Context, from, to sdk.AccAddress, amount sdk.Coins) error
+}
+
 // ProviderKeeper knows who provides, and what they have at stake. Providers are named by their operators.
 type ProviderKeeper interface {
 	// GetProvider returns a provider.
@@ -53,6 +63,8 @@ type ProviderKeeper interface {
 	ProviderByNumber(ctx context.Context, number uint64) (sdk.AccAddress, error)
 	// Authorize returns the provider if the signer is its operator or its agent.
 	Authorize(ctx context.Context, signer, operator string) (providertypes.Provider, error)
+	// ProviderOfAgent returns the provider for which an account works.
+	ProviderOfAgent(ctx context.Context, agent sdk.AccAddress) (providertypes.Provider, error)
 	// AttestationsOf returns what auditors say of a provider, expired attestations included.
 	AttestationsOf(ctx context.Context, operator sdk.AccAddress) ([]providertypes.Attestation, error)
 	// BondOf returns what a provider has at stake.

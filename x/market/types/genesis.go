@@ -13,7 +13,7 @@ const maxSeedBytes = 64
 // DefaultGenesis is an empty market.
 func DefaultGenesis() *GenesisState {
 	return &GenesisState{
-		Params: DefaultParams(), NextOffer: 1, NextBid: 1, NextLease: 1, Clearing: Clearing{NextBid: 1},
+		Params: DefaultParams(), NextOffer: 1, NextBid: 1, NextLease: 1,
 	}
 }
 
@@ -31,11 +31,14 @@ func (g GenesisState) Validate(addresses address.Codec) error {
 		{"deployments", v.deployments},
 		{"bids", v.bids},
 		{"leases", v.leases},
+		{"quotes", v.quotes},
+		{"fresh bids", v.fresh},
 		{"sums", v.sums},
 		{"clearing", v.clearing},
 		{"unsettled", v.unsettled},
 		{"sweeps", v.sweeps},
 		{"retained", v.retained},
+		{"cleared", v.cleared},
 	} {
 		if err := step.check(); err != nil {
 			return fmt.Errorf("%s: %w", step.part, errors.Join(ErrInvalidGenesis, err))

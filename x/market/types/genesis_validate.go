@@ -14,6 +14,12 @@ type poolName struct {
 	id       uint32
 }
 
+// bidAt is a bid at a provider.
+type bidAt struct {
+	bid      uint64
+	provider string
+}
+
 type bidName struct {
 	deployment uint64
 	name       string
@@ -33,9 +39,11 @@ type genesisValidator struct {
 	offersOf  map[poolName][]Offer
 	allocated map[poolName]match.Vector
 	placed    map[uint64]uint32
+	standing  map[uint64]uint32
 	live      map[uint64]int
 	bidsOf    map[uint64]int
 	leaseAt   map[uint64]LeaseState
+	servedAt  map[bidAt]bool // whether a bid is served there, or stood by
 
 	bidNames   map[bidName]bool
 	openBidsOf map[uint64]int
@@ -48,7 +56,9 @@ func newGenesisValidator(g GenesisState, addresses address.Codec) *genesisValida
 		poolAt: map[poolName]CapacityPool{}, offerAt: map[uint64]Offer{},
 		deploymentAt: map[uint64]Deployment{}, bidAt: map[uint64]Bid{},
 		offersOf: map[poolName][]Offer{}, allocated: map[poolName]match.Vector{}, placed: map[uint64]uint32{},
-		live: map[uint64]int{}, bidsOf: map[uint64]int{}, leaseAt: map[uint64]LeaseState{},
+		standing: map[uint64]uint32{},
+		servedAt: map[bidAt]bool{},
+		live:     map[uint64]int{}, bidsOf: map[uint64]int{}, leaseAt: map[uint64]LeaseState{},
 		bidNames: map[bidName]bool{}, openBidsOf: map[uint64]int{}, listed: map[string]int{},
 	}
 }
@@ -74,6 +84,43 @@ func (v *genesisValidator) pools() error {
 			return err
 		}
 		v.poolAt[name] = p
+	}
+	return nil
+}
+
+// cleared checks the last clearings and the weights, by denom.
+func (v *genesisValidator) cleared() error {
+	last := ""
+	for _, c := range v.genesis.Cleared {
+		if err := c.Validate(); err != nil {
+			return err
+		}
+		if c.Denom <= last {
+			return invalid("cleared %s: not in order", c.Denom)
+		}
+		if c.Number > v.genesis.Clearing.Number {
+			return invalid("cleared %s: clearing %d, the last was %d", c.Denom, c.Number, v.genesis.Clearing.Number)
+		}
+		var offer uint64
+		for _, p := range c.Prices {
+			if err := inOrder("price of offer", &offer, p.Offer, v.genesis.NextOffer); err != nil {
+				return fmt.Errorf("cleared %s: %w", c.Denom, err)
+			}
+			if p.Price == (Resources{}) {
+				return invalid("cleared %s: the price of offer %d is nothing", c.Denom, p.Offer)
+			}
+		}
+		last = c.Denom
+	}
+	last = ""
+	for _, w := range v.genesis.Weights {
+		if err := w.Validate(); err != nil {
+			return err
+		}
+		if w.Denom <= last {
+			return invalid("weights of %s: not in order", w.Denom)
+		}
+		last = w.Denom
 	}
 	return nil
 }
@@ -244,14 +291,21 @@ func (v *genesisValidator) bidState(b Bid) error {
 	if b.Placed > b.Spec.Replicas || b.Released > b.Spec.Replicas-b.Placed {
 		return invalid("bid %d: %d replicas placed and %d released of %d", b.Id, b.Placed, b.Released, b.Spec.Replicas)
 	}
+	open := b.State == BidState_BID_STATE_OPEN
+	if b.Returned && (!open || b.Missing() == 0) {
+		return invalid("bid %d has got replicas back, and is not open for them", b.Id)
+	}
+	if b.StandingBy > b.Spec.Standbys || b.StandingBy > 0 && b.Placed == 0 && (!open || b.Missing() == 0) {
+		return invalid("bid %d: %d standbys of %d, and %d replicas placed", b.Id, b.StandingBy, b.Spec.Standbys, b.Placed)
+	}
 	switch b.State {
 	case BidState_BID_STATE_OPEN:
-		if b.Missing() == 0 || b.ExpiresAt == 0 {
+		if b.Complete() || b.ExpiresAt == 0 {
 			return invalid("bid %d is open, and full or without end", b.Id)
 		}
 	case BidState_BID_STATE_FILLED:
-		if b.Missing() != 0 {
-			return invalid("bid %d is filled and misses %d of %d replicas", b.Id, b.Missing(), b.Spec.Replicas)
+		if !b.Complete() {
+			return invalid("bid %d is filled and misses %d replicas and %d standbys", b.Id, b.Missing(), b.MissingStandbys())
 		}
 	case BidState_BID_STATE_CLOSED:
 		if b.Placed != 0 {
@@ -286,9 +340,22 @@ func (v *genesisValidator) leases() error {
 		}
 		v.leaseAt[l.Id] = l.State
 		if l.State.Live() {
+			if err := v.apart(l); err != nil {
+				return err
+			}
 			v.sumUp(l)
 		}
 	}
+	return nil
+}
+
+// apart refuses a standby beside another lease of its bid: a provider that fails would take both.
+func (v *genesisValidator) apart(l Lease) error {
+	at := bidAt{l.Bid, l.Provider}
+	if serves, known := v.servedAt[at]; known && (l.Standby || !serves) {
+		return invalid("lease %d: bid %d stands by at %s, and has another lease there", l.Id, l.Bid, l.Provider)
+	}
+	v.servedAt[at] = !l.Standby
 	return nil
 }
 
@@ -307,14 +374,20 @@ func leaseState(l Lease) error {
 		fits = l.Held.IsPositive() && l.Stream == 0 && l.AckedAt == 0 && l.ClosedAt == 0 && l.Reason == 0 && l.AckBy != 0 &&
 			l.EndsAt == 0 && l.LeavesAt == 0 && l.LeaveReason == 0
 	case LeaseState_LEASE_STATE_ACTIVE, LeaseState_LEASE_STATE_PAUSED:
-		fits = paid && l.LeavesAt == 0 && l.LeaveReason == 0
+		fits = paid && l.LeavesAt == 0 && l.LeaveReason == 0 && !l.Standby
+	case LeaseState_LEASE_STATE_STANDBY:
+		fits = paid && l.LeavesAt == 0 && l.LeaveReason == 0 && l.Standby
 	case LeaseState_LEASE_STATE_LEAVING:
 		fits = paid && notice
 	case LeaseState_LEASE_STATE_CLOSED, LeaseState_LEASE_STATE_FAILED:
 		fits = l.Held.IsZero() && l.ClosedAt != 0 && l.Reason != 0
 	}
 	leaving := l.State == LeaseState_LEASE_STATE_LEAVING
-	if !fits || !leaving && l.Paused != (l.State == LeaseState_LEASE_STATE_PAUSED) {
+	standby := !l.Standby || l.Replicas == 1 && l.EndsAt == 0 && !l.Paused
+	bps := l.StandbyBps <= maxStandbyBps && (l.StandbyBps == 0 || l.Standby) &&
+		(!l.State.Live() || (l.Standby && l.State.Paid()) == (l.StandbyBps != 0))
+	challenged := l.AnswerBy == 0 || l.State.Paid()
+	if !fits || !standby || !bps || !challenged || !leaving && l.Paused != (l.State == LeaseState_LEASE_STATE_PAUSED) {
 		return invalid("lease %d: its fields do not fit state %d", l.Id, l.State)
 	}
 	return nil
@@ -327,7 +400,11 @@ func (v *genesisValidator) sumUp(l Lease) {
 		allocated[i] += q
 	}
 	v.allocated[name] = allocated
-	v.placed[l.Bid] += l.Replicas
+	if l.Standby {
+		v.standing[l.Bid] += l.Replicas
+	} else {
+		v.placed[l.Bid] += l.Replicas
+	}
 	v.live[l.Deployment]++
 }
 
@@ -345,6 +422,9 @@ func (v *genesisValidator) sums() error {
 		if b.Placed != v.placed[b.Id] {
 			return invalid("bid %d: %d replicas placed, %d in leases", b.Id, b.Placed, v.placed[b.Id])
 		}
+		if b.StandingBy != v.standing[b.Id] {
+			return invalid("bid %d: %d standbys, %d leases that stand by", b.Id, b.StandingBy, v.standing[b.Id])
+		}
 	}
 	for _, d := range v.genesis.Deployments {
 		if v.live[d.Id] > MaxLiveLeases {
@@ -359,8 +439,8 @@ func (v *genesisValidator) clearing() error {
 	if g.NextOffer == 0 || g.NextBid == 0 || g.NextLease == 0 {
 		return invalid("ids count from 1")
 	}
-	if c := g.Clearing; c.NextBid == 0 || c.NextBid > g.NextBid {
-		return invalid("the next bid to read is %d: want 1 to %d", c.NextBid, g.NextBid)
+	if c := g.Clearing; c.FreshEnd > g.NextBid || c.FreshCursor > g.NextBid {
+		return invalid("the next bid is %d, and the fresh ones are read behind %d to %d", g.NextBid, c.FreshCursor, c.FreshEnd)
 	}
 	if len(g.Seed) > maxSeedBytes {
 		return invalid("seed of %d bytes", len(g.Seed))
@@ -408,9 +488,12 @@ func (v *genesisValidator) unsettled() error {
 		}
 	}
 	var last uint64
-	for _, id := range v.genesis.Returned {
-		if err := inOrder("returned bid", &last, id, v.genesis.NextBid); err != nil {
+	for _, id := range v.genesis.Left {
+		if err := inOrder("left bid", &last, id, v.genesis.NextBid); err != nil {
 			return err
+		}
+		if bid, found := v.bidAt[id]; !found || bid.State != BidState_BID_STATE_OPEN || bid.Spec.Quoted() {
+			return invalid("left bid %d is not open to the auction", id)
 		}
 	}
 	return nil

@@ -15,6 +15,8 @@ const (
 	BidSource = "bid"
 	// LeaseSource is the name of the deadlines of leases whose term or notice ends, by lease id.
 	LeaseSource = "lease"
+	// ChallengeSource is the name of the deadlines of challenged leases whose provider must answer, by lease id.
+	ChallengeSource = "challenge"
 	// SweepSource is the name of the deadlines of providers that were jailed or leave, by lease id.
 	SweepSource = "sweep"
 	// RetainedSource is the name of the deadlines of ended leases that nothing can claim any more, by lease id.
@@ -59,6 +61,18 @@ var (
 	SweepsKey             = collections.NewPrefix(31)
 	ProviderSweepsKey     = collections.NewPrefix(32)
 	RetainedKey           = collections.NewPrefix(33)
-	ReturnedKey           = collections.NewPrefix(34)
+	LeftKey               = collections.NewPrefix(34)
 	DeploymentEndsKey     = collections.NewPrefix(35)
+	AnswerDeadlinesKey    = collections.NewPrefix(36)
+	StandbysKey           = collections.NewPrefix(37)
+	QuotesKey             = collections.NewPrefix(40)
+	QuoteBidsKey          = collections.NewPrefix(41)
+	QuoteOffersKey        = collections.NewPrefix(42)
+	CustodyKey            = collections.NewPrefix(43)
+	ClearedKey            = collections.NewPrefix(44)
+	WeightsKey            = collections.NewPrefix(45)
+	FreshKey              = collections.NewPrefix(46)
+	WorthKey              = collections.NewPrefix(47)
+	QuoteFloorsKey        = collections.NewPrefix(48)
+	ProviderLeasesKey     = collections.NewPrefix(49)
 )

@@ -48,14 +48,20 @@ const (
 	MaxCustodians = 2
 	// MaxReplicas is the most replicas of a bid.
 	MaxReplicas = 1000
+	// MaxStandbys is the most standbys of a bid.
+	MaxStandbys = 8
+	// MaxQuoteFloors is the most providers of which is remembered what they asked for a bid.
+	MaxQuoteFloors = 2 * maxQuotesPerBid
 	// MaxExcluded is the most providers that a bid remembers to have failed it; older ones are forgotten.
 	MaxExcluded = 16
 	// MaxLiveLeases is the most live leases of a deployment: escrow pays no more streams from one account.
 	MaxLiveLeases = 256
-	// MaxBatch is the most leases that one message answers, resigns or reclaims.
+	// MaxBatch is the most leases that one message acknowledges, resigns, reclaims or answers for.
 	MaxBatch = 100
 	// MaxNameBytes is the longest name of a deployment or a bid.
 	MaxNameBytes = 63
+	// WorthBytes is the length of what orders the bids that wait to be read.
+	WorthBytes = 16
 	// HashBytes is the length of a manifest hash.
 	HashBytes = 32
 	// MaxRate is the highest rate, cap or price, in micro-denom an hour.

@@ -122,6 +122,24 @@ func (m *MsgReclaimLeases) Validate(addresses address.Codec) error {
 	return validateBatch(len(m.Leases))
 }
 
+// Validate refuses a message that is wrong whatever the state.
+func (m *MsgFailover) Validate(addresses address.Codec) error {
+	return validateAddress(addresses, "signer", m.Signer)
+}
+
+// Validate refuses a message that is wrong whatever the state.
+func (m *MsgChallengeLease) Validate(addresses address.Codec) error {
+	return validateAddress(addresses, "signer", m.Signer)
+}
+
+// Validate refuses a message that is wrong whatever the state.
+func (m *MsgAnswerAlive) Validate(addresses address.Codec) error {
+	if err := validateSigner(addresses, m.Signer, m.Provider); err != nil {
+		return err
+	}
+	return validateBatch(len(m.Leases))
+}
+
 func validateBatch(leases int) error {
 	if leases == 0 || leases > MaxBatch {
 		return ErrInvalidBatch.Wrapf("%d leases: want 1 to %d", leases, MaxBatch)

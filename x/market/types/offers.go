@@ -84,9 +84,9 @@ func (b BidSpec) carbonSuits(labels []Label) bool {
 	return ok && grams <= int64(b.MaxCarbon)
 }
 
-// termsSuit tells whether an offer sells leases of the class and the term that the bid wants.
+// termsSuit tells whether an offer sells leases of the class and the term that the bid wants, in the way that it wants.
 func (b BidSpec) termsSuit(t OfferTerms) bool {
-	return b.TakesClass(t.Class) && t.AdmitTerm(b.LeaseSeconds)
+	return b.TakesClass(t.Class) && t.AdmitTerm(b.LeaseSeconds) && (b.Quoted() || !t.QuotesOnly)
 }
 
 // TakesClass tells whether leases of a class will do: one on demand is as good as a spot one.

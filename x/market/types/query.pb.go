@@ -122,6 +122,9 @@ type QueryBookRequest struct {
 	Denom string `protobuf:"bytes,2,opt,name=denom,proto3" json:"denom,omitempty"`
 	// requirements on labels, all must hold; at most 16.
 	Requirements []LabelRequirement `protobuf:"bytes,3,rep,name=requirements,proto3" json:"requirements"`
+	// quotes_only lists the offers that take no part in the auction, instead of
+	// those that do.
+	QuotesOnly bool `protobuf:"varint,4,opt,name=quotes_only,json=quotesOnly,proto3" json:"quotes_only,omitempty"`
 }
 
 func (m *QueryBookRequest) Reset()         { *m = QueryBookRequest{} }
@@ -176,6 +179,13 @@ func (m *QueryBookRequest) GetRequirements() []LabelRequirement {
 		return m.Requirements
 	}
 	return nil
+}
+
+func (m *QueryBookRequest) GetQuotesOnly() bool {
+	if m != nil {
+		return m.QuotesOnly
+	}
+	return false
 }
 
 // QueryBookResponse lists entries.
@@ -873,6 +883,8 @@ type QueryOpenBidsRequest struct {
 	Pagination *query.PageRequest `protobuf:"bytes,1,opt,name=pagination,proto3" json:"pagination,omitempty"`
 	// denom of the bids; any when empty.
 	Denom string `protobuf:"bytes,2,opt,name=denom,proto3" json:"denom,omitempty"`
+	// mode of the bids; any when unspecified.
+	Mode BidMode `protobuf:"varint,3,opt,name=mode,proto3,enum=souk.market.v1.BidMode" json:"mode,omitempty"`
 }
 
 func (m *QueryOpenBidsRequest) Reset()         { *m = QueryOpenBidsRequest{} }
@@ -920,6 +932,13 @@ func (m *QueryOpenBidsRequest) GetDenom() string {
 		return m.Denom
 	}
 	return ""
+}
+
+func (m *QueryOpenBidsRequest) GetMode() BidMode {
+	if m != nil {
+		return m.Mode
+	}
+	return BidMode_BID_MODE_UNSPECIFIED
 }
 
 // QueryOpenBidsResponse lists bids.
@@ -1298,6 +1317,309 @@ func (m *QueryWorkResponse) GetPagination() *query.PageResponse {
 	return nil
 }
 
+// QueryQuotesRequest names a bid.
+type QueryQuotesRequest struct {
+	// bid that collects quotes.
+	Bid uint64 `protobuf:"varint,1,opt,name=bid,proto3" json:"bid,omitempty"`
+}
+
+func (m *QueryQuotesRequest) Reset()         { *m = QueryQuotesRequest{} }
+func (m *QueryQuotesRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryQuotesRequest) ProtoMessage()    {}
+func (*QueryQuotesRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{24}
+}
+func (m *QueryQuotesRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryQuotesRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryQuotesRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryQuotesRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryQuotesRequest.Merge(m, src)
+}
+func (m *QueryQuotesRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryQuotesRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryQuotesRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryQuotesRequest proto.InternalMessageInfo
+
+func (m *QueryQuotesRequest) GetBid() uint64 {
+	if m != nil {
+		return m.Bid
+	}
+	return 0
+}
+
+// QueryQuotesResponse lists quotes; a bid has few.
+type QueryQuotesResponse struct {
+	// quotes that can be accepted at present, the cheapest first.
+	Quotes []Quote `protobuf:"bytes,1,rep,name=quotes,proto3" json:"quotes"`
+}
+
+func (m *QueryQuotesResponse) Reset()         { *m = QueryQuotesResponse{} }
+func (m *QueryQuotesResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryQuotesResponse) ProtoMessage()    {}
+func (*QueryQuotesResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{25}
+}
+func (m *QueryQuotesResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryQuotesResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryQuotesResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryQuotesResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryQuotesResponse.Merge(m, src)
+}
+func (m *QueryQuotesResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryQuotesResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryQuotesResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryQuotesResponse proto.InternalMessageInfo
+
+func (m *QueryQuotesResponse) GetQuotes() []Quote {
+	if m != nil {
+		return m.Quotes
+	}
+	return nil
+}
+
+// QueryClearingRequest names a denom.
+type QueryClearingRequest struct {
+	// denom of the bids.
+	Denom string `protobuf:"bytes,1,opt,name=denom,proto3" json:"denom,omitempty"`
+}
+
+func (m *QueryClearingRequest) Reset()         { *m = QueryClearingRequest{} }
+func (m *QueryClearingRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryClearingRequest) ProtoMessage()    {}
+func (*QueryClearingRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{26}
+}
+func (m *QueryClearingRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryClearingRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryClearingRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryClearingRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryClearingRequest.Merge(m, src)
+}
+func (m *QueryClearingRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryClearingRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryClearingRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryClearingRequest proto.InternalMessageInfo
+
+func (m *QueryClearingRequest) GetDenom() string {
+	if m != nil {
+		return m.Denom
+	}
+	return ""
+}
+
+// QueryClearingResponse holds what the last clearing of a denom did.
+type QueryClearingResponse struct {
+	// cleared last; unset before the first.
+	Cleared *Cleared `protobuf:"bytes,1,opt,name=cleared,proto3" json:"cleared,omitempty"`
+	// weights that rank bids in the next one.
+	Weights Weights `protobuf:"bytes,2,opt,name=weights,proto3" json:"weights"`
+}
+
+func (m *QueryClearingResponse) Reset()         { *m = QueryClearingResponse{} }
+func (m *QueryClearingResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryClearingResponse) ProtoMessage()    {}
+func (*QueryClearingResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{27}
+}
+func (m *QueryClearingResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryClearingResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryClearingResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryClearingResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryClearingResponse.Merge(m, src)
+}
+func (m *QueryClearingResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryClearingResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryClearingResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryClearingResponse proto.InternalMessageInfo
+
+func (m *QueryClearingResponse) GetCleared() *Cleared {
+	if m != nil {
+		return m.Cleared
+	}
+	return nil
+}
+
+func (m *QueryClearingResponse) GetWeights() Weights {
+	if m != nil {
+		return m.Weights
+	}
+	return Weights{}
+}
+
+// QueryCustodyRequest names a provider.
+type QueryCustodyRequest struct {
+	// provider by its operator.
+	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
+	// pagination, at most 200 a page.
+	Pagination *query.PageRequest `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryCustodyRequest) Reset()         { *m = QueryCustodyRequest{} }
+func (m *QueryCustodyRequest) String() string { return proto.CompactTextString(m) }
+func (*QueryCustodyRequest) ProtoMessage()    {}
+func (*QueryCustodyRequest) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{28}
+}
+func (m *QueryCustodyRequest) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryCustodyRequest) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryCustodyRequest.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryCustodyRequest) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryCustodyRequest.Merge(m, src)
+}
+func (m *QueryCustodyRequest) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryCustodyRequest) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryCustodyRequest.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryCustodyRequest proto.InternalMessageInfo
+
+func (m *QueryCustodyRequest) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *QueryCustodyRequest) GetPagination() *query.PageRequest {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
+// QueryCustodyResponse lists deployments.
+type QueryCustodyResponse struct {
+	// deployments that name the provider as custodian and are open, by id.
+	Deployments []Deployment `protobuf:"bytes,1,rep,name=deployments,proto3" json:"deployments"`
+	// pagination of the answer.
+	Pagination *query.PageResponse `protobuf:"bytes,2,opt,name=pagination,proto3" json:"pagination,omitempty"`
+}
+
+func (m *QueryCustodyResponse) Reset()         { *m = QueryCustodyResponse{} }
+func (m *QueryCustodyResponse) String() string { return proto.CompactTextString(m) }
+func (*QueryCustodyResponse) ProtoMessage()    {}
+func (*QueryCustodyResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_ecc08703c71528bc, []int{29}
+}
+func (m *QueryCustodyResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *QueryCustodyResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_QueryCustodyResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *QueryCustodyResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_QueryCustodyResponse.Merge(m, src)
+}
+func (m *QueryCustodyResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *QueryCustodyResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_QueryCustodyResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_QueryCustodyResponse proto.InternalMessageInfo
+
+func (m *QueryCustodyResponse) GetDeployments() []Deployment {
+	if m != nil {
+		return m.Deployments
+	}
+	return nil
+}
+
+func (m *QueryCustodyResponse) GetPagination() *query.PageResponse {
+	if m != nil {
+		return m.Pagination
+	}
+	return nil
+}
+
 func init() {
 	proto.RegisterType((*QueryParamsRequest)(nil), "souk.market.v1.QueryParamsRequest")
 	proto.RegisterType((*QueryParamsResponse)(nil), "souk.market.v1.QueryParamsResponse")
@@ -1323,93 +1645,114 @@ func init() {
 	proto.RegisterType((*QueryLeasesResponse)(nil), "souk.market.v1.QueryLeasesResponse")
 	proto.RegisterType((*QueryWorkRequest)(nil), "souk.market.v1.QueryWorkRequest")
 	proto.RegisterType((*QueryWorkResponse)(nil), "souk.market.v1.QueryWorkResponse")
+	proto.RegisterType((*QueryQuotesRequest)(nil), "souk.market.v1.QueryQuotesRequest")
+	proto.RegisterType((*QueryQuotesResponse)(nil), "souk.market.v1.QueryQuotesResponse")
+	proto.RegisterType((*QueryClearingRequest)(nil), "souk.market.v1.QueryClearingRequest")
+	proto.RegisterType((*QueryClearingResponse)(nil), "souk.market.v1.QueryClearingResponse")
+	proto.RegisterType((*QueryCustodyRequest)(nil), "souk.market.v1.QueryCustodyRequest")
+	proto.RegisterType((*QueryCustodyResponse)(nil), "souk.market.v1.QueryCustodyResponse")
 }
 
 func init() { proto.RegisterFile("souk/market/v1/query.proto", fileDescriptor_ecc08703c71528bc) }
 
 var fileDescriptor_ecc08703c71528bc = []byte{
-	// 1290 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xc4, 0x58, 0xcf, 0x6f, 0x1b, 0x45,
-	0x14, 0xce, 0x3a, 0xb6, 0x49, 0x5e, 0xaa, 0x50, 0xa6, 0x6e, 0x70, 0x36, 0x89, 0xe3, 0x6c, 0xa0,
-	0x35, 0x49, 0xe3, 0x95, 0x93, 0xf2, 0xa3, 0x12, 0x12, 0x60, 0x48, 0x2b, 0x41, 0x05, 0xc1, 0x3d,
-	0x20, 0x71, 0x41, 0xeb, 0xec, 0xd4, 0xac, 0x6c, 0xef, 0x6c, 0x76, 0xd7, 0x69, 0xad, 0x28, 0x20,
-	0x71, 0x41, 0xaa, 0x90, 0x88, 0x54, 0x24, 0x6e, 0x5c, 0x91, 0xb8, 0x70, 0xe1, 0xc8, 0x1f, 0x10,
-	0x71, 0xaa, 0xe0, 0xc2, 0x09, 0xa1, 0x84, 0x3f, 0x04, 0xcd, 0xcc, 0xdb, 0x78, 0x77, 0xed, 0xb5,
-	0xad, 0x62, 0xd1, 0x93, 0x77, 0x67, 0xbf, 0xf7, 0xde, 0xf7, 0xbe, 0x99, 0x37, 0xef, 0xc9, 0xa0,
-	0x7a, 0xac, 0xd3, 0xd4, 0xdb, 0x86, 0xdb, 0xa4, 0xbe, 0x7e, 0x58, 0xd1, 0x0f, 0x3a, 0xd4, 0xed,
-	0x96, 0x1d, 0x97, 0xf9, 0x8c, 0xcc, 0xf3, 0x6f, 0x65, 0xf9, 0xad, 0x7c, 0x58, 0x51, 0x37, 0xf6,
-	0x99, 0xd7, 0x66, 0x9e, 0x5e, 0x37, 0x3c, 0x2a, 0x81, 0xfa, 0x61, 0xa5, 0x4e, 0x7d, 0xa3, 0xa2,
-	0x3b, 0x46, 0xc3, 0xb2, 0x0d, 0xdf, 0x62, 0xb6, 0xb4, 0x55, 0x17, 0x25, 0xf6, 0x33, 0xf1, 0xa6,
-	0xcb, 0x17, 0xfc, 0x94, 0x6b, 0xb0, 0x06, 0x93, 0xeb, 0xfc, 0x09, 0x57, 0x97, 0x1b, 0x8c, 0x35,
-	0x5a, 0x54, 0x37, 0x1c, 0x4b, 0x37, 0x6c, 0x9b, 0xf9, 0xc2, 0x5b, 0x60, 0xb3, 0x12, 0xa3, 0x49,
-	0x6d, 0xdf, 0xf2, 0x2d, 0x8a, 0x9f, 0xb5, 0x1c, 0x90, 0x8f, 0x39, 0x9f, 0x3d, 0xc3, 0x35, 0xda,
-	0x5e, 0x8d, 0x1e, 0x74, 0xa8, 0xe7, 0x6b, 0x1f, 0xc0, 0x95, 0xc8, 0xaa, 0xe7, 0x30, 0xdb, 0xa3,
-	0xe4, 0x26, 0x64, 0x1d, 0xb1, 0x92, 0x57, 0x8a, 0x4a, 0x69, 0x6e, 0x7b, 0xa1, 0x1c, 0xcd, 0xb3,
-	0x2c, 0xf1, 0xd5, 0xf4, 0xe9, 0x5f, 0xab, 0x53, 0x35, 0xc4, 0x6a, 0xbf, 0x2a, 0x70, 0x59, 0x78,
-	0xab, 0x32, 0xd6, 0xc4, 0x08, 0xe4, 0x36, 0x40, 0x2f, 0x73, 0x74, 0x77, 0xad, 0x8c, 0xd9, 0x72,
-	0x99, 0xca, 0x52, 0x4f, 0x94, 0xa9, 0xbc, 0x67, 0x34, 0x28, 0xda, 0xd6, 0x42, 0x96, 0x24, 0x07,
-	0x19, 0x93, 0xda, 0xac, 0x9d, 0x4f, 0x15, 0x95, 0xd2, 0x6c, 0x4d, 0xbe, 0x90, 0xf7, 0xe1, 0x92,
-	0x4b, 0x0f, 0x3a, 0x96, 0x4b, 0xdb, 0xd4, 0xf6, 0xbd, 0xfc, 0x74, 0x71, 0xba, 0x34, 0xb7, 0x5d,
-	0x8c, 0xd3, 0xbd, 0x6b, 0xd4, 0x69, 0xab, 0xd6, 0x03, 0x22, 0xf1, 0x88, 0xad, 0xf6, 0xbd, 0x02,
-	0x2f, 0x84, 0xe8, 0xa3, 0x14, 0xb7, 0xe0, 0x39, 0x6a, 0xfb, 0xae, 0x45, 0xb9, 0x16, 0xdc, 0xf9,
-	0x62, 0xdc, 0x39, 0x87, 0xef, 0xda, 0xbe, 0xdb, 0x45, 0xaf, 0x01, 0x9e, 0xdc, 0x89, 0xa4, 0x9e,
-	0x12, 0xa9, 0x5f, 0x1f, 0x99, 0xba, 0x8c, 0x1b, 0xce, 0x5d, 0x5b, 0x47, 0x62, 0x1f, 0xdd, 0xbf,
-	0x4f, 0xdd, 0x40, 0xd8, 0x79, 0x48, 0x59, 0xa6, 0x10, 0x34, 0x5d, 0x4b, 0x59, 0xa6, 0xf6, 0x25,
-	0x6e, 0x30, 0x82, 0x90, 0x7e, 0x05, 0x32, 0x8c, 0x2f, 0xa0, 0xf2, 0x57, 0xe3, 0xe4, 0x05, 0x1a,
-	0x89, 0x4b, 0x24, 0x79, 0x0d, 0xd2, 0x0e, 0x63, 0x2d, 0x24, 0xbc, 0x1c, 0xb7, 0x78, 0xd7, 0x70,
-	0x8c, 0x7d, 0xcb, 0xef, 0xee, 0x31, 0xd6, 0x42, 0x43, 0x81, 0xd7, 0x6a, 0xa0, 0xca, 0xb3, 0xe4,
-	0xb2, 0x43, 0xcb, 0xa4, 0xae, 0x70, 0x1d, 0x9c, 0x34, 0x72, 0x13, 0x66, 0x1c, 0xfc, 0x20, 0xb8,
-	0xcc, 0x56, 0xf3, 0xbf, 0xff, 0xb2, 0x95, 0x43, 0x35, 0xde, 0x31, 0x4d, 0x97, 0x7a, 0xde, 0x3d,
-	0xdf, 0xb5, 0xec, 0x46, 0xed, 0x02, 0xa9, 0xfd, 0xa6, 0xc0, 0xd2, 0x40, 0xa7, 0x98, 0xde, 0x1b,
-	0x90, 0xe1, 0xb1, 0x83, 0xbd, 0x19, 0x87, 0xac, 0x34, 0x20, 0x3b, 0x90, 0x15, 0xe9, 0x7a, 0xf9,
-	0x94, 0x30, 0x1d, 0xaa, 0x0c, 0x42, 0xc9, 0x9b, 0x30, 0x4b, 0x1f, 0x3a, 0xcc, 0xeb, 0xb8, 0x34,
-	0x38, 0x6b, 0xf9, 0xb8, 0xdd, 0x2e, 0x02, 0xd0, 0xb4, 0x67, 0xa0, 0x95, 0x60, 0x41, 0xe4, 0xf2,
-	0x1e, 0x75, 0x5a, 0xac, 0xcb, 0x0f, 0x5d, 0xd2, 0x5e, 0xd6, 0x61, 0x39, 0x86, 0xac, 0x76, 0x3f,
-	0x34, 0xda, 0x41, 0x61, 0x90, 0x32, 0x64, 0xd8, 0x03, 0x7b, 0x0c, 0x25, 0x25, 0x8c, 0x10, 0x48,
-	0xdb, 0x46, 0x9b, 0x62, 0xed, 0x88, 0x67, 0xed, 0x91, 0x02, 0x2f, 0xf6, 0xd1, 0x41, 0x59, 0xdf,
-	0x06, 0x30, 0x2f, 0x56, 0xf1, 0xe8, 0xa8, 0xf1, 0x44, 0x43, 0xe4, 0x64, 0xaa, 0x21, 0x1b, 0xb2,
-	0x05, 0xe9, 0xba, 0x65, 0x06, 0xe2, 0x5e, 0xe9, 0xab, 0x19, 0xcb, 0x0c, 0xce, 0x0e, 0x87, 0x69,
-	0x27, 0x0a, 0xac, 0x24, 0x64, 0xfc, 0xac, 0x28, 0x9d, 0xf6, 0xeb, 0xe3, 0x3d, 0xad, 0xfe, 0xb7,
-	0x07, 0xdc, 0x04, 0x4f, 0x73, 0x09, 0xbe, 0x0a, 0x19, 0xcf, 0x37, 0x7c, 0x9a, 0x9f, 0x2e, 0x2a,
-	0xa5, 0xf9, 0xed, 0xd5, 0xe4, 0xfc, 0xef, 0x71, 0x58, 0x4d, 0xa2, 0xb5, 0x1f, 0x15, 0xc8, 0xf7,
-	0xa7, 0x82, 0xc2, 0x56, 0x61, 0xae, 0x27, 0x52, 0x50, 0x48, 0xa3, 0x95, 0x0d, 0x1b, 0x4d, 0xee,
-	0xa6, 0x5b, 0x83, 0xe7, 0xe5, 0x15, 0x6c, 0x99, 0x49, 0xb5, 0xf1, 0x56, 0xd0, 0x64, 0x38, 0x04,
-	0x73, 0xd8, 0x84, 0xe9, 0x3a, 0x82, 0x86, 0xee, 0x2c, 0x47, 0x69, 0x3e, 0xe4, 0xe4, 0x45, 0xe9,
-	0x50, 0xbb, 0x6a, 0x99, 0xde, 0xff, 0xd2, 0xa9, 0xb4, 0x6f, 0x15, 0xb8, 0x1a, 0x0b, 0x8b, 0xe4,
-	0x83, 0x73, 0xa9, 0x8c, 0x75, 0x2e, 0x27, 0xdf, 0x55, 0xee, 0x52, 0xc3, 0xa3, 0x49, 0x6a, 0xdf,
-	0xc1, 0xae, 0x82, 0xa0, 0x5e, 0x57, 0x69, 0xf1, 0x85, 0xa4, 0xae, 0x22, 0xd0, 0xc1, 0x7d, 0x2b,
-	0x90, 0xbc, 0xc2, 0x43, 0x9e, 0x2e, 0x44, 0x2f, 0xf4, 0x95, 0x75, 0x3a, 0x52, 0xb4, 0x93, 0xaa,
-	0x1c, 0x02, 0xe9, 0x96, 0x75, 0x28, 0x0b, 0x67, 0xa6, 0x26, 0x9e, 0xb5, 0xc7, 0x0a, 0x4e, 0x3f,
-	0x01, 0x25, 0xcc, 0x6e, 0x07, 0xb2, 0x82, 0x73, 0xb0, 0x25, 0x43, 0xd3, 0x43, 0xe8, 0xe4, 0xb6,
-	0xe5, 0x24, 0x98, 0xa2, 0x3e, 0x61, 0x6e, 0xf3, 0x3f, 0x75, 0xcf, 0x49, 0x89, 0xa7, 0x7d, 0x13,
-	0x4c, 0x46, 0x92, 0x12, 0xca, 0x54, 0x86, 0xf4, 0x03, 0xe6, 0x36, 0x51, 0xa4, 0x5c, 0x5c, 0x24,
-	0x8e, 0x0d, 0x0e, 0x2e, 0xc7, 0x4d, 0x4c, 0xa1, 0xed, 0x9f, 0x2f, 0x41, 0x46, 0xd0, 0x21, 0x07,
-	0x90, 0x95, 0x93, 0x28, 0xd1, 0xe2, 0xe1, 0xfb, 0x87, 0x5d, 0x75, 0x7d, 0x28, 0x46, 0x06, 0xd2,
-	0x0a, 0x5f, 0xfd, 0xf1, 0xcf, 0xe3, 0x54, 0x9e, 0x2c, 0xe8, 0xb1, 0x79, 0x5a, 0x0e, 0xb9, 0xc4,
-	0x82, 0x34, 0x1f, 0xf8, 0x48, 0x71, 0xa0, 0xb3, 0xd0, 0xe4, 0xab, 0xae, 0x0d, 0x41, 0x60, 0xb0,
-	0x65, 0x11, 0x6c, 0x81, 0xe4, 0xe2, 0xc1, 0xea, 0x3c, 0x84, 0x07, 0x19, 0x31, 0x84, 0x90, 0xc1,
-	0x9e, 0xc2, 0xd3, 0xa0, 0xaa, 0x0d, 0x83, 0x60, 0xb4, 0x75, 0x11, 0x6d, 0x85, 0x2c, 0xc5, 0xa3,
-	0xc9, 0xe9, 0x46, 0x3f, 0xb2, 0xcc, 0x63, 0xf2, 0x83, 0x02, 0xf3, 0xd1, 0x61, 0x8b, 0x6c, 0x0c,
-	0xd6, 0x6d, 0xd0, 0x98, 0xa7, 0x6e, 0x8e, 0x85, 0x45, 0x42, 0x3b, 0x82, 0xd0, 0x16, 0xd9, 0xec,
-	0xd3, 0x1a, 0xf1, 0x9e, 0x7e, 0x14, 0x3c, 0x1e, 0x23, 0x4b, 0xf2, 0xb5, 0x02, 0xd0, 0xeb, 0x46,
-	0xe4, 0xda, 0xc0, 0x80, 0x7d, 0x23, 0x96, 0x7a, 0x7d, 0x24, 0x0e, 0x49, 0x95, 0x04, 0x29, 0x8d,
-	0x14, 0xe3, 0xa4, 0x42, 0x0d, 0x4f, 0x4a, 0xf5, 0x93, 0x02, 0x97, 0xe3, 0xf3, 0x0a, 0xb9, 0x31,
-	0x22, 0x4e, 0x64, 0x90, 0x53, 0xb7, 0xc6, 0x44, 0x23, 0xb7, 0x5b, 0x82, 0xdb, 0x0e, 0xa9, 0xf4,
-	0xed, 0x20, 0x1f, 0x33, 0x3c, 0xfd, 0x48, 0xfc, 0x1e, 0x47, 0xa9, 0xf2, 0x69, 0xef, 0x98, 0x7c,
-	0xa7, 0xc0, 0x5c, 0xa8, 0xfd, 0x93, 0x51, 0x7a, 0x5c, 0xec, 0x68, 0x69, 0x34, 0x10, 0xd9, 0x6d,
-	0x0b, 0x76, 0x37, 0xc8, 0xc6, 0xf8, 0xec, 0x48, 0x13, 0xa6, 0xab, 0x96, 0x49, 0x56, 0x07, 0xd7,
-	0xca, 0xc5, 0x14, 0xa0, 0x16, 0x93, 0x01, 0x18, 0x7d, 0x4d, 0x44, 0x5f, 0x22, 0x8b, 0x7d, 0xb5,
-	0x64, 0x99, 0xb8, 0x61, 0x1d, 0x98, 0x09, 0xba, 0x2f, 0x79, 0x69, 0x70, 0xc1, 0x44, 0x67, 0x02,
-	0xf5, 0xe5, 0x11, 0xa8, 0x91, 0x75, 0xcc, 0x43, 0x79, 0x90, 0x11, 0x1d, 0x23, 0xa1, 0x8e, 0xc3,
-	0xfd, 0x37, 0xa1, 0x8e, 0x23, 0xdd, 0x37, 0xb9, 0x8e, 0x65, 0x2b, 0x92, 0xb9, 0x3e, 0x52, 0x20,
-	0x2b, 0xfb, 0x1a, 0x19, 0xe2, 0x73, 0xc4, 0xdd, 0x18, 0x6d, 0x8c, 0xda, 0xeb, 0x22, 0x70, 0x85,
-	0xe8, 0x43, 0x4b, 0xa3, 0xf7, 0x72, 0x8c, 0x8c, 0xc8, 0x17, 0x90, 0xe6, 0xed, 0x20, 0xe1, 0xd2,
-	0x0c, 0x35, 0xba, 0x84, 0x4b, 0x33, 0xdc, 0x77, 0xb4, 0x8a, 0x60, 0xb1, 0x49, 0x5e, 0x19, 0xeb,
-	0xd6, 0xe0, 0xad, 0xa7, 0xba, 0x7b, 0x7a, 0x56, 0x50, 0x9e, 0x9c, 0x15, 0x94, 0xbf, 0xcf, 0x0a,
-	0xca, 0xc9, 0x79, 0x61, 0xea, 0xc9, 0x79, 0x61, 0xea, 0xcf, 0xf3, 0xc2, 0xd4, 0xa7, 0x9b, 0x0d,
-	0xcb, 0xff, 0xbc, 0x53, 0x2f, 0xef, 0xb3, 0xb6, 0x70, 0xb7, 0x65, 0x53, 0x9f, 0x9b, 0x48, 0xdf,
-	0x0f, 0x03, 0xef, 0x7e, 0xd7, 0xa1, 0x5e, 0x3d, 0x2b, 0xfe, 0x4a, 0xd9, 0xf9, 0x37, 0x00, 0x00,
-	0xff, 0xff, 0xe4, 0xf9, 0x51, 0x65, 0x12, 0x12, 0x00, 0x00,
+	// 1535 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x58, 0xcf, 0x6f, 0x1b, 0x45,
+	0x14, 0xce, 0x26, 0xb6, 0x93, 0xbe, 0xa0, 0xb4, 0x4c, 0xdd, 0xd4, 0xdd, 0xa6, 0x8e, 0xb3, 0x29,
+	0xad, 0xdb, 0x24, 0x5e, 0x39, 0x29, 0x94, 0x4a, 0x48, 0x80, 0x43, 0x5b, 0xa9, 0x14, 0xda, 0xba,
+	0x87, 0x4a, 0x5c, 0xaa, 0x75, 0x76, 0xea, 0xae, 0x62, 0xef, 0x38, 0xbb, 0xeb, 0xb4, 0x56, 0x09,
+	0x48, 0x70, 0x40, 0xaa, 0x90, 0xa8, 0x54, 0x24, 0x6e, 0x48, 0x88, 0x03, 0x12, 0x67, 0xf8, 0x1f,
+	0x2a, 0x4e, 0x15, 0x5c, 0xb8, 0x80, 0x50, 0xcb, 0x1f, 0x82, 0x66, 0xe6, 0x8d, 0xbd, 0xbb, 0xf6,
+	0xda, 0x56, 0x89, 0xa0, 0xa7, 0x78, 0x77, 0xbf, 0x99, 0xf7, 0xbd, 0xef, 0xfd, 0x98, 0x37, 0x01,
+	0xdd, 0x67, 0xed, 0x6d, 0xb3, 0x69, 0x79, 0xdb, 0x34, 0x30, 0x77, 0xcb, 0xe6, 0x4e, 0x9b, 0x7a,
+	0x9d, 0x52, 0xcb, 0x63, 0x01, 0x23, 0x73, 0xfc, 0x5b, 0x49, 0x7e, 0x2b, 0xed, 0x96, 0xf5, 0xb3,
+	0x5b, 0xcc, 0x6f, 0x32, 0xdf, 0xac, 0x59, 0x3e, 0x95, 0x40, 0x73, 0xb7, 0x5c, 0xa3, 0x81, 0x55,
+	0x36, 0x5b, 0x56, 0xdd, 0x71, 0xad, 0xc0, 0x61, 0xae, 0x5c, 0xab, 0x1f, 0x93, 0xd8, 0xdb, 0xe2,
+	0xc9, 0x94, 0x0f, 0xf8, 0x29, 0x5b, 0x67, 0x75, 0x26, 0xdf, 0xf3, 0x5f, 0xf8, 0x76, 0xa1, 0xce,
+	0x58, 0xbd, 0x41, 0x4d, 0xab, 0xe5, 0x98, 0x96, 0xeb, 0xb2, 0x40, 0xec, 0xa6, 0xd6, 0x9c, 0x88,
+	0xd1, 0xa4, 0x6e, 0xe0, 0x04, 0x0e, 0xc5, 0xcf, 0x46, 0x16, 0xc8, 0x0d, 0xce, 0xe7, 0xba, 0xe5,
+	0x59, 0x4d, 0xbf, 0x4a, 0x77, 0xda, 0xd4, 0x0f, 0x8c, 0xf7, 0xe1, 0x70, 0xe4, 0xad, 0xdf, 0x62,
+	0xae, 0x4f, 0xc9, 0x39, 0xc8, 0xb4, 0xc4, 0x9b, 0x9c, 0x56, 0xd0, 0x8a, 0xb3, 0xeb, 0xf3, 0xa5,
+	0xa8, 0x9f, 0x25, 0x89, 0xaf, 0xa4, 0x9e, 0xfc, 0xb9, 0x38, 0x51, 0x45, 0xac, 0xf1, 0x87, 0x06,
+	0x87, 0xc4, 0x6e, 0x15, 0xc6, 0xb6, 0xd1, 0x02, 0xb9, 0x04, 0xd0, 0xf3, 0x1c, 0xb7, 0x3b, 0x55,
+	0x42, 0x6f, 0xb9, 0x4c, 0x25, 0xa9, 0x27, 0xca, 0x54, 0xba, 0x6e, 0xd5, 0x29, 0xae, 0xad, 0x86,
+	0x56, 0x92, 0x2c, 0xa4, 0x6d, 0xea, 0xb2, 0x66, 0x6e, 0xb2, 0xa0, 0x15, 0x0f, 0x54, 0xe5, 0x03,
+	0xb9, 0x02, 0xaf, 0x78, 0x74, 0xa7, 0xed, 0x78, 0xb4, 0x49, 0xdd, 0xc0, 0xcf, 0x4d, 0x15, 0xa6,
+	0x8a, 0xb3, 0xeb, 0x85, 0x38, 0xdd, 0xab, 0x56, 0x8d, 0x36, 0xaa, 0x3d, 0x20, 0x12, 0x8f, 0xac,
+	0x25, 0x8b, 0x30, 0xbb, 0xd3, 0x66, 0x01, 0xf5, 0x6f, 0x33, 0xb7, 0xd1, 0xc9, 0xa5, 0x0a, 0x5a,
+	0x71, 0xa6, 0x0a, 0xf2, 0xd5, 0x35, 0xb7, 0xd1, 0x31, 0xbe, 0xd1, 0xe0, 0xd5, 0x90, 0x7f, 0xa8,
+	0xd5, 0x05, 0x98, 0xa6, 0x6e, 0xe0, 0x39, 0x94, 0x8b, 0xc5, 0xad, 0x1f, 0x8b, 0x5b, 0xe7, 0xf0,
+	0x8b, 0x6e, 0xe0, 0x75, 0xd0, 0xac, 0xc2, 0x93, 0xcb, 0x11, 0x6d, 0x26, 0x85, 0x36, 0xa7, 0x47,
+	0x6a, 0x23, 0xed, 0x86, 0xc5, 0x31, 0x96, 0x91, 0xd8, 0xb5, 0x3b, 0x77, 0xa8, 0xa7, 0x94, 0x9f,
+	0x83, 0x49, 0xc7, 0x16, 0x8a, 0xa7, 0xaa, 0x93, 0x8e, 0x6d, 0x7c, 0x8a, 0x19, 0x80, 0x20, 0xa4,
+	0x5f, 0x86, 0x34, 0xe3, 0x2f, 0x30, 0x34, 0x47, 0xe2, 0xe4, 0x05, 0x1a, 0x89, 0x4b, 0x24, 0x79,
+	0x03, 0x52, 0x2d, 0xc6, 0x1a, 0x48, 0x78, 0x21, 0xbe, 0x62, 0xd3, 0x6a, 0x59, 0x5b, 0x4e, 0xd0,
+	0xb9, 0xce, 0x58, 0x03, 0x17, 0x0a, 0xbc, 0x51, 0x05, 0x5d, 0x26, 0x9b, 0xc7, 0x76, 0x1d, 0x9b,
+	0x7a, 0x62, 0x6b, 0x95, 0x8a, 0xe4, 0x1c, 0xcc, 0xb4, 0xf0, 0x83, 0xe0, 0x72, 0xa0, 0x92, 0xfb,
+	0xf5, 0xa7, 0xb5, 0x2c, 0xaa, 0xf1, 0xae, 0x6d, 0x7b, 0xd4, 0xf7, 0x6f, 0x06, 0x9e, 0xe3, 0xd6,
+	0xab, 0x5d, 0xa4, 0xf1, 0x8b, 0x06, 0xc7, 0x07, 0x6e, 0x8a, 0xee, 0xbd, 0x09, 0x69, 0x6e, 0x5b,
+	0xc5, 0x66, 0x1c, 0xb2, 0x72, 0x01, 0xd9, 0x80, 0x8c, 0x70, 0xd7, 0xcf, 0x4d, 0x8a, 0xa5, 0x43,
+	0x95, 0x41, 0x28, 0x79, 0x0b, 0x0e, 0xd0, 0xfb, 0x2d, 0xe6, 0xb7, 0x3d, 0xaa, 0x92, 0x31, 0x17,
+	0x5f, 0x77, 0x11, 0x01, 0xb8, 0xb4, 0xb7, 0xc0, 0x28, 0xc2, 0xbc, 0xf0, 0xe5, 0x3d, 0xda, 0x6a,
+	0xb0, 0x0e, 0xcf, 0xca, 0xa4, 0x58, 0xd6, 0x60, 0x21, 0x86, 0xac, 0x74, 0x3e, 0xb4, 0x9a, 0xaa,
+	0x72, 0x48, 0x09, 0xd2, 0xec, 0x9e, 0x3b, 0x86, 0x92, 0x12, 0x46, 0x08, 0xa4, 0x5c, 0xab, 0x49,
+	0xb1, 0xb8, 0xc4, 0x6f, 0xe3, 0xa1, 0x06, 0x47, 0xfb, 0xe8, 0xa0, 0xac, 0xef, 0x00, 0xd8, 0xdd,
+	0xb7, 0x98, 0x3a, 0x7a, 0xdc, 0xd1, 0x10, 0x39, 0xe9, 0x6a, 0x68, 0x0d, 0x59, 0x83, 0x54, 0xcd,
+	0xb1, 0x95, 0xb8, 0x87, 0xfb, 0x6a, 0xc6, 0xb1, 0x55, 0xee, 0x70, 0x98, 0xf1, 0x48, 0x83, 0x13,
+	0x09, 0x1e, 0xff, 0x5f, 0x94, 0x9e, 0xf4, 0xeb, 0xe3, 0xbf, 0xa8, 0xfe, 0x97, 0x06, 0x74, 0x82,
+	0x17, 0xe9, 0x92, 0xaf, 0x43, 0xda, 0x0f, 0xac, 0x80, 0xe6, 0xa6, 0x0a, 0x5a, 0x71, 0x6e, 0x7d,
+	0x31, 0xd9, 0xff, 0x9b, 0x1c, 0x56, 0x95, 0x68, 0xe3, 0x07, 0x0d, 0x72, 0xfd, 0xae, 0xa0, 0xb0,
+	0x15, 0x98, 0xed, 0x89, 0xa4, 0x0a, 0x69, 0xb4, 0xb2, 0xe1, 0x45, 0xfb, 0xd7, 0xe9, 0x96, 0xe0,
+	0xa0, 0x6c, 0xc1, 0x8e, 0x9d, 0x54, 0x1b, 0x6f, 0xab, 0x53, 0x88, 0x43, 0xd0, 0x87, 0x15, 0x98,
+	0xaa, 0x21, 0x68, 0x68, 0x64, 0x39, 0xca, 0xf8, 0x4e, 0x83, 0xac, 0xec, 0x94, 0x2d, 0xea, 0x56,
+	0x1c, 0xdb, 0xff, 0x6f, 0xce, 0xb2, 0x15, 0x48, 0x35, 0x99, 0xad, 0x42, 0x77, 0x74, 0x00, 0xc9,
+	0x0f, 0x98, 0x4d, 0xab, 0x02, 0x64, 0x7c, 0xa5, 0xc1, 0x91, 0x18, 0x47, 0x74, 0x55, 0x65, 0xb1,
+	0x36, 0x56, 0x16, 0xef, 0xff, 0x19, 0x74, 0x95, 0x5a, 0x3e, 0x4d, 0x8a, 0xcd, 0x65, 0x3c, 0x83,
+	0x10, 0xd4, 0x3b, 0x83, 0x1a, 0xfc, 0x45, 0xd2, 0x19, 0x24, 0xd0, 0xaa, 0x3b, 0x0b, 0x24, 0xef,
+	0x07, 0xa1, 0x9d, 0xba, 0x11, 0xca, 0xf7, 0x35, 0x81, 0x54, 0xa4, 0xc4, 0xf7, 0xab, 0xce, 0x08,
+	0xa4, 0x1a, 0xce, 0xae, 0x8c, 0xd5, 0x4c, 0x55, 0xfc, 0x36, 0x1e, 0x6b, 0x38, 0x4c, 0x29, 0x4a,
+	0xe8, 0xdd, 0x06, 0x64, 0x04, 0x67, 0x15, 0x92, 0xa1, 0xee, 0x21, 0x74, 0xff, 0xc2, 0xf2, 0x48,
+	0x0d, 0x65, 0xb7, 0x98, 0xb7, 0xfd, 0xaf, 0xce, 0xda, 0xfd, 0x12, 0xcf, 0xf8, 0x52, 0xcd, 0x51,
+	0x92, 0x12, 0xca, 0x54, 0x82, 0xd4, 0x3d, 0xe6, 0x6d, 0xa3, 0x48, 0xd9, 0xb8, 0x48, 0x1c, 0xab,
+	0x12, 0x97, 0xe3, 0xf6, 0x4f, 0xa1, 0x53, 0x98, 0x49, 0x37, 0xc4, 0xa4, 0xa7, 0x24, 0x3a, 0xd4,
+	0xeb, 0x18, 0x29, 0xd9, 0x16, 0xae, 0x60, 0x78, 0x15, 0xae, 0x17, 0x5e, 0x39, 0x23, 0x26, 0x85,
+	0x57, 0xe0, 0x55, 0x78, 0x25, 0xd4, 0x58, 0xc5, 0x0e, 0xb3, 0xd9, 0xa0, 0x96, 0x50, 0x19, 0xad,
+	0x76, 0x3b, 0x83, 0x16, 0xea, 0x0c, 0xc6, 0xe7, 0xaa, 0xd8, 0x7b, 0xf0, 0x6e, 0xe5, 0x4c, 0x6f,
+	0xf1, 0x77, 0x54, 0xf5, 0xb6, 0xbe, 0xb6, 0xb1, 0x29, 0x3f, 0x57, 0x15, 0x8e, 0x9c, 0x87, 0xe9,
+	0x7b, 0xd4, 0xa9, 0xdf, 0x0d, 0x7c, 0x14, 0xad, 0x6f, 0xc9, 0x2d, 0xf9, 0x59, 0x4d, 0xab, 0x88,
+	0xee, 0xe5, 0xf7, 0x66, 0xdb, 0x0f, 0x98, 0xdd, 0x79, 0x39, 0x92, 0xe9, 0x7b, 0xd5, 0xac, 0xbb,
+	0xac, 0x5e, 0xc2, 0x63, 0x6b, 0xfd, 0xe7, 0x83, 0x90, 0x16, 0x2c, 0xc9, 0x0e, 0x64, 0xe4, 0xe5,
+	0x89, 0x18, 0xfd, 0x89, 0x12, 0xbf, 0x9f, 0xe9, 0xcb, 0x43, 0x31, 0xd2, 0x90, 0x91, 0xff, 0xec,
+	0xb7, 0xbf, 0x1f, 0x4f, 0xe6, 0xc8, 0xbc, 0x19, 0xbb, 0x02, 0xca, 0x7b, 0x19, 0x71, 0x20, 0xc5,
+	0xaf, 0x20, 0xa4, 0x30, 0x70, 0xb3, 0xd0, 0x65, 0x4d, 0x5f, 0x1a, 0x82, 0x40, 0x63, 0x0b, 0xc2,
+	0xd8, 0x3c, 0xc9, 0xc6, 0x8d, 0xd5, 0xb8, 0x09, 0x1f, 0xd2, 0x62, 0x2c, 0x26, 0x83, 0x77, 0x0a,
+	0xdf, 0x4f, 0x74, 0x63, 0x18, 0x04, 0xad, 0x2d, 0x0b, 0x6b, 0x27, 0xc8, 0xf1, 0xb8, 0x35, 0x39,
+	0x6f, 0x9b, 0x0f, 0x1c, 0x7b, 0x8f, 0x7c, 0xab, 0xc1, 0x5c, 0x74, 0xfc, 0x27, 0x67, 0x07, 0xeb,
+	0x36, 0xe8, 0xe2, 0xa1, 0xaf, 0x8c, 0x85, 0x45, 0x42, 0x1b, 0x82, 0xd0, 0x1a, 0x59, 0xe9, 0xd3,
+	0x1a, 0xf1, 0xbe, 0xf9, 0x40, 0xfd, 0xdc, 0x43, 0x96, 0xe4, 0x0b, 0x0d, 0xa0, 0x97, 0x68, 0xe4,
+	0xd4, 0x40, 0x83, 0x7d, 0x43, 0xbf, 0x7e, 0x7a, 0x24, 0x0e, 0x49, 0x15, 0x05, 0x29, 0x83, 0x14,
+	0xe2, 0xa4, 0x42, 0xb9, 0x2c, 0xa5, 0xfa, 0x51, 0x83, 0x43, 0xf1, 0x09, 0x9a, 0xac, 0x8e, 0xb0,
+	0x13, 0xb9, 0x5a, 0xe8, 0x6b, 0x63, 0xa2, 0x91, 0xdb, 0x05, 0xc1, 0x6d, 0x83, 0x94, 0xfb, 0x22,
+	0xc8, 0x07, 0x5f, 0xdf, 0x7c, 0x20, 0xfe, 0xee, 0x45, 0xa9, 0xf2, 0xfb, 0xc7, 0x1e, 0xf9, 0x5a,
+	0x83, 0xd9, 0xd0, 0x40, 0x4a, 0x46, 0xe9, 0xd1, 0x8d, 0x68, 0x71, 0x34, 0x10, 0xd9, 0xad, 0x0b,
+	0x76, 0xab, 0xe4, 0xec, 0xf8, 0xec, 0xc8, 0x36, 0x4c, 0x55, 0x1c, 0x9b, 0x2c, 0x0e, 0xae, 0x95,
+	0xee, 0x5c, 0xaa, 0x17, 0x92, 0x01, 0x68, 0x7d, 0x49, 0x58, 0x3f, 0x4e, 0x8e, 0xf5, 0xd5, 0x92,
+	0x63, 0x63, 0xc0, 0xda, 0x30, 0xa3, 0x26, 0x3c, 0x72, 0x72, 0x70, 0xc1, 0x44, 0x87, 0x54, 0xfd,
+	0xb5, 0x11, 0xa8, 0x91, 0x75, 0xcc, 0x4d, 0xf9, 0x90, 0x16, 0x53, 0x49, 0x42, 0x1d, 0x87, 0x67,
+	0xbc, 0x84, 0x3a, 0x8e, 0x4c, 0x78, 0xc9, 0x75, 0x2c, 0xc7, 0x1d, 0xe9, 0xeb, 0x43, 0x0d, 0x32,
+	0x72, 0x76, 0x22, 0x43, 0xf6, 0x1c, 0xd1, 0x1b, 0xa3, 0xc3, 0x97, 0x71, 0x5e, 0x18, 0x2e, 0x13,
+	0x73, 0x68, 0x69, 0xf4, 0x1e, 0xf6, 0x90, 0x11, 0xf9, 0x18, 0x32, 0xf2, 0xa0, 0x4f, 0xe0, 0x12,
+	0x99, 0x16, 0x12, 0xb8, 0x44, 0x27, 0x05, 0xe3, 0x8c, 0xe0, 0xb2, 0x4c, 0x96, 0x06, 0x87, 0xbb,
+	0xe6, 0xd8, 0x7b, 0xa6, 0x9c, 0x0f, 0x48, 0x07, 0x66, 0xd4, 0x59, 0x9f, 0x10, 0xf6, 0xd8, 0xe4,
+	0x90, 0x10, 0xf6, 0xf8, 0xc0, 0x60, 0x14, 0x04, 0x07, 0x9d, 0xe4, 0xe2, 0x1c, 0xb6, 0x94, 0xb9,
+	0x87, 0x1a, 0x4c, 0xe3, 0x59, 0x4a, 0x06, 0xbb, 0x15, 0x3d, 0xff, 0xf5, 0x93, 0xc3, 0x41, 0x68,
+	0xf8, 0x9c, 0x30, 0x5c, 0x22, 0xab, 0x63, 0x35, 0xce, 0x2d, 0x24, 0xf0, 0x09, 0xa4, 0xf8, 0xe0,
+	0x97, 0x70, 0x74, 0x85, 0x46, 0xda, 0x84, 0xa3, 0x2b, 0x3c, 0x61, 0x1a, 0x65, 0x41, 0x61, 0x85,
+	0x9c, 0x19, 0x8b, 0x02, 0x1f, 0x32, 0x2b, 0x17, 0x9f, 0x3c, 0xcb, 0x6b, 0x4f, 0x9f, 0xe5, 0xb5,
+	0xbf, 0x9e, 0xe5, 0xb5, 0x47, 0xcf, 0xf3, 0x13, 0x4f, 0x9f, 0xe7, 0x27, 0x7e, 0x7f, 0x9e, 0x9f,
+	0xf8, 0x68, 0xa5, 0xee, 0x04, 0x77, 0xdb, 0xb5, 0xd2, 0x16, 0x6b, 0x8a, 0xed, 0xd6, 0x5c, 0x1a,
+	0xf0, 0x25, 0x72, 0xef, 0xfb, 0x6a, 0xf7, 0xa0, 0xd3, 0xa2, 0x7e, 0x2d, 0x23, 0xfe, 0x07, 0xbb,
+	0xf1, 0x4f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x25, 0xd6, 0xf3, 0x5e, 0x4b, 0x16, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1446,6 +1789,13 @@ type QueryClient interface {
 	Lease(ctx context.Context, in *QueryLeaseRequest, opts ...grpc.CallOption) (*QueryLeaseResponse, error)
 	// Leases lists the leases of a deployment, ended ones included.
 	Leases(ctx context.Context, in *QueryLeasesRequest, opts ...grpc.CallOption) (*QueryLeasesResponse, error)
+	// Quotes lists the quotes of a bid.
+	Quotes(ctx context.Context, in *QueryQuotesRequest, opts ...grpc.CallOption) (*QueryQuotesResponse, error)
+	// Clearing returns what the last clearing of a denom did, and how good that
+	// was.
+	Clearing(ctx context.Context, in *QueryClearingRequest, opts ...grpc.CallOption) (*QueryClearingResponse, error)
+	// Custody lists the open deployments of which a provider is a custodian.
+	Custody(ctx context.Context, in *QueryCustodyRequest, opts ...grpc.CallOption) (*QueryCustodyResponse, error)
 	// Work lists the live leases of a provider.
 	Work(ctx context.Context, in *QueryWorkRequest, opts ...grpc.CallOption) (*QueryWorkResponse, error)
 }
@@ -1557,6 +1907,33 @@ func (c *queryClient) Leases(ctx context.Context, in *QueryLeasesRequest, opts .
 	return out, nil
 }
 
+func (c *queryClient) Quotes(ctx context.Context, in *QueryQuotesRequest, opts ...grpc.CallOption) (*QueryQuotesResponse, error) {
+	out := new(QueryQuotesResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Query/Quotes", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Clearing(ctx context.Context, in *QueryClearingRequest, opts ...grpc.CallOption) (*QueryClearingResponse, error) {
+	out := new(QueryClearingResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Query/Clearing", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *queryClient) Custody(ctx context.Context, in *QueryCustodyRequest, opts ...grpc.CallOption) (*QueryCustodyResponse, error) {
+	out := new(QueryCustodyResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Query/Custody", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *queryClient) Work(ctx context.Context, in *QueryWorkRequest, opts ...grpc.CallOption) (*QueryWorkResponse, error) {
 	out := new(QueryWorkResponse)
 	err := c.cc.Invoke(ctx, "/souk.market.v1.Query/Work", in, out, opts...)
@@ -1590,6 +1967,13 @@ type QueryServer interface {
 	Lease(context.Context, *QueryLeaseRequest) (*QueryLeaseResponse, error)
 	// Leases lists the leases of a deployment, ended ones included.
 	Leases(context.Context, *QueryLeasesRequest) (*QueryLeasesResponse, error)
+	// Quotes lists the quotes of a bid.
+	Quotes(context.Context, *QueryQuotesRequest) (*QueryQuotesResponse, error)
+	// Clearing returns what the last clearing of a denom did, and how good that
+	// was.
+	Clearing(context.Context, *QueryClearingRequest) (*QueryClearingResponse, error)
+	// Custody lists the open deployments of which a provider is a custodian.
+	Custody(context.Context, *QueryCustodyRequest) (*QueryCustodyResponse, error)
 	// Work lists the live leases of a provider.
 	Work(context.Context, *QueryWorkRequest) (*QueryWorkResponse, error)
 }
@@ -1630,6 +2014,15 @@ func (*UnimplementedQueryServer) Lease(ctx context.Context, req *QueryLeaseReque
 }
 func (*UnimplementedQueryServer) Leases(ctx context.Context, req *QueryLeasesRequest) (*QueryLeasesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Leases not implemented")
+}
+func (*UnimplementedQueryServer) Quotes(ctx context.Context, req *QueryQuotesRequest) (*QueryQuotesResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Quotes not implemented")
+}
+func (*UnimplementedQueryServer) Clearing(ctx context.Context, req *QueryClearingRequest) (*QueryClearingResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Clearing not implemented")
+}
+func (*UnimplementedQueryServer) Custody(ctx context.Context, req *QueryCustodyRequest) (*QueryCustodyResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Custody not implemented")
 }
 func (*UnimplementedQueryServer) Work(ctx context.Context, req *QueryWorkRequest) (*QueryWorkResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method Work not implemented")
@@ -1837,6 +2230,60 @@ func _Query_Leases_Handler(srv interface{}, ctx context.Context, dec func(interf
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Query_Quotes_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryQuotesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Quotes(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Query/Quotes",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Quotes(ctx, req.(*QueryQuotesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Clearing_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryClearingRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Clearing(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Query/Clearing",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Clearing(ctx, req.(*QueryClearingRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Query_Custody_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(QueryCustodyRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(QueryServer).Custody(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Query/Custody",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(QueryServer).Custody(ctx, req.(*QueryCustodyRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Query_Work_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(QueryWorkRequest)
 	if err := dec(in); err != nil {
@@ -1903,6 +2350,18 @@ var _Query_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "Leases",
 			Handler:    _Query_Leases_Handler,
+		},
+		{
+			MethodName: "Quotes",
+			Handler:    _Query_Quotes_Handler,
+		},
+		{
+			MethodName: "Clearing",
+			Handler:    _Query_Clearing_Handler,
+		},
+		{
+			MethodName: "Custody",
+			Handler:    _Query_Custody_Handler,
 		},
 		{
 			MethodName: "Work",
@@ -1989,6 +2448,16 @@ func (m *QueryBookRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.QuotesOnly {
+		i--
+		if m.QuotesOnly {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x20
+	}
 	if len(m.Requirements) > 0 {
 		for iNdEx := len(m.Requirements) - 1; iNdEx >= 0; iNdEx-- {
 			{
@@ -2576,6 +3045,11 @@ func (m *QueryOpenBidsRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	_ = i
 	var l int
 	_ = l
+	if m.Mode != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Mode))
+		i--
+		dAtA[i] = 0x18
+	}
 	if len(m.Denom) > 0 {
 		i -= len(m.Denom)
 		copy(dAtA[i:], m.Denom)
@@ -2898,6 +3372,237 @@ func (m *QueryWorkResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *QueryQuotesRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryQuotesRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryQuotesRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Bid != 0 {
+		i = encodeVarintQuery(dAtA, i, uint64(m.Bid))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryQuotesResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryQuotesResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryQuotesResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Quotes) > 0 {
+		for iNdEx := len(m.Quotes) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Quotes[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryClearingRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryClearingRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryClearingRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Denom) > 0 {
+		i -= len(m.Denom)
+		copy(dAtA[i:], m.Denom)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Denom)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryClearingResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryClearingResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryClearingResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	{
+		size, err := m.Weights.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintQuery(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x12
+	if m.Cleared != nil {
+		{
+			size, err := m.Cleared.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryCustodyRequest) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryCustodyRequest) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryCustodyRequest) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintQuery(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *QueryCustodyResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *QueryCustodyResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *QueryCustodyResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Pagination != nil {
+		{
+			size, err := m.Pagination.MarshalToSizedBuffer(dAtA[:i])
+			if err != nil {
+				return 0, err
+			}
+			i -= size
+			i = encodeVarintQuery(dAtA, i, uint64(size))
+		}
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Deployments) > 0 {
+		for iNdEx := len(m.Deployments) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Deployments[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintQuery(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func encodeVarintQuery(dAtA []byte, offset int, v uint64) int {
 	offset -= sovQuery(v)
 	base := offset
@@ -2948,6 +3653,9 @@ func (m *QueryBookRequest) Size() (n int) {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
+	}
+	if m.QuotesOnly {
+		n += 2
 	}
 	return n
 }
@@ -3175,6 +3883,9 @@ func (m *QueryOpenBidsRequest) Size() (n int) {
 	if l > 0 {
 		n += 1 + l + sovQuery(uint64(l))
 	}
+	if m.Mode != 0 {
+		n += 1 + sovQuery(uint64(m.Mode))
+	}
 	return n
 }
 
@@ -3283,6 +3994,97 @@ func (m *QueryWorkResponse) Size() (n int) {
 	_ = l
 	if len(m.Work) > 0 {
 		for _, e := range m.Work {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryQuotesRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Bid != 0 {
+		n += 1 + sovQuery(uint64(m.Bid))
+	}
+	return n
+}
+
+func (m *QueryQuotesResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Quotes) > 0 {
+		for _, e := range m.Quotes {
+			l = e.Size()
+			n += 1 + l + sovQuery(uint64(l))
+		}
+	}
+	return n
+}
+
+func (m *QueryClearingRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Denom)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryClearingResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Cleared != nil {
+		l = m.Cleared.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	l = m.Weights.Size()
+	n += 1 + l + sovQuery(uint64(l))
+	return n
+}
+
+func (m *QueryCustodyRequest) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	if m.Pagination != nil {
+		l = m.Pagination.Size()
+		n += 1 + l + sovQuery(uint64(l))
+	}
+	return n
+}
+
+func (m *QueryCustodyResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Deployments) > 0 {
+		for _, e := range m.Deployments {
 			l = e.Size()
 			n += 1 + l + sovQuery(uint64(l))
 		}
@@ -3564,6 +4366,26 @@ func (m *QueryBookRequest) Unmarshal(dAtA []byte) error {
 				return err
 			}
 			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field QuotesOnly", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.QuotesOnly = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -5047,6 +5869,25 @@ func (m *QueryOpenBidsRequest) Unmarshal(dAtA []byte) error {
 			}
 			m.Denom = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Mode", wireType)
+			}
+			m.Mode = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Mode |= BidMode(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := skipQuery(dAtA[iNdEx:])
@@ -5763,6 +6604,598 @@ func (m *QueryWorkResponse) Unmarshal(dAtA []byte) error {
 			}
 			m.Work = append(m.Work, Work{})
 			if err := m.Work[len(m.Work)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageResponse{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryQuotesRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryQuotesRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryQuotesRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bid", wireType)
+			}
+			m.Bid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bid |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryQuotesResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryQuotesResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryQuotesResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Quotes", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Quotes = append(m.Quotes, Quote{})
+			if err := m.Quotes[len(m.Quotes)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryClearingRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryClearingRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryClearingRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Denom", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Denom = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryClearingResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryClearingResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryClearingResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Cleared", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Cleared == nil {
+				m.Cleared = &Cleared{}
+			}
+			if err := m.Cleared.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Weights", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Weights.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryCustodyRequest) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryCustodyRequest: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryCustodyRequest: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Pagination", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if m.Pagination == nil {
+				m.Pagination = &query.PageRequest{}
+			}
+			if err := m.Pagination.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipQuery(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *QueryCustodyResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowQuery
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: QueryCustodyResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: QueryCustodyResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Deployments", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowQuery
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthQuery
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthQuery
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Deployments = append(m.Deployments, Deployment{})
+			if err := m.Deployments[len(m.Deployments)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
 				return err
 			}
 			iNdEx = postIndex

@@ -7,7 +7,12 @@ func (s LeaseState) Live() bool { return s == LeaseState_LEASE_STATE_PENDING || 
 
 // Paid tells that a lease has an open stream: it was acknowledged and has not ended.
 func (s LeaseState) Paid() bool {
-	return s == LeaseState_LEASE_STATE_ACTIVE || s == LeaseState_LEASE_STATE_PAUSED || s == LeaseState_LEASE_STATE_LEAVING
+	return s.Served() || s == LeaseState_LEASE_STATE_LEAVING
+}
+
+// Served tells that a lease was acknowledged and goes on without notice: it serves, is paused, or stands by.
+func (s LeaseState) Served() bool {
+	return s == LeaseState_LEASE_STATE_ACTIVE || s == LeaseState_LEASE_STATE_PAUSED || s == LeaseState_LEASE_STATE_STANDBY
 }
 
 // Deadline is the next second at which a paid lease ends by itself: that of its term or of its notice; 0 for none.
@@ -27,6 +32,7 @@ func (l Lease) Status() LeaseStatus {
 	return LeaseStatus{
 		State: l.State, Reason: l.Reason, Stream: l.Stream, Held: l.Held, AckedAt: l.AckedAt, ClosedAt: l.ClosedAt,
 		EndsAt: l.EndsAt, LeavesAt: l.LeavesAt, LeaveReason: l.LeaveReason, Paused: l.Paused,
+		Standby: l.Standby, AnswerBy: l.AnswerBy, StandbyBps: l.StandbyBps,
 	}
 }
 
@@ -34,6 +40,7 @@ func (l Lease) Status() LeaseStatus {
 func (l Lease) WithStatus(s LeaseStatus) Lease {
 	l.State, l.Reason, l.Stream, l.Held, l.AckedAt, l.ClosedAt = s.State, s.Reason, s.Stream, s.Held, s.AckedAt, s.ClosedAt
 	l.EndsAt, l.LeavesAt, l.LeaveReason, l.Paused = s.EndsAt, s.LeavesAt, s.LeaveReason, s.Paused
+	l.Standby, l.AnswerBy, l.StandbyBps = s.Standby, s.AnswerBy, s.StandbyBps
 	return l
 }
 
@@ -42,12 +49,16 @@ func (l Lease) Terms() Lease { return l.WithStatus(LeaseStatus{Held: math.ZeroIn
 
 // Status is what of the bid changes all the time.
 func (b Bid) Status() BidStatus {
-	return BidStatus{Placed: b.Placed, Excluded: b.Excluded, State: b.State, ExpiresAt: b.ExpiresAt, Released: b.Released}
+	return BidStatus{
+		Placed: b.Placed, Excluded: b.Excluded, State: b.State, ExpiresAt: b.ExpiresAt, Released: b.Released,
+		StandingBy: b.StandingBy, Returned: b.Returned, WatchedAt: b.WatchedAt,
+	}
 }
 
 // WithStatus puts together what is stored apart.
 func (b Bid) WithStatus(s BidStatus) Bid {
 	b.Placed, b.Excluded, b.State, b.ExpiresAt, b.Released = s.Placed, s.Excluded, s.State, s.ExpiresAt, s.Released
+	b.StandingBy, b.Returned, b.WatchedAt = s.StandingBy, s.Returned, s.WatchedAt
 	return b
 }
 

@@ -1451,6 +1451,691 @@ func (m *AckResult) GetError() string {
 	return ""
 }
 
+// MsgSubmitQuote answers a bid that collects quotes; it takes the place of the
+// provider's last quote for it.
+type MsgSubmitQuote struct {
+	// signer is the agent or the operator of the provider.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// bid to answer.
+	Bid uint64 `protobuf:"varint,2,opt,name=bid,proto3" json:"bid,omitempty"`
+	// offer of the provider whose pool, labels and terms stand behind it.
+	Offer uint64 `protobuf:"varint,3,opt,name=offer,proto3" json:"offer,omitempty"`
+	// ask that the leases will pay, in the bid's denom.
+	Ask Ask `protobuf:"bytes,4,opt,name=ask,proto3" json:"ask"`
+	// replicas that it would take, at least 1.
+	Replicas uint32 `protobuf:"varint,5,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// valid_seconds for which it may be accepted, at least 1.
+	ValidSeconds uint64 `protobuf:"varint,6,opt,name=valid_seconds,json=validSeconds,proto3" json:"valid_seconds,omitempty"`
+}
+
+func (m *MsgSubmitQuote) Reset()         { *m = MsgSubmitQuote{} }
+func (m *MsgSubmitQuote) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitQuote) ProtoMessage()    {}
+func (*MsgSubmitQuote) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{23}
+}
+func (m *MsgSubmitQuote) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitQuote) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitQuote.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitQuote) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitQuote.Merge(m, src)
+}
+func (m *MsgSubmitQuote) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitQuote) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitQuote.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitQuote proto.InternalMessageInfo
+
+func (m *MsgSubmitQuote) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgSubmitQuote) GetBid() uint64 {
+	if m != nil {
+		return m.Bid
+	}
+	return 0
+}
+
+func (m *MsgSubmitQuote) GetOffer() uint64 {
+	if m != nil {
+		return m.Offer
+	}
+	return 0
+}
+
+func (m *MsgSubmitQuote) GetAsk() Ask {
+	if m != nil {
+		return m.Ask
+	}
+	return Ask{}
+}
+
+func (m *MsgSubmitQuote) GetReplicas() uint32 {
+	if m != nil {
+		return m.Replicas
+	}
+	return 0
+}
+
+func (m *MsgSubmitQuote) GetValidSeconds() uint64 {
+	if m != nil {
+		return m.ValidSeconds
+	}
+	return 0
+}
+
+// MsgSubmitQuoteResponse tells the price.
+type MsgSubmitQuoteResponse struct {
+	// rate of one replica, in micro-denom per hour.
+	Rate uint64 `protobuf:"varint,1,opt,name=rate,proto3" json:"rate,omitempty"`
+}
+
+func (m *MsgSubmitQuoteResponse) Reset()         { *m = MsgSubmitQuoteResponse{} }
+func (m *MsgSubmitQuoteResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgSubmitQuoteResponse) ProtoMessage()    {}
+func (*MsgSubmitQuoteResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{24}
+}
+func (m *MsgSubmitQuoteResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgSubmitQuoteResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgSubmitQuoteResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgSubmitQuoteResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgSubmitQuoteResponse.Merge(m, src)
+}
+func (m *MsgSubmitQuoteResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgSubmitQuoteResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgSubmitQuoteResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgSubmitQuoteResponse proto.InternalMessageInfo
+
+func (m *MsgSubmitQuoteResponse) GetRate() uint64 {
+	if m != nil {
+		return m.Rate
+	}
+	return 0
+}
+
+// MsgWithdrawQuote takes a quote back.
+type MsgWithdrawQuote struct {
+	// signer is the agent or the operator of the provider.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// bid that was answered.
+	Bid uint64 `protobuf:"varint,3,opt,name=bid,proto3" json:"bid,omitempty"`
+}
+
+func (m *MsgWithdrawQuote) Reset()         { *m = MsgWithdrawQuote{} }
+func (m *MsgWithdrawQuote) String() string { return proto.CompactTextString(m) }
+func (*MsgWithdrawQuote) ProtoMessage()    {}
+func (*MsgWithdrawQuote) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{25}
+}
+func (m *MsgWithdrawQuote) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgWithdrawQuote) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgWithdrawQuote.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgWithdrawQuote) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgWithdrawQuote.Merge(m, src)
+}
+func (m *MsgWithdrawQuote) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgWithdrawQuote) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgWithdrawQuote.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgWithdrawQuote proto.InternalMessageInfo
+
+func (m *MsgWithdrawQuote) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgWithdrawQuote) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *MsgWithdrawQuote) GetBid() uint64 {
+	if m != nil {
+		return m.Bid
+	}
+	return 0
+}
+
+// MsgWithdrawQuoteResponse is empty.
+type MsgWithdrawQuoteResponse struct {
+}
+
+func (m *MsgWithdrawQuoteResponse) Reset()         { *m = MsgWithdrawQuoteResponse{} }
+func (m *MsgWithdrawQuoteResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgWithdrawQuoteResponse) ProtoMessage()    {}
+func (*MsgWithdrawQuoteResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{26}
+}
+func (m *MsgWithdrawQuoteResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgWithdrawQuoteResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgWithdrawQuoteResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgWithdrawQuoteResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgWithdrawQuoteResponse.Merge(m, src)
+}
+func (m *MsgWithdrawQuoteResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgWithdrawQuoteResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgWithdrawQuoteResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgWithdrawQuoteResponse proto.InternalMessageInfo
+
+// MsgAcceptQuote makes a lease of a quote.
+type MsgAcceptQuote struct {
+	// signer is the owner, or an access key with SCOPE_MANAGE.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// bid that was answered.
+	Bid uint64 `protobuf:"varint,2,opt,name=bid,proto3" json:"bid,omitempty"`
+	// provider whose quote is accepted, by its operator.
+	Provider string `protobuf:"bytes,3,opt,name=provider,proto3" json:"provider,omitempty"`
+	// replicas to take, at most what was quoted and what is missing; 0 for all.
+	Replicas uint32 `protobuf:"varint,4,opt,name=replicas,proto3" json:"replicas,omitempty"`
+	// max_rate of one replica that the signer saw, in micro-denom per hour: a
+	// quote that became dearer is refused.
+	MaxRate uint64 `protobuf:"varint,5,opt,name=max_rate,json=maxRate,proto3" json:"max_rate,omitempty"`
+}
+
+func (m *MsgAcceptQuote) Reset()         { *m = MsgAcceptQuote{} }
+func (m *MsgAcceptQuote) String() string { return proto.CompactTextString(m) }
+func (*MsgAcceptQuote) ProtoMessage()    {}
+func (*MsgAcceptQuote) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{27}
+}
+func (m *MsgAcceptQuote) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAcceptQuote) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAcceptQuote.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAcceptQuote) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAcceptQuote.Merge(m, src)
+}
+func (m *MsgAcceptQuote) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAcceptQuote) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAcceptQuote.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAcceptQuote proto.InternalMessageInfo
+
+func (m *MsgAcceptQuote) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgAcceptQuote) GetBid() uint64 {
+	if m != nil {
+		return m.Bid
+	}
+	return 0
+}
+
+func (m *MsgAcceptQuote) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *MsgAcceptQuote) GetReplicas() uint32 {
+	if m != nil {
+		return m.Replicas
+	}
+	return 0
+}
+
+func (m *MsgAcceptQuote) GetMaxRate() uint64 {
+	if m != nil {
+		return m.MaxRate
+	}
+	return 0
+}
+
+// MsgAcceptQuoteResponse tells the lease.
+type MsgAcceptQuoteResponse struct {
+	// lease that waits for its provider.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+}
+
+func (m *MsgAcceptQuoteResponse) Reset()         { *m = MsgAcceptQuoteResponse{} }
+func (m *MsgAcceptQuoteResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgAcceptQuoteResponse) ProtoMessage()    {}
+func (*MsgAcceptQuoteResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{28}
+}
+func (m *MsgAcceptQuoteResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAcceptQuoteResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAcceptQuoteResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAcceptQuoteResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAcceptQuoteResponse.Merge(m, src)
+}
+func (m *MsgAcceptQuoteResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAcceptQuoteResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAcceptQuoteResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAcceptQuoteResponse proto.InternalMessageInfo
+
+func (m *MsgAcceptQuoteResponse) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
+// MsgFailover gives up a lease for another provider: a standby takes over in the
+// same block, or its replicas return to the book without that provider, before
+// bids of the same key.
+type MsgFailover struct {
+	// signer is the owner, or an access key with SCOPE_MANAGE or SCOPE_WATCH.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// lease to give up.
+	Lease uint64 `protobuf:"varint,2,opt,name=lease,proto3" json:"lease,omitempty"`
+}
+
+func (m *MsgFailover) Reset()         { *m = MsgFailover{} }
+func (m *MsgFailover) String() string { return proto.CompactTextString(m) }
+func (*MsgFailover) ProtoMessage()    {}
+func (*MsgFailover) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{29}
+}
+func (m *MsgFailover) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgFailover) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgFailover.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgFailover) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgFailover.Merge(m, src)
+}
+func (m *MsgFailover) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgFailover) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgFailover.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgFailover proto.InternalMessageInfo
+
+func (m *MsgFailover) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgFailover) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
+// MsgFailoverResponse tells who took over.
+type MsgFailoverResponse struct {
+	// promoted standbys, by id.
+	Promoted []uint64 `protobuf:"varint,1,rep,packed,name=promoted,proto3" json:"promoted,omitempty"`
+}
+
+func (m *MsgFailoverResponse) Reset()         { *m = MsgFailoverResponse{} }
+func (m *MsgFailoverResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgFailoverResponse) ProtoMessage()    {}
+func (*MsgFailoverResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{30}
+}
+func (m *MsgFailoverResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgFailoverResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgFailoverResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgFailoverResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgFailoverResponse.Merge(m, src)
+}
+func (m *MsgFailoverResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgFailoverResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgFailoverResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgFailoverResponse proto.InternalMessageInfo
+
+func (m *MsgFailoverResponse) GetPromoted() []uint64 {
+	if m != nil {
+		return m.Promoted
+	}
+	return nil
+}
+
+// MsgChallengeLease asks the provider of a lease for a sign of life. The signer
+// pays the challenge fee to that provider.
+type MsgChallengeLease struct {
+	// signer is the owner, an access key with SCOPE_MANAGE or SCOPE_WATCH, or the
+	// agent or operator of a custodian of the deployment or of another provider of
+	// the same bid.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// lease to challenge.
+	Lease uint64 `protobuf:"varint,2,opt,name=lease,proto3" json:"lease,omitempty"`
+}
+
+func (m *MsgChallengeLease) Reset()         { *m = MsgChallengeLease{} }
+func (m *MsgChallengeLease) String() string { return proto.CompactTextString(m) }
+func (*MsgChallengeLease) ProtoMessage()    {}
+func (*MsgChallengeLease) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{31}
+}
+func (m *MsgChallengeLease) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgChallengeLease) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgChallengeLease.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgChallengeLease) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgChallengeLease.Merge(m, src)
+}
+func (m *MsgChallengeLease) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgChallengeLease) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgChallengeLease.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgChallengeLease proto.InternalMessageInfo
+
+func (m *MsgChallengeLease) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgChallengeLease) GetLease() uint64 {
+	if m != nil {
+		return m.Lease
+	}
+	return 0
+}
+
+// MsgChallengeLeaseResponse tells the deadline.
+type MsgChallengeLeaseResponse struct {
+	// answer_by is the service second at which the answer is late.
+	AnswerBy uint64 `protobuf:"varint,1,opt,name=answer_by,json=answerBy,proto3" json:"answer_by,omitempty"`
+}
+
+func (m *MsgChallengeLeaseResponse) Reset()         { *m = MsgChallengeLeaseResponse{} }
+func (m *MsgChallengeLeaseResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgChallengeLeaseResponse) ProtoMessage()    {}
+func (*MsgChallengeLeaseResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{32}
+}
+func (m *MsgChallengeLeaseResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgChallengeLeaseResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgChallengeLeaseResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgChallengeLeaseResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgChallengeLeaseResponse.Merge(m, src)
+}
+func (m *MsgChallengeLeaseResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgChallengeLeaseResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgChallengeLeaseResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgChallengeLeaseResponse proto.InternalMessageInfo
+
+func (m *MsgChallengeLeaseResponse) GetAnswerBy() uint64 {
+	if m != nil {
+		return m.AnswerBy
+	}
+	return 0
+}
+
+// MsgAnswerAlive answers challenges.
+type MsgAnswerAlive struct {
+	// signer is the agent or the operator of the provider.
+	Signer string `protobuf:"bytes,1,opt,name=signer,proto3" json:"signer,omitempty"`
+	// provider by its operator.
+	Provider string `protobuf:"bytes,2,opt,name=provider,proto3" json:"provider,omitempty"`
+	// leases that are alive, at most 100.
+	Leases []uint64 `protobuf:"varint,3,rep,packed,name=leases,proto3" json:"leases,omitempty"`
+}
+
+func (m *MsgAnswerAlive) Reset()         { *m = MsgAnswerAlive{} }
+func (m *MsgAnswerAlive) String() string { return proto.CompactTextString(m) }
+func (*MsgAnswerAlive) ProtoMessage()    {}
+func (*MsgAnswerAlive) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{33}
+}
+func (m *MsgAnswerAlive) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAnswerAlive) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAnswerAlive.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAnswerAlive) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAnswerAlive.Merge(m, src)
+}
+func (m *MsgAnswerAlive) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAnswerAlive) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAnswerAlive.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAnswerAlive proto.InternalMessageInfo
+
+func (m *MsgAnswerAlive) GetSigner() string {
+	if m != nil {
+		return m.Signer
+	}
+	return ""
+}
+
+func (m *MsgAnswerAlive) GetProvider() string {
+	if m != nil {
+		return m.Provider
+	}
+	return ""
+}
+
+func (m *MsgAnswerAlive) GetLeases() []uint64 {
+	if m != nil {
+		return m.Leases
+	}
+	return nil
+}
+
+// MsgAnswerAliveResponse tells a result per lease.
+type MsgAnswerAliveResponse struct {
+	// results in the order of the message.
+	Results []AckResult `protobuf:"bytes,1,rep,name=results,proto3" json:"results"`
+}
+
+func (m *MsgAnswerAliveResponse) Reset()         { *m = MsgAnswerAliveResponse{} }
+func (m *MsgAnswerAliveResponse) String() string { return proto.CompactTextString(m) }
+func (*MsgAnswerAliveResponse) ProtoMessage()    {}
+func (*MsgAnswerAliveResponse) Descriptor() ([]byte, []int) {
+	return fileDescriptor_5912aa6d9266e508, []int{34}
+}
+func (m *MsgAnswerAliveResponse) XXX_Unmarshal(b []byte) error {
+	return m.Unmarshal(b)
+}
+func (m *MsgAnswerAliveResponse) XXX_Marshal(b []byte, deterministic bool) ([]byte, error) {
+	if deterministic {
+		return xxx_messageInfo_MsgAnswerAliveResponse.Marshal(b, m, deterministic)
+	} else {
+		b = b[:cap(b)]
+		n, err := m.MarshalToSizedBuffer(b)
+		if err != nil {
+			return nil, err
+		}
+		return b[:n], nil
+	}
+}
+func (m *MsgAnswerAliveResponse) XXX_Merge(src proto.Message) {
+	xxx_messageInfo_MsgAnswerAliveResponse.Merge(m, src)
+}
+func (m *MsgAnswerAliveResponse) XXX_Size() int {
+	return m.Size()
+}
+func (m *MsgAnswerAliveResponse) XXX_DiscardUnknown() {
+	xxx_messageInfo_MsgAnswerAliveResponse.DiscardUnknown(m)
+}
+
+var xxx_messageInfo_MsgAnswerAliveResponse proto.InternalMessageInfo
+
+func (m *MsgAnswerAliveResponse) GetResults() []AckResult {
+	if m != nil {
+		return m.Results
+	}
+	return nil
+}
+
 // MsgUpdateParams replaces all parameters.
 type MsgUpdateParams struct {
 	// authority is the governance account.
@@ -1463,7 +2148,7 @@ func (m *MsgUpdateParams) Reset()         { *m = MsgUpdateParams{} }
 func (m *MsgUpdateParams) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParams) ProtoMessage()    {}
 func (*MsgUpdateParams) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{23}
+	return fileDescriptor_5912aa6d9266e508, []int{35}
 }
 func (m *MsgUpdateParams) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1514,7 +2199,7 @@ func (m *MsgUpdateParamsResponse) Reset()         { *m = MsgUpdateParamsResponse
 func (m *MsgUpdateParamsResponse) String() string { return proto.CompactTextString(m) }
 func (*MsgUpdateParamsResponse) ProtoMessage()    {}
 func (*MsgUpdateParamsResponse) Descriptor() ([]byte, []int) {
-	return fileDescriptor_5912aa6d9266e508, []int{24}
+	return fileDescriptor_5912aa6d9266e508, []int{36}
 }
 func (m *MsgUpdateParamsResponse) XXX_Unmarshal(b []byte) error {
 	return m.Unmarshal(b)
@@ -1567,6 +2252,18 @@ func init() {
 	proto.RegisterType((*MsgAckLeases)(nil), "souk.market.v1.MsgAckLeases")
 	proto.RegisterType((*MsgAckLeasesResponse)(nil), "souk.market.v1.MsgAckLeasesResponse")
 	proto.RegisterType((*AckResult)(nil), "souk.market.v1.AckResult")
+	proto.RegisterType((*MsgSubmitQuote)(nil), "souk.market.v1.MsgSubmitQuote")
+	proto.RegisterType((*MsgSubmitQuoteResponse)(nil), "souk.market.v1.MsgSubmitQuoteResponse")
+	proto.RegisterType((*MsgWithdrawQuote)(nil), "souk.market.v1.MsgWithdrawQuote")
+	proto.RegisterType((*MsgWithdrawQuoteResponse)(nil), "souk.market.v1.MsgWithdrawQuoteResponse")
+	proto.RegisterType((*MsgAcceptQuote)(nil), "souk.market.v1.MsgAcceptQuote")
+	proto.RegisterType((*MsgAcceptQuoteResponse)(nil), "souk.market.v1.MsgAcceptQuoteResponse")
+	proto.RegisterType((*MsgFailover)(nil), "souk.market.v1.MsgFailover")
+	proto.RegisterType((*MsgFailoverResponse)(nil), "souk.market.v1.MsgFailoverResponse")
+	proto.RegisterType((*MsgChallengeLease)(nil), "souk.market.v1.MsgChallengeLease")
+	proto.RegisterType((*MsgChallengeLeaseResponse)(nil), "souk.market.v1.MsgChallengeLeaseResponse")
+	proto.RegisterType((*MsgAnswerAlive)(nil), "souk.market.v1.MsgAnswerAlive")
+	proto.RegisterType((*MsgAnswerAliveResponse)(nil), "souk.market.v1.MsgAnswerAliveResponse")
 	proto.RegisterType((*MsgUpdateParams)(nil), "souk.market.v1.MsgUpdateParams")
 	proto.RegisterType((*MsgUpdateParamsResponse)(nil), "souk.market.v1.MsgUpdateParamsResponse")
 }
@@ -1574,99 +2271,123 @@ func init() {
 func init() { proto.RegisterFile("souk/market/v1/tx.proto", fileDescriptor_5912aa6d9266e508) }
 
 var fileDescriptor_5912aa6d9266e508 = []byte{
-	// 1458 bytes of a gzipped FileDescriptorProto
-	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x58, 0xcd, 0x6f, 0x1b, 0x45,
-	0x14, 0xcf, 0x3a, 0xb6, 0xe3, 0xbc, 0x7c, 0xb4, 0x6c, 0xd3, 0x64, 0xb3, 0x6d, 0x1d, 0x6b, 0x0b,
-	0xc5, 0xa4, 0xad, 0x4d, 0x02, 0x2a, 0x60, 0xa4, 0xaa, 0x49, 0x41, 0x80, 0x5a, 0xab, 0xd5, 0x96,
-	0x42, 0x29, 0x12, 0xd5, 0x64, 0x77, 0xb2, 0x59, 0x79, 0xbd, 0x63, 0xed, 0x8c, 0xd3, 0xe6, 0x86,
-	0x38, 0x21, 0x4e, 0x48, 0x5c, 0xb9, 0x70, 0xe3, 0x46, 0x91, 0xfa, 0x07, 0xc0, 0xad, 0xc7, 0xaa,
-	0x07, 0xc4, 0x09, 0x50, 0x7b, 0xe8, 0x8d, 0xbf, 0x01, 0xcd, 0xec, 0x87, 0x67, 0xd7, 0x9b, 0x38,
-	0x4d, 0xab, 0x88, 0x4b, 0xe4, 0xf7, 0x35, 0xf3, 0xe6, 0xf7, 0xde, 0xfc, 0xe6, 0x6d, 0x60, 0x81,
-	0x92, 0x7e, 0xa7, 0xd9, 0x45, 0x41, 0x07, 0xb3, 0xe6, 0xf6, 0x4a, 0x93, 0xdd, 0x6b, 0xf4, 0x02,
-	0xc2, 0x88, 0x3a, 0xcb, 0x0d, 0x8d, 0xd0, 0xd0, 0xd8, 0x5e, 0xd1, 0x5f, 0x41, 0x5d, 0xd7, 0x27,
-	0x4d, 0xf1, 0x37, 0x74, 0xd1, 0xab, 0x16, 0xa1, 0x5d, 0x42, 0x9b, 0x1b, 0x88, 0xe2, 0xe6, 0xf6,
-	0xca, 0x06, 0x66, 0x68, 0xa5, 0x69, 0x11, 0xd7, 0x8f, 0xec, 0x0b, 0x91, 0xbd, 0x4b, 0x1d, 0xbe,
-	0x74, 0x97, 0x3a, 0x91, 0x61, 0x31, 0x34, 0xdc, 0x11, 0x52, 0x33, 0x14, 0x22, 0xd3, 0x9c, 0x43,
-	0x1c, 0x12, 0xea, 0xf9, 0xaf, 0x48, 0x7b, 0x2a, 0x93, 0x25, 0xf6, 0x99, 0xcb, 0x5c, 0x1c, 0x05,
-	0x19, 0xbf, 0x16, 0x00, 0xda, 0xd4, 0xb9, 0x81, 0xd9, 0x75, 0x42, 0x3c, 0xf5, 0x4d, 0x28, 0x53,
-	0xd7, 0xf1, 0x71, 0xa0, 0x29, 0x35, 0xa5, 0x3e, 0xb9, 0xae, 0x3d, 0x7e, 0x70, 0x7e, 0x2e, 0xda,
-	0x65, 0xcd, 0xb6, 0x03, 0x4c, 0xe9, 0x0d, 0x16, 0xb8, 0xbe, 0x63, 0x46, 0x7e, 0xea, 0xdb, 0x50,
-	0xe9, 0x05, 0x64, 0xdb, 0xb5, 0x71, 0xa0, 0x15, 0x46, 0xc4, 0x24, 0x9e, 0xea, 0x2c, 0x14, 0x5c,
-	0x5b, 0x1b, 0xaf, 0x29, 0xf5, 0x19, 0xb3, 0xe0, 0xda, 0x6a, 0x0b, 0x4a, 0x8c, 0x30, 0xe4, 0x69,
-	0xc5, 0x9a, 0x52, 0x9f, 0x5a, 0x5d, 0x6c, 0xa4, 0x21, 0x6c, 0x98, 0x98, 0x92, 0x7e, 0x60, 0x61,
-	0xba, 0x3e, 0xf9, 0xf0, 0xaf, 0xa5, 0xb1, 0x9f, 0x9f, 0xdd, 0x5f, 0x56, 0xcc, 0x30, 0x44, 0xfd,
-	0x08, 0xa6, 0x3d, 0x14, 0x38, 0x98, 0xb2, 0x3b, 0x7d, 0xdf, 0x65, 0x5a, 0xe9, 0x39, 0x96, 0x98,
-	0x8a, 0x22, 0x6f, 0xfa, 0x2e, 0x6b, 0x9d, 0xf9, 0xe6, 0xd9, 0xfd, 0xe5, 0xe8, 0x5c, 0xdf, 0x3d,
-	0xbb, 0xbf, 0x3c, 0x2f, 0x43, 0x37, 0x00, 0xc9, 0x98, 0x03, 0x75, 0x20, 0x99, 0x98, 0xf6, 0x88,
-	0x4f, 0xb1, 0xf1, 0x77, 0x01, 0xa6, 0xdb, 0xd4, 0xb9, 0x4e, 0x28, 0xbb, 0xb6, 0xb9, 0x89, 0x83,
-	0x43, 0xc3, 0x52, 0x85, 0x62, 0x8f, 0x10, 0x2f, 0x42, 0x53, 0xfc, 0x56, 0x57, 0xa1, 0x88, 0x68,
-	0x87, 0x6a, 0xc5, 0xda, 0x78, 0x7d, 0x6a, 0xf5, 0x58, 0x16, 0x8b, 0x35, 0xda, 0x91, 0x51, 0x10,
-	0xbe, 0xea, 0xbb, 0x50, 0xf6, 0xd0, 0x06, 0xf6, 0xa8, 0x56, 0x12, 0x51, 0xc7, 0xb3, 0x51, 0x57,
-	0xb9, 0x55, 0x8e, 0x8b, 0xfc, 0xd5, 0xf7, 0xa1, 0xc4, 0x70, 0xd0, 0xa5, 0x5a, 0x59, 0x40, 0xaf,
-	0x67, 0x03, 0x05, 0x1e, 0x9f, 0x72, 0x8f, 0x74, 0xf9, 0xb8, 0xa6, 0x55, 0xcf, 0xa0, 0xae, 0x65,
-	0x50, 0x4f, 0x00, 0x35, 0xce, 0xc1, 0x9c, 0x2c, 0xc7, 0xc8, 0xab, 0x73, 0x50, 0x22, 0x5c, 0x21,
-	0x70, 0x2e, 0x9a, 0xa1, 0x60, 0xfc, 0x52, 0x80, 0xd9, 0x36, 0x75, 0x6e, 0xf6, 0x6c, 0xc4, 0xf0,
-	0x41, 0x2b, 0x92, 0x2c, 0x5d, 0x90, 0x96, 0x4e, 0xd0, 0x1d, 0x3f, 0x10, 0xba, 0xc5, 0x83, 0xa2,
-	0x5b, 0x3a, 0x00, 0xba, 0xcb, 0x19, 0x74, 0xf5, 0x0c, 0xba, 0x12, 0x3c, 0x86, 0x06, 0xf3, 0x69,
-	0x4d, 0xd2, 0xdb, 0xdf, 0x2a, 0x70, 0xb4, 0x4d, 0x9d, 0xcf, 0x5d, 0xb6, 0x65, 0x07, 0xe8, 0xee,
-	0x4b, 0x45, 0xb3, 0x75, 0x2e, 0x93, 0xe2, 0xc9, 0x4c, 0x8a, 0xa9, 0x5d, 0x0d, 0x1d, 0xb4, 0xac,
-	0x2e, 0x49, 0xf3, 0x8f, 0x71, 0x38, 0xd6, 0xa6, 0xce, 0xe5, 0x00, 0x23, 0x86, 0x3f, 0xc0, 0x3d,
-	0x8f, 0xec, 0x74, 0xb1, 0xcf, 0xd4, 0x06, 0x94, 0xc8, 0xdd, 0xfd, 0x24, 0x1a, 0xba, 0xf1, 0x1b,
-	0xe5, 0xa3, 0x2e, 0x0e, 0xef, 0xa0, 0x29, 0x7e, 0xab, 0xa7, 0x61, 0xa6, 0x8b, 0x7c, 0x77, 0x93,
-	0xd3, 0xcc, 0x16, 0xa2, 0x5b, 0xe2, 0xba, 0x4d, 0x9b, 0xd3, 0xb1, 0xf2, 0x63, 0x44, 0xb7, 0xd4,
-	0x0b, 0x50, 0xdc, 0x70, 0xed, 0xb8, 0xc4, 0x0b, 0xd9, 0x4a, 0xad, 0xbb, 0xf6, 0x8d, 0x1e, 0xb6,
-	0x52, 0xcd, 0xc1, 0xfd, 0xd5, 0x8b, 0x30, 0x61, 0xe3, 0x1e, 0xa1, 0x12, 0x7b, 0x45, 0xf9, 0xf1,
-	0x07, 0xa2, 0x11, 0x3d, 0x10, 0x8d, 0xcb, 0xc4, 0xf5, 0xe5, 0xe0, 0x38, 0x48, 0x5d, 0x85, 0x09,
-	0x27, 0x40, 0x3e, 0xc3, 0x81, 0xb8, 0x82, 0x7b, 0x1d, 0x31, 0x76, 0x54, 0x2f, 0xc1, 0x14, 0xb2,
-	0x2c, 0x4c, 0xe9, 0x9d, 0x0e, 0xde, 0xa1, 0xda, 0x84, 0x48, 0x79, 0x88, 0x35, 0xd7, 0x84, 0xcb,
-	0x15, 0xbc, 0xb3, 0x5e, 0xe4, 0xfb, 0x9a, 0x80, 0x62, 0x05, 0x6f, 0x69, 0xb0, 0xfa, 0x94, 0x11,
-	0xdb, 0x45, 0x3e, 0xd5, 0x2a, 0xb5, 0xf1, 0x3d, 0x37, 0x96, 0x7c, 0x5b, 0x0d, 0x5e, 0xf2, 0x10,
-	0x6c, 0x5e, 0xf1, 0xa5, 0x4c, 0xc5, 0xb3, 0x05, 0x34, 0x3a, 0x70, 0x22, 0x47, 0x9d, 0x10, 0x40,
-	0x15, 0xc0, 0x4e, 0xb4, 0x11, 0x0b, 0x48, 0x1a, 0x55, 0x83, 0x09, 0x64, 0x59, 0xa4, 0xef, 0xb3,
-	0xa8, 0xf3, 0x62, 0x91, 0x57, 0x5a, 0x14, 0x8c, 0xdf, 0xe4, 0x62, 0x58, 0x0c, 0xe3, 0xa7, 0xb0,
-	0x8b, 0xc2, 0x7b, 0x20, 0x75, 0xd1, 0xf3, 0xf7, 0x7b, 0x3a, 0xaf, 0x42, 0x5e, 0x5e, 0xdb, 0x38,
-	0xa0, 0x2e, 0xf1, 0x45, 0x37, 0x15, 0xcd, 0x58, 0x1c, 0xee, 0xb6, 0xe2, 0x1e, 0xdd, 0x56, 0x7a,
-	0xce, 0x6e, 0xcb, 0x54, 0xbe, 0xfc, 0xa2, 0x95, 0x9f, 0xd8, 0x7f, 0xe5, 0x39, 0x05, 0x20, 0x07,
-	0xb9, 0xbe, 0x56, 0xa9, 0x29, 0xf5, 0x8a, 0x19, 0x0a, 0xad, 0x66, 0x86, 0x02, 0x96, 0x72, 0x59,
-	0x4a, 0x6a, 0x88, 0x2b, 0xa2, 0x21, 0xb2, 0xea, 0xa4, 0x21, 0x24, 0x60, 0x95, 0x34, 0xb0, 0x71,
-	0xc1, 0x0b, 0x52, 0xc1, 0x7f, 0x54, 0x60, 0x86, 0xb7, 0x97, 0x47, 0x28, 0xbe, 0x8a, 0x11, 0xc5,
-	0x07, 0xa3, 0x36, 0x8f, 0x87, 0xc6, 0xd4, 0x26, 0x04, 0x9e, 0x47, 0x80, 0x7b, 0x1e, 0xb2, 0xb0,
-	0x28, 0x70, 0xc5, 0x8c, 0xc5, 0xd6, 0x1b, 0x99, 0x13, 0x2f, 0x66, 0xaf, 0x40, 0x92, 0x8c, 0xb1,
-	0x00, 0xc7, 0x53, 0x8a, 0x84, 0xee, 0xfe, 0x55, 0xe0, 0x48, 0x9b, 0x3a, 0x26, 0xe6, 0xcb, 0x08,
-	0x13, 0x3d, 0xb4, 0xa1, 0x63, 0x1e, 0xca, 0xe2, 0x88, 0xf1, 0xd5, 0x89, 0x24, 0xb5, 0x01, 0xe5,
-	0x00, 0x23, 0x4a, 0x7c, 0xd1, 0xb1, 0xb3, 0xab, 0xf3, 0xc3, 0x63, 0x18, 0xb7, 0x9a, 0x91, 0x57,
-	0xeb, 0x6c, 0x06, 0x87, 0x13, 0x19, 0x1c, 0xe4, 0xc3, 0x19, 0x5f, 0xc0, 0x42, 0x46, 0x95, 0x54,
-	0xfc, 0x22, 0x47, 0x9a, 0xf6, 0x3d, 0x46, 0x35, 0x65, 0xb7, 0x7e, 0xee, 0x98, 0xc2, 0x23, 0xc5,
-	0xa0, 0x51, 0x90, 0xf1, 0x5b, 0xf8, 0xc2, 0x99, 0xd8, 0xf2, 0x90, 0xdb, 0xfd, 0x7f, 0x80, 0x39,
-	0xf2, 0x65, 0x4c, 0x65, 0x6b, 0xdc, 0x16, 0x2f, 0x63, 0x4a, 0xf7, 0xd2, 0xe0, 0xf9, 0x41, 0x11,
-	0x33, 0xaf, 0x68, 0xc2, 0x17, 0x78, 0x58, 0x47, 0x10, 0x62, 0xeb, 0x7c, 0xfa, 0x5d, 0xa8, 0xe6,
-	0x5d, 0x0a, 0x89, 0x05, 0xbe, 0x02, 0x7d, 0x58, 0x9b, 0x9c, 0xf9, 0x12, 0x54, 0x02, 0xbc, 0xd9,
-	0xf7, 0x6d, 0x6c, 0x8b, 0xfc, 0xf6, 0xfb, 0xaa, 0x26, 0x51, 0xc6, 0x63, 0x45, 0x8c, 0xf4, 0x6b,
-	0x56, 0xe7, 0xf0, 0x1b, 0x82, 0xb3, 0x6d, 0x8f, 0xc5, 0x0d, 0x11, 0x4a, 0x9c, 0x4f, 0x6c, 0x6c,
-	0x79, 0xae, 0x8f, 0xc5, 0x88, 0x51, 0x34, 0x63, 0x71, 0xe4, 0x14, 0x9d, 0x9c, 0xc1, 0xf8, 0x4c,
-	0x4c, 0xd1, 0x89, 0xfc, 0xd2, 0x5a, 0xe4, 0x1d, 0x98, 0x4c, 0x1c, 0x06, 0x74, 0xa8, 0xc8, 0x74,
-	0x38, 0x07, 0x25, 0x1c, 0x04, 0x24, 0x42, 0xc2, 0x0c, 0x05, 0xe3, 0x41, 0x48, 0x63, 0x21, 0x99,
-	0x5f, 0x47, 0x01, 0xea, 0x52, 0xf5, 0x02, 0x4c, 0xa2, 0x3e, 0xdb, 0x22, 0x81, 0xcb, 0x76, 0x46,
-	0x62, 0x3d, 0x70, 0x55, 0xdf, 0x83, 0x72, 0x4f, 0xac, 0x20, 0xb6, 0x98, 0x1a, 0xa6, 0x9f, 0x70,
-	0xfd, 0xd4, 0x98, 0x1d, 0x06, 0x84, 0x33, 0xc9, 0x60, 0xa9, 0x3c, 0x32, 0x92, 0x53, 0x34, 0x16,
-	0x05, 0x19, 0xc9, 0xaa, 0x18, 0xca, 0xd5, 0xdf, 0x2b, 0x30, 0xde, 0xa6, 0x8e, 0xfa, 0x09, 0x4c,
-	0xc4, 0x1f, 0xd6, 0x43, 0x53, 0xfb, 0xe0, 0x0b, 0x52, 0x37, 0x76, 0xb7, 0x25, 0xd5, 0xb9, 0x06,
-	0x93, 0x83, 0x2f, 0xcb, 0x93, 0x39, 0x01, 0x89, 0x55, 0x7f, 0x75, 0x2f, 0x6b, 0xb2, 0xe0, 0x4d,
-	0x98, 0x92, 0x3f, 0x8d, 0xaa, 0x39, 0x41, 0x92, 0x5d, 0x3f, 0xb3, 0xb7, 0x3d, 0x59, 0xf6, 0x4b,
-	0x98, 0x49, 0x7f, 0x25, 0xd4, 0x72, 0x02, 0x53, 0x1e, 0x7a, 0x7d, 0x94, 0x47, 0xb2, 0xb8, 0x0d,
-	0x47, 0x87, 0x66, 0xfb, 0xd3, 0x39, 0xd1, 0x59, 0x27, 0xfd, 0xec, 0x3e, 0x9c, 0xe4, 0x5d, 0x86,
-	0x66, 0xbf, 0xd3, 0xbb, 0x1e, 0x7f, 0xc4, 0x2e, 0xbb, 0x8e, 0x28, 0x26, 0x80, 0x34, 0x70, 0x9c,
-	0xca, 0x4b, 0x30, 0x31, 0xeb, 0xaf, 0xed, 0x69, 0x4e, 0xd6, 0x44, 0x70, 0x24, 0xcb, 0xd0, 0xc6,
-	0x6e, 0x91, 0x52, 0xde, 0xcb, 0xa3, 0x7d, 0xe4, 0x3e, 0x1c, 0xd0, 0x61, 0x5e, 0x1f, 0x26, 0xd6,
-	0xdc, 0x3e, 0x1c, 0xa6, 0x9d, 0x5b, 0x30, 0x9d, 0x1a, 0x60, 0x96, 0x72, 0xa2, 0x64, 0x07, 0xfd,
-	0xf5, 0x11, 0x0e, 0x72, 0x2b, 0xa6, 0x9f, 0xf3, 0x5a, 0x6e, 0xa4, 0xe4, 0x91, 0xdb, 0x8a, 0xf9,
-	0x0f, 0xea, 0x2d, 0x98, 0x4e, 0x11, 0xd6, 0xd2, 0xae, 0xb5, 0x0f, 0x1d, 0x72, 0xd3, 0xce, 0x23,
-	0x0f, 0xbd, 0xf4, 0x35, 0xa7, 0xa5, 0xf5, 0x0f, 0x1f, 0x3e, 0xa9, 0x2a, 0x8f, 0x9e, 0x54, 0x95,
-	0x7f, 0x9e, 0x54, 0x95, 0xef, 0x9f, 0x56, 0xc7, 0x1e, 0x3d, 0xad, 0x8e, 0xfd, 0xf9, 0xb4, 0x3a,
-	0x76, 0xfb, 0xac, 0xe3, 0xb2, 0xad, 0xfe, 0x46, 0xc3, 0x22, 0xdd, 0x26, 0x5f, 0xf3, 0xbc, 0x8f,
-	0xd9, 0x5d, 0x12, 0x74, 0x84, 0xd0, 0xbc, 0x17, 0xf3, 0x15, 0xdb, 0xe9, 0x61, 0xba, 0x51, 0x16,
-	0xff, 0xe6, 0x7b, 0xeb, 0xbf, 0x00, 0x00, 0x00, 0xff, 0xff, 0xf1, 0x73, 0xe9, 0x6b, 0xad, 0x14,
-	0x00, 0x00,
+	// 1856 bytes of a gzipped FileDescriptorProto
+	0x1f, 0x8b, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0xff, 0xcc, 0x59, 0xcd, 0x6f, 0xdc, 0xc6,
+	0x15, 0x37, 0xf7, 0x43, 0x5a, 0x3d, 0x7d, 0xc4, 0x61, 0x14, 0x8b, 0xa2, 0xe3, 0x95, 0x4a, 0xb7,
+	0x89, 0x22, 0xdb, 0xbb, 0x91, 0x5a, 0xa4, 0xe9, 0x16, 0x08, 0x22, 0xa5, 0x9f, 0x88, 0x85, 0xb8,
+	0x54, 0xdd, 0xba, 0x29, 0x10, 0x61, 0x76, 0x39, 0xa6, 0x88, 0x25, 0x39, 0x0b, 0xce, 0xac, 0x6c,
+	0x5d, 0x8a, 0xa2, 0xa7, 0x36, 0xa7, 0x02, 0xbd, 0xf6, 0xd2, 0x5b, 0x6f, 0x75, 0x81, 0x9c, 0x8a,
+	0x1e, 0x7a, 0xcc, 0x31, 0xcd, 0xa1, 0xe8, 0xa9, 0x2d, 0xec, 0x83, 0x4f, 0xed, 0xdf, 0x50, 0xcc,
+	0x0c, 0x39, 0x3b, 0xe4, 0x52, 0xbb, 0xf2, 0x5a, 0x70, 0x7b, 0x11, 0xf6, 0x7d, 0x0d, 0xdf, 0xfc,
+	0xde, 0x6f, 0xde, 0x3c, 0x52, 0xb0, 0x46, 0xc9, 0xb0, 0xdf, 0x8e, 0x50, 0xd2, 0xc7, 0xac, 0x7d,
+	0xb2, 0xd3, 0x66, 0x0f, 0x5b, 0x83, 0x84, 0x30, 0x62, 0xae, 0x70, 0x43, 0x4b, 0x1a, 0x5a, 0x27,
+	0x3b, 0xf6, 0xcb, 0x28, 0x0a, 0x62, 0xd2, 0x16, 0x7f, 0xa5, 0x8b, 0xdd, 0xec, 0x11, 0x1a, 0x11,
+	0xda, 0xee, 0x22, 0x8a, 0xdb, 0x27, 0x3b, 0x5d, 0xcc, 0xd0, 0x4e, 0xbb, 0x47, 0x82, 0x38, 0xb5,
+	0xaf, 0xa5, 0xf6, 0x88, 0xfa, 0x7c, 0xe9, 0x88, 0xfa, 0xa9, 0x61, 0x5d, 0x1a, 0x8e, 0x84, 0xd4,
+	0x96, 0x42, 0x6a, 0x5a, 0xf5, 0x89, 0x4f, 0xa4, 0x9e, 0xff, 0x4a, 0xb5, 0xd7, 0x0a, 0x59, 0xe2,
+	0x98, 0x05, 0x2c, 0xc0, 0x69, 0x90, 0xf3, 0xc7, 0x0a, 0xc0, 0x01, 0xf5, 0x0f, 0x31, 0xbb, 0x43,
+	0x48, 0x68, 0xbe, 0x05, 0x73, 0x34, 0xf0, 0x63, 0x9c, 0x58, 0xc6, 0xa6, 0xb1, 0xb5, 0xb0, 0x6f,
+	0x7d, 0xf1, 0xe9, 0xad, 0xd5, 0xf4, 0x29, 0x7b, 0x9e, 0x97, 0x60, 0x4a, 0x0f, 0x59, 0x12, 0xc4,
+	0xbe, 0x9b, 0xfa, 0x99, 0x5f, 0x83, 0xc6, 0x20, 0x21, 0x27, 0x81, 0x87, 0x13, 0xab, 0x32, 0x25,
+	0x46, 0x79, 0x9a, 0x2b, 0x50, 0x09, 0x3c, 0xab, 0xba, 0x69, 0x6c, 0x2d, 0xbb, 0x95, 0xc0, 0x33,
+	0x3b, 0x50, 0x67, 0x84, 0xa1, 0xd0, 0xaa, 0x6d, 0x1a, 0x5b, 0x8b, 0xbb, 0xeb, 0xad, 0x3c, 0x84,
+	0x2d, 0x17, 0x53, 0x32, 0x4c, 0x7a, 0x98, 0xee, 0x2f, 0x7c, 0xf6, 0x8f, 0x8d, 0x4b, 0xbf, 0x7f,
+	0xfa, 0x68, 0xdb, 0x70, 0x65, 0x88, 0xf9, 0x5d, 0x58, 0x0a, 0x51, 0xe2, 0x63, 0xca, 0x8e, 0x86,
+	0x71, 0xc0, 0xac, 0xfa, 0x33, 0x2c, 0xb1, 0x98, 0x46, 0xde, 0x8d, 0x03, 0xd6, 0x79, 0xfd, 0x17,
+	0x4f, 0x1f, 0x6d, 0xa7, 0xfb, 0xfa, 0xe4, 0xe9, 0xa3, 0xed, 0x2b, 0x3a, 0x74, 0x23, 0x90, 0x9c,
+	0x55, 0x30, 0x47, 0x92, 0x8b, 0xe9, 0x80, 0xc4, 0x14, 0x3b, 0xff, 0xac, 0xc0, 0xd2, 0x01, 0xf5,
+	0xef, 0x10, 0xca, 0x3e, 0xbc, 0x7f, 0x1f, 0x27, 0x2f, 0x0c, 0x4b, 0x13, 0x6a, 0x03, 0x42, 0xc2,
+	0x14, 0x4d, 0xf1, 0xdb, 0xdc, 0x85, 0x1a, 0xa2, 0x7d, 0x6a, 0xd5, 0x36, 0xab, 0x5b, 0x8b, 0xbb,
+	0xaf, 0x14, 0xb1, 0xd8, 0xa3, 0x7d, 0x1d, 0x05, 0xe1, 0x6b, 0xbe, 0x03, 0x73, 0x21, 0xea, 0xe2,
+	0x90, 0x5a, 0x75, 0x11, 0xf5, 0x6a, 0x31, 0xea, 0x36, 0xb7, 0xea, 0x71, 0xa9, 0xbf, 0xf9, 0x4d,
+	0xa8, 0x33, 0x9c, 0x44, 0xd4, 0x9a, 0x13, 0xd0, 0xdb, 0xc5, 0x40, 0x81, 0xc7, 0x0f, 0xb9, 0x47,
+	0xbe, 0x7c, 0x5c, 0xd3, 0xd9, 0x2a, 0xa0, 0x6e, 0x15, 0x50, 0x57, 0x80, 0x3a, 0x37, 0x61, 0x55,
+	0x97, 0x33, 0xe4, 0xcd, 0x55, 0xa8, 0x13, 0xae, 0x10, 0x38, 0xd7, 0x5c, 0x29, 0x38, 0x7f, 0xa8,
+	0xc0, 0xca, 0x01, 0xf5, 0xef, 0x0e, 0x3c, 0xc4, 0xf0, 0xac, 0x15, 0x51, 0x4b, 0x57, 0xb4, 0xa5,
+	0x15, 0xba, 0xd5, 0x99, 0xd0, 0xad, 0xcd, 0x8a, 0x6e, 0x7d, 0x06, 0x74, 0xb7, 0x0b, 0xe8, 0xda,
+	0x05, 0x74, 0x35, 0x78, 0x1c, 0x0b, 0xae, 0xe4, 0x35, 0x8a, 0xdb, 0xbf, 0x34, 0xe0, 0xf2, 0x01,
+	0xf5, 0x7f, 0x1c, 0xb0, 0x63, 0x2f, 0x41, 0x0f, 0x2e, 0x14, 0xcd, 0xce, 0xcd, 0x42, 0x8a, 0xaf,
+	0x15, 0x52, 0xcc, 0x3d, 0xd5, 0xb1, 0xc1, 0x2a, 0xea, 0x54, 0x9a, 0x7f, 0xab, 0xc2, 0x2b, 0x07,
+	0xd4, 0x7f, 0x3f, 0xc1, 0x88, 0xe1, 0x6f, 0xe1, 0x41, 0x48, 0x4e, 0x23, 0x1c, 0x33, 0xb3, 0x05,
+	0x75, 0xf2, 0xe0, 0x3c, 0x89, 0x4a, 0x37, 0x7e, 0xa2, 0x62, 0x14, 0x61, 0x79, 0x06, 0x5d, 0xf1,
+	0xdb, 0xbc, 0x0e, 0xcb, 0x11, 0x8a, 0x83, 0xfb, 0xbc, 0xcd, 0x1c, 0x23, 0x7a, 0x2c, 0x8e, 0xdb,
+	0x92, 0xbb, 0x94, 0x29, 0xbf, 0x87, 0xe8, 0xb1, 0xf9, 0x36, 0xd4, 0xba, 0x81, 0x97, 0x95, 0x78,
+	0xad, 0x58, 0xa9, 0xfd, 0xc0, 0x3b, 0x1c, 0xe0, 0x5e, 0x8e, 0x1c, 0xdc, 0xdf, 0x7c, 0x17, 0xe6,
+	0x3d, 0x3c, 0x20, 0x54, 0xeb, 0x5e, 0x69, 0x7e, 0xfc, 0x82, 0x68, 0xa5, 0x17, 0x44, 0xeb, 0x7d,
+	0x12, 0xc4, 0x7a, 0x70, 0x16, 0x64, 0xee, 0xc2, 0xbc, 0x9f, 0xa0, 0x98, 0xe1, 0x44, 0x1c, 0xc1,
+	0x49, 0x5b, 0xcc, 0x1c, 0xcd, 0xf7, 0x60, 0x11, 0xf5, 0x7a, 0x98, 0xd2, 0xa3, 0x3e, 0x3e, 0xa5,
+	0xd6, 0xbc, 0x48, 0x79, 0xac, 0x6b, 0xee, 0x09, 0x97, 0x0f, 0xf0, 0xe9, 0x7e, 0x8d, 0x3f, 0xd7,
+	0x05, 0x94, 0x29, 0x38, 0xa5, 0xa1, 0x37, 0xa4, 0x8c, 0x78, 0x01, 0x8a, 0xa9, 0xd5, 0xd8, 0xac,
+	0x4e, 0x7c, 0xb0, 0xe6, 0xdb, 0x69, 0xf1, 0x92, 0x4b, 0xb0, 0x79, 0xc5, 0x37, 0x0a, 0x15, 0x2f,
+	0x16, 0xd0, 0xe9, 0xc3, 0xd5, 0x12, 0xb5, 0x6a, 0x00, 0x4d, 0x00, 0x4f, 0x69, 0xd3, 0x2e, 0xa0,
+	0x69, 0x4c, 0x0b, 0xe6, 0x51, 0xaf, 0x47, 0x86, 0x31, 0x4b, 0x99, 0x97, 0x89, 0xbc, 0xd2, 0xa2,
+	0x60, 0xfc, 0x24, 0xd7, 0x64, 0x31, 0x9c, 0xdf, 0x49, 0x16, 0xc9, 0x73, 0xa0, 0xb1, 0xe8, 0xd9,
+	0xf9, 0x9e, 0xcf, 0xab, 0x52, 0x96, 0xd7, 0x09, 0x4e, 0x68, 0x40, 0x62, 0xc1, 0xa6, 0x9a, 0x9b,
+	0x89, 0xe3, 0x6c, 0xab, 0x4d, 0x60, 0x5b, 0xfd, 0x19, 0xd9, 0x56, 0xa8, 0xfc, 0xdc, 0xf3, 0x56,
+	0x7e, 0xfe, 0xfc, 0x95, 0xe7, 0x2d, 0x00, 0xf9, 0x28, 0x88, 0xad, 0xc6, 0xa6, 0xb1, 0xd5, 0x70,
+	0xa5, 0xd0, 0x69, 0x17, 0x5a, 0xc0, 0x46, 0x69, 0x97, 0xd2, 0x08, 0xf1, 0x81, 0x20, 0x44, 0x51,
+	0xad, 0x08, 0xa1, 0x01, 0x6b, 0xe4, 0x81, 0xcd, 0x0a, 0x5e, 0xd1, 0x0a, 0xfe, 0x5b, 0x03, 0x96,
+	0x39, 0xbd, 0x42, 0x42, 0xf1, 0x6d, 0x8c, 0x28, 0x9e, 0xad, 0xb5, 0x85, 0x3c, 0x34, 0x6b, 0x6d,
+	0x42, 0xe0, 0x79, 0x24, 0x78, 0x10, 0xa2, 0x1e, 0x16, 0x05, 0x6e, 0xb8, 0x99, 0xd8, 0x79, 0xb3,
+	0xb0, 0xe3, 0xf5, 0xe2, 0x11, 0x50, 0xc9, 0x38, 0x6b, 0xf0, 0x6a, 0x4e, 0xa1, 0xda, 0xdd, 0x7f,
+	0x0c, 0x78, 0xe9, 0x80, 0xfa, 0x2e, 0xe6, 0xcb, 0x08, 0x13, 0x7d, 0x61, 0x43, 0xc7, 0x15, 0x98,
+	0x13, 0x5b, 0xcc, 0x8e, 0x4e, 0x2a, 0x99, 0x2d, 0x98, 0x4b, 0x30, 0xa2, 0x24, 0x16, 0x8c, 0x5d,
+	0xd9, 0xbd, 0x32, 0x3e, 0x86, 0x71, 0xab, 0x9b, 0x7a, 0x75, 0x6e, 0x14, 0x70, 0xb8, 0x5a, 0xc0,
+	0x41, 0xdf, 0x9c, 0xf3, 0x13, 0x58, 0x2b, 0xa8, 0x54, 0xc5, 0xdf, 0xe5, 0x48, 0xd3, 0x61, 0xc8,
+	0xa8, 0x65, 0x9c, 0xc5, 0xe7, 0xbe, 0x2b, 0x3c, 0x72, 0x1d, 0x34, 0x0d, 0x72, 0xfe, 0x22, 0x6f,
+	0x38, 0x17, 0xf7, 0x42, 0x14, 0x44, 0xff, 0x1f, 0x60, 0x4e, 0xbd, 0x19, 0x73, 0xd9, 0x3a, 0x1f,
+	0x89, 0x9b, 0x31, 0xa7, 0xbb, 0x30, 0x78, 0x7e, 0x63, 0x88, 0x99, 0x57, 0x90, 0xf0, 0x39, 0x2e,
+	0xd6, 0x29, 0x0d, 0xb1, 0x73, 0x2b, 0x7f, 0x2f, 0x34, 0xcb, 0x0e, 0x85, 0xd6, 0x05, 0x3e, 0x06,
+	0x7b, 0x5c, 0xab, 0xf6, 0xfc, 0x1e, 0x34, 0x12, 0x7c, 0x7f, 0x18, 0x7b, 0xd8, 0x13, 0xf9, 0x9d,
+	0xf7, 0x56, 0x55, 0x51, 0xce, 0x17, 0x86, 0x18, 0xe9, 0xf7, 0x7a, 0xfd, 0x17, 0x4f, 0x08, 0xde,
+	0x6d, 0x07, 0x2c, 0x23, 0x84, 0x94, 0x78, 0x3f, 0xf1, 0x70, 0x2f, 0x0c, 0x62, 0x2c, 0x46, 0x8c,
+	0x9a, 0x9b, 0x89, 0x53, 0xa7, 0x68, 0xb5, 0x07, 0xe7, 0x47, 0x62, 0x8a, 0x56, 0xf2, 0x85, 0x51,
+	0xe4, 0xeb, 0xb0, 0xa0, 0x1c, 0x46, 0xed, 0xd0, 0xd0, 0xdb, 0xe1, 0x2a, 0xd4, 0x71, 0x92, 0x90,
+	0x14, 0x09, 0x57, 0x0a, 0xce, 0xaf, 0xe4, 0xa0, 0x7e, 0x38, 0xec, 0x46, 0x01, 0xfb, 0xc1, 0x90,
+	0xb0, 0x59, 0xfa, 0xef, 0x65, 0xa8, 0x76, 0x03, 0x2f, 0xa5, 0x14, 0xff, 0x39, 0x1a, 0x36, 0xab,
+	0xfa, 0xe8, 0xfe, 0x16, 0x54, 0x11, 0xed, 0xa7, 0xaf, 0x99, 0xd3, 0x26, 0x77, 0xee, 0x6a, 0xda,
+	0x9c, 0x46, 0x83, 0x30, 0xe8, 0x21, 0x39, 0x81, 0x2f, 0xbb, 0x4a, 0xe6, 0xd7, 0xf4, 0x09, 0x0a,
+	0x03, 0xef, 0x88, 0xe2, 0x1e, 0x89, 0x3d, 0xf9, 0x02, 0x54, 0x73, 0x97, 0x84, 0xf2, 0x50, 0xea,
+	0xa6, 0x8e, 0xe0, 0xda, 0xc6, 0x9d, 0x9b, 0x62, 0x04, 0xd7, 0x34, 0xaa, 0x3c, 0x26, 0xd4, 0x12,
+	0xc4, 0x32, 0x40, 0xc5, 0x6f, 0xe7, 0x4f, 0xf9, 0xb1, 0x7c, 0x56, 0xec, 0x66, 0xe3, 0x68, 0x8a,
+	0x78, 0x55, 0x21, 0x7e, 0xee, 0x41, 0x5e, 0x6e, 0x35, 0x3f, 0xc8, 0xe7, 0x36, 0xeb, 0xfc, 0xdb,
+	0x10, 0x94, 0xd8, 0x13, 0xac, 0xbf, 0x38, 0x4a, 0xe8, 0x1b, 0xad, 0x9e, 0x7b, 0xa3, 0x3a, 0x01,
+	0x6a, 0x05, 0x02, 0xac, 0x43, 0x23, 0x42, 0x0f, 0x8f, 0x44, 0x65, 0xea, 0x72, 0xd2, 0x88, 0xd0,
+	0x43, 0x17, 0x31, 0x3c, 0xb5, 0xec, 0xda, 0xe6, 0x9c, 0x96, 0x28, 0xbb, 0xa6, 0xd1, 0xdf, 0x6d,
+	0xc7, 0x0f, 0x92, 0xf3, 0x33, 0x58, 0x3c, 0xa0, 0xfe, 0x77, 0x50, 0x10, 0x92, 0x93, 0x59, 0xdf,
+	0xc4, 0xc6, 0xc7, 0x95, 0xce, 0x1b, 0x85, 0x94, 0xd7, 0x0a, 0x29, 0x67, 0x0f, 0x74, 0x76, 0xc4,
+	0x84, 0x9c, 0x89, 0x2a, 0x59, 0x5b, 0xe0, 0x1b, 0x11, 0x26, 0x3a, 0x2e, 0xef, 0x4f, 0x4a, 0x76,
+	0x3e, 0x31, 0xe0, 0x65, 0xde, 0xac, 0x8f, 0x51, 0x18, 0xe2, 0xd8, 0xbf, 0xd8, 0x41, 0x4b, 0x5e,
+	0x1c, 0x5a, 0xe6, 0xd7, 0x8a, 0x37, 0x47, 0xee, 0xb1, 0xce, 0x3b, 0xb0, 0x3e, 0xa6, 0x54, 0xbb,
+	0xb8, 0x0a, 0x0b, 0x28, 0xa6, 0x0f, 0x70, 0x72, 0xd4, 0x3d, 0x4d, 0x61, 0x6f, 0x48, 0xc5, 0xfe,
+	0xa9, 0xf3, 0xe7, 0x94, 0x99, 0x42, 0xde, 0x0b, 0x83, 0x13, 0xfc, 0x3f, 0x9f, 0x12, 0xa6, 0x12,
+	0x6d, 0x94, 0xab, 0x73, 0x4f, 0x12, 0x6d, 0xa4, 0xb9, 0xb0, 0xf6, 0xff, 0xa9, 0x1c, 0x46, 0xe5,
+	0x48, 0x7e, 0x07, 0x25, 0x28, 0xa2, 0xe6, 0xdb, 0xb0, 0x80, 0x86, 0xec, 0x98, 0x24, 0x01, 0x3b,
+	0x9d, 0x0a, 0xce, 0xc8, 0xd5, 0xfc, 0x06, 0xcc, 0x0d, 0xc4, 0x0a, 0x02, 0x9d, 0xc5, 0xf1, 0x21,
+	0x52, 0xae, 0x9f, 0xfb, 0x58, 0x22, 0x03, 0xe4, 0x9b, 0xe5, 0x68, 0xa9, 0xb2, 0x91, 0x52, 0x4f,
+	0xd1, 0x59, 0x17, 0x23, 0xa5, 0xae, 0xca, 0x10, 0xd9, 0xfd, 0xeb, 0x12, 0x54, 0x0f, 0xa8, 0x6f,
+	0x7e, 0x1f, 0xe6, 0xb3, 0xcf, 0xa3, 0x63, 0xdf, 0x5e, 0x46, 0xdf, 0x01, 0x6d, 0xe7, 0x6c, 0x9b,
+	0x02, 0xf9, 0x43, 0x58, 0x18, 0x7d, 0x1f, 0x7c, 0xad, 0x24, 0x40, 0x59, 0xed, 0x2f, 0x4f, 0xb2,
+	0xaa, 0x05, 0xef, 0xc2, 0xa2, 0xfe, 0x81, 0xab, 0x59, 0x12, 0xa4, 0xd9, 0xed, 0xd7, 0x27, 0xdb,
+	0xd5, 0xb2, 0x3f, 0x85, 0xe5, 0xfc, 0xb7, 0x9e, 0xcd, 0x92, 0xc0, 0x9c, 0x87, 0xbd, 0x35, 0xcd,
+	0x43, 0x2d, 0xee, 0xc1, 0xe5, 0xb1, 0x2f, 0x34, 0xd7, 0x4b, 0xa2, 0x8b, 0x4e, 0xf6, 0x8d, 0x73,
+	0x38, 0xe9, 0x4f, 0x19, 0x7b, 0x83, 0xbf, 0x7e, 0xe6, 0xf6, 0xa7, 0x3c, 0xe5, 0xcc, 0x17, 0x4d,
+	0x17, 0x40, 0x7b, 0x6d, 0xbc, 0x56, 0x96, 0xa0, 0x32, 0xdb, 0x5f, 0x99, 0x68, 0x56, 0x6b, 0x22,
+	0x78, 0xa9, 0x38, 0x67, 0x3b, 0x67, 0x45, 0x6a, 0x79, 0x6f, 0x4f, 0xf7, 0xd1, 0x79, 0x38, 0x1a,
+	0x6a, 0xcb, 0x78, 0xa8, 0xac, 0xa5, 0x3c, 0x1c, 0x1f, 0x1e, 0xef, 0xc1, 0x52, 0xee, 0x35, 0x74,
+	0xa3, 0x24, 0x4a, 0x77, 0xb0, 0xdf, 0x98, 0xe2, 0xa0, 0x53, 0x31, 0xff, 0x52, 0xb6, 0x59, 0x1a,
+	0xa9, 0x79, 0x94, 0x52, 0xb1, 0xfc, 0xb5, 0xe8, 0x2e, 0x2c, 0xea, 0x63, 0x67, 0xd9, 0xf1, 0xd1,
+	0xec, 0xa5, 0xc7, 0xa7, 0x6c, 0x56, 0xd3, 0x8e, 0x8f, 0x5c, 0x78, 0xd2, 0xf1, 0x91, 0x4b, 0x6f,
+	0x4d, 0xf3, 0xd0, 0x73, 0xd6, 0xe7, 0xa2, 0x66, 0x69, 0x7d, 0x94, 0xbd, 0x34, 0xe7, 0xb2, 0x41,
+	0xe3, 0x36, 0x34, 0xd4, 0x3c, 0x71, 0xb5, 0x24, 0x26, 0x33, 0xda, 0xd7, 0x27, 0x18, 0xd5, 0x6a,
+	0x1f, 0xc3, 0x4a, 0xe1, 0xa6, 0xff, 0x52, 0x19, 0x3d, 0x73, 0x2e, 0xf6, 0x9b, 0x53, 0x5d, 0x72,
+	0x20, 0x68, 0x57, 0x70, 0x29, 0x08, 0x23, 0x7b, 0x39, 0x08, 0x25, 0x97, 0xe0, 0x3d, 0x58, 0xca,
+	0x5d, 0x60, 0x1b, 0x67, 0xf6, 0x02, 0xe9, 0x50, 0x4a, 0xe3, 0xb2, 0xcb, 0xc4, 0xae, 0xff, 0x9c,
+	0x5f, 0x53, 0xfb, 0xdf, 0xfe, 0xec, 0x71, 0xd3, 0xf8, 0xfc, 0x71, 0xd3, 0xf8, 0xd7, 0xe3, 0xa6,
+	0xf1, 0xeb, 0x27, 0xcd, 0x4b, 0x9f, 0x3f, 0x69, 0x5e, 0xfa, 0xfb, 0x93, 0xe6, 0xa5, 0x8f, 0x6e,
+	0xf8, 0x01, 0x3b, 0x1e, 0x76, 0x5b, 0x3d, 0x12, 0xb5, 0xf9, 0x9a, 0xb7, 0x62, 0xcc, 0x1e, 0x90,
+	0xa4, 0x2f, 0x84, 0xf6, 0xc3, 0xec, 0xfe, 0x62, 0xa7, 0x03, 0x4c, 0xbb, 0x73, 0xe2, 0x9f, 0x77,
+	0x5f, 0xfd, 0x6f, 0x00, 0x00, 0x00, 0xff, 0xff, 0x49, 0xf4, 0x1f, 0xe1, 0x83, 0x1c, 0x00, 0x00,
 }
 
 // Reference imports to suppress errors if they are not otherwise used.
@@ -1705,6 +2426,18 @@ type MsgClient interface {
 	// ReclaimLeases takes spot leases back at short notice; a batch never fails as
 	// one.
 	ReclaimLeases(ctx context.Context, in *MsgReclaimLeases, opts ...grpc.CallOption) (*MsgReclaimLeasesResponse, error)
+	// SubmitQuote answers a bid that collects quotes.
+	SubmitQuote(ctx context.Context, in *MsgSubmitQuote, opts ...grpc.CallOption) (*MsgSubmitQuoteResponse, error)
+	// WithdrawQuote takes a quote back.
+	WithdrawQuote(ctx context.Context, in *MsgWithdrawQuote, opts ...grpc.CallOption) (*MsgWithdrawQuoteResponse, error)
+	// AcceptQuote makes a lease of a quote.
+	AcceptQuote(ctx context.Context, in *MsgAcceptQuote, opts ...grpc.CallOption) (*MsgAcceptQuoteResponse, error)
+	// Failover gives up a lease for another provider.
+	Failover(ctx context.Context, in *MsgFailover, opts ...grpc.CallOption) (*MsgFailoverResponse, error)
+	// ChallengeLease asks the provider of a lease for a sign of life.
+	ChallengeLease(ctx context.Context, in *MsgChallengeLease, opts ...grpc.CallOption) (*MsgChallengeLeaseResponse, error)
+	// AnswerAlive answers challenges.
+	AnswerAlive(ctx context.Context, in *MsgAnswerAlive, opts ...grpc.CallOption) (*MsgAnswerAliveResponse, error)
 	// UpdateParams replaces the parameters; governance only.
 	UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error)
 }
@@ -1816,6 +2549,60 @@ func (c *msgClient) ReclaimLeases(ctx context.Context, in *MsgReclaimLeases, opt
 	return out, nil
 }
 
+func (c *msgClient) SubmitQuote(ctx context.Context, in *MsgSubmitQuote, opts ...grpc.CallOption) (*MsgSubmitQuoteResponse, error) {
+	out := new(MsgSubmitQuoteResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/SubmitQuote", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) WithdrawQuote(ctx context.Context, in *MsgWithdrawQuote, opts ...grpc.CallOption) (*MsgWithdrawQuoteResponse, error) {
+	out := new(MsgWithdrawQuoteResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/WithdrawQuote", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) AcceptQuote(ctx context.Context, in *MsgAcceptQuote, opts ...grpc.CallOption) (*MsgAcceptQuoteResponse, error) {
+	out := new(MsgAcceptQuoteResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/AcceptQuote", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) Failover(ctx context.Context, in *MsgFailover, opts ...grpc.CallOption) (*MsgFailoverResponse, error) {
+	out := new(MsgFailoverResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/Failover", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) ChallengeLease(ctx context.Context, in *MsgChallengeLease, opts ...grpc.CallOption) (*MsgChallengeLeaseResponse, error) {
+	out := new(MsgChallengeLeaseResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/ChallengeLease", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *msgClient) AnswerAlive(ctx context.Context, in *MsgAnswerAlive, opts ...grpc.CallOption) (*MsgAnswerAliveResponse, error) {
+	out := new(MsgAnswerAliveResponse)
+	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/AnswerAlive", in, out, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *msgClient) UpdateParams(ctx context.Context, in *MsgUpdateParams, opts ...grpc.CallOption) (*MsgUpdateParamsResponse, error) {
 	out := new(MsgUpdateParamsResponse)
 	err := c.cc.Invoke(ctx, "/souk.market.v1.Msg/UpdateParams", in, out, opts...)
@@ -1851,6 +2638,18 @@ type MsgServer interface {
 	// ReclaimLeases takes spot leases back at short notice; a batch never fails as
 	// one.
 	ReclaimLeases(context.Context, *MsgReclaimLeases) (*MsgReclaimLeasesResponse, error)
+	// SubmitQuote answers a bid that collects quotes.
+	SubmitQuote(context.Context, *MsgSubmitQuote) (*MsgSubmitQuoteResponse, error)
+	// WithdrawQuote takes a quote back.
+	WithdrawQuote(context.Context, *MsgWithdrawQuote) (*MsgWithdrawQuoteResponse, error)
+	// AcceptQuote makes a lease of a quote.
+	AcceptQuote(context.Context, *MsgAcceptQuote) (*MsgAcceptQuoteResponse, error)
+	// Failover gives up a lease for another provider.
+	Failover(context.Context, *MsgFailover) (*MsgFailoverResponse, error)
+	// ChallengeLease asks the provider of a lease for a sign of life.
+	ChallengeLease(context.Context, *MsgChallengeLease) (*MsgChallengeLeaseResponse, error)
+	// AnswerAlive answers challenges.
+	AnswerAlive(context.Context, *MsgAnswerAlive) (*MsgAnswerAliveResponse, error)
 	// UpdateParams replaces the parameters; governance only.
 	UpdateParams(context.Context, *MsgUpdateParams) (*MsgUpdateParamsResponse, error)
 }
@@ -1891,6 +2690,24 @@ func (*UnimplementedMsgServer) ResignLeases(ctx context.Context, req *MsgResignL
 }
 func (*UnimplementedMsgServer) ReclaimLeases(ctx context.Context, req *MsgReclaimLeases) (*MsgReclaimLeasesResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method ReclaimLeases not implemented")
+}
+func (*UnimplementedMsgServer) SubmitQuote(ctx context.Context, req *MsgSubmitQuote) (*MsgSubmitQuoteResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method SubmitQuote not implemented")
+}
+func (*UnimplementedMsgServer) WithdrawQuote(ctx context.Context, req *MsgWithdrawQuote) (*MsgWithdrawQuoteResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method WithdrawQuote not implemented")
+}
+func (*UnimplementedMsgServer) AcceptQuote(ctx context.Context, req *MsgAcceptQuote) (*MsgAcceptQuoteResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method AcceptQuote not implemented")
+}
+func (*UnimplementedMsgServer) Failover(ctx context.Context, req *MsgFailover) (*MsgFailoverResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method Failover not implemented")
+}
+func (*UnimplementedMsgServer) ChallengeLease(ctx context.Context, req *MsgChallengeLease) (*MsgChallengeLeaseResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method ChallengeLease not implemented")
+}
+func (*UnimplementedMsgServer) AnswerAlive(ctx context.Context, req *MsgAnswerAlive) (*MsgAnswerAliveResponse, error) {
+	return nil, status.Errorf(codes.Unimplemented, "method AnswerAlive not implemented")
 }
 func (*UnimplementedMsgServer) UpdateParams(ctx context.Context, req *MsgUpdateParams) (*MsgUpdateParamsResponse, error) {
 	return nil, status.Errorf(codes.Unimplemented, "method UpdateParams not implemented")
@@ -2098,6 +2915,114 @@ func _Msg_ReclaimLeases_Handler(srv interface{}, ctx context.Context, dec func(i
 	return interceptor(ctx, in, info, handler)
 }
 
+func _Msg_SubmitQuote_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgSubmitQuote)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).SubmitQuote(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/SubmitQuote",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).SubmitQuote(ctx, req.(*MsgSubmitQuote))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_WithdrawQuote_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgWithdrawQuote)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).WithdrawQuote(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/WithdrawQuote",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).WithdrawQuote(ctx, req.(*MsgWithdrawQuote))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_AcceptQuote_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAcceptQuote)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).AcceptQuote(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/AcceptQuote",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).AcceptQuote(ctx, req.(*MsgAcceptQuote))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_Failover_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgFailover)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).Failover(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/Failover",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).Failover(ctx, req.(*MsgFailover))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_ChallengeLease_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgChallengeLease)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).ChallengeLease(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/ChallengeLease",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).ChallengeLease(ctx, req.(*MsgChallengeLease))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _Msg_AnswerAlive_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MsgAnswerAlive)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MsgServer).AnswerAlive(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: "/souk.market.v1.Msg/AnswerAlive",
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MsgServer).AnswerAlive(ctx, req.(*MsgAnswerAlive))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _Msg_UpdateParams_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(MsgUpdateParams)
 	if err := dec(in); err != nil {
@@ -2164,6 +3089,30 @@ var _Msg_serviceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ReclaimLeases",
 			Handler:    _Msg_ReclaimLeases_Handler,
+		},
+		{
+			MethodName: "SubmitQuote",
+			Handler:    _Msg_SubmitQuote_Handler,
+		},
+		{
+			MethodName: "WithdrawQuote",
+			Handler:    _Msg_WithdrawQuote_Handler,
+		},
+		{
+			MethodName: "AcceptQuote",
+			Handler:    _Msg_AcceptQuote_Handler,
+		},
+		{
+			MethodName: "Failover",
+			Handler:    _Msg_Failover_Handler,
+		},
+		{
+			MethodName: "ChallengeLease",
+			Handler:    _Msg_ChallengeLease_Handler,
+		},
+		{
+			MethodName: "AnswerAlive",
+			Handler:    _Msg_AnswerAlive_Handler,
 		},
 		{
 			MethodName: "UpdateParams",
@@ -3280,6 +4229,470 @@ func (m *AckResult) MarshalToSizedBuffer(dAtA []byte) (int, error) {
 	return len(dAtA) - i, nil
 }
 
+func (m *MsgSubmitQuote) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitQuote) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitQuote) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.ValidSeconds != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.ValidSeconds))
+		i--
+		dAtA[i] = 0x30
+	}
+	if m.Replicas != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Replicas))
+		i--
+		dAtA[i] = 0x28
+	}
+	{
+		size, err := m.Ask.MarshalToSizedBuffer(dAtA[:i])
+		if err != nil {
+			return 0, err
+		}
+		i -= size
+		i = encodeVarintTx(dAtA, i, uint64(size))
+	}
+	i--
+	dAtA[i] = 0x22
+	if m.Offer != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Offer))
+		i--
+		dAtA[i] = 0x18
+	}
+	if m.Bid != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Bid))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgSubmitQuoteResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgSubmitQuoteResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgSubmitQuoteResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Rate != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Rate))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgWithdrawQuote) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgWithdrawQuote) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgWithdrawQuote) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Bid != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Bid))
+		i--
+		dAtA[i] = 0x18
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgWithdrawQuoteResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgWithdrawQuoteResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgWithdrawQuoteResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAcceptQuote) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAcceptQuote) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAcceptQuote) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.MaxRate != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.MaxRate))
+		i--
+		dAtA[i] = 0x28
+	}
+	if m.Replicas != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Replicas))
+		i--
+		dAtA[i] = 0x20
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if m.Bid != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Bid))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAcceptQuoteResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAcceptQuoteResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAcceptQuoteResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgFailover) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgFailover) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgFailover) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgFailoverResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgFailoverResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgFailoverResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Promoted) > 0 {
+		dAtA21 := make([]byte, len(m.Promoted)*10)
+		var j20 int
+		for _, num := range m.Promoted {
+			for num >= 1<<7 {
+				dAtA21[j20] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j20++
+			}
+			dAtA21[j20] = uint8(num)
+			j20++
+		}
+		i -= j20
+		copy(dAtA[i:], dAtA21[:j20])
+		i = encodeVarintTx(dAtA, i, uint64(j20))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgChallengeLease) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgChallengeLease) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgChallengeLease) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.Lease))
+		i--
+		dAtA[i] = 0x10
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgChallengeLeaseResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgChallengeLeaseResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgChallengeLeaseResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if m.AnswerBy != 0 {
+		i = encodeVarintTx(dAtA, i, uint64(m.AnswerBy))
+		i--
+		dAtA[i] = 0x8
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAnswerAlive) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAnswerAlive) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAnswerAlive) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Leases) > 0 {
+		dAtA23 := make([]byte, len(m.Leases)*10)
+		var j22 int
+		for _, num := range m.Leases {
+			for num >= 1<<7 {
+				dAtA23[j22] = uint8(uint64(num)&0x7f | 0x80)
+				num >>= 7
+				j22++
+			}
+			dAtA23[j22] = uint8(num)
+			j22++
+		}
+		i -= j22
+		copy(dAtA[i:], dAtA23[:j22])
+		i = encodeVarintTx(dAtA, i, uint64(j22))
+		i--
+		dAtA[i] = 0x1a
+	}
+	if len(m.Provider) > 0 {
+		i -= len(m.Provider)
+		copy(dAtA[i:], m.Provider)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Provider)))
+		i--
+		dAtA[i] = 0x12
+	}
+	if len(m.Signer) > 0 {
+		i -= len(m.Signer)
+		copy(dAtA[i:], m.Signer)
+		i = encodeVarintTx(dAtA, i, uint64(len(m.Signer)))
+		i--
+		dAtA[i] = 0xa
+	}
+	return len(dAtA) - i, nil
+}
+
+func (m *MsgAnswerAliveResponse) Marshal() (dAtA []byte, err error) {
+	size := m.Size()
+	dAtA = make([]byte, size)
+	n, err := m.MarshalToSizedBuffer(dAtA[:size])
+	if err != nil {
+		return nil, err
+	}
+	return dAtA[:n], nil
+}
+
+func (m *MsgAnswerAliveResponse) MarshalTo(dAtA []byte) (int, error) {
+	size := m.Size()
+	return m.MarshalToSizedBuffer(dAtA[:size])
+}
+
+func (m *MsgAnswerAliveResponse) MarshalToSizedBuffer(dAtA []byte) (int, error) {
+	i := len(dAtA)
+	_ = i
+	var l int
+	_ = l
+	if len(m.Results) > 0 {
+		for iNdEx := len(m.Results) - 1; iNdEx >= 0; iNdEx-- {
+			{
+				size, err := m.Results[iNdEx].MarshalToSizedBuffer(dAtA[:i])
+				if err != nil {
+					return 0, err
+				}
+				i -= size
+				i = encodeVarintTx(dAtA, i, uint64(size))
+			}
+			i--
+			dAtA[i] = 0xa
+		}
+	}
+	return len(dAtA) - i, nil
+}
+
 func (m *MsgUpdateParams) Marshal() (dAtA []byte, err error) {
 	size := m.Size()
 	dAtA = make([]byte, size)
@@ -3821,6 +5234,211 @@ func (m *AckResult) Size() (n int) {
 	l = len(m.Error)
 	if l > 0 {
 		n += 1 + l + sovTx(uint64(l))
+	}
+	return n
+}
+
+func (m *MsgSubmitQuote) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Bid != 0 {
+		n += 1 + sovTx(uint64(m.Bid))
+	}
+	if m.Offer != 0 {
+		n += 1 + sovTx(uint64(m.Offer))
+	}
+	l = m.Ask.Size()
+	n += 1 + l + sovTx(uint64(l))
+	if m.Replicas != 0 {
+		n += 1 + sovTx(uint64(m.Replicas))
+	}
+	if m.ValidSeconds != 0 {
+		n += 1 + sovTx(uint64(m.ValidSeconds))
+	}
+	return n
+}
+
+func (m *MsgSubmitQuoteResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Rate != 0 {
+		n += 1 + sovTx(uint64(m.Rate))
+	}
+	return n
+}
+
+func (m *MsgWithdrawQuote) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Bid != 0 {
+		n += 1 + sovTx(uint64(m.Bid))
+	}
+	return n
+}
+
+func (m *MsgWithdrawQuoteResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	return n
+}
+
+func (m *MsgAcceptQuote) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Bid != 0 {
+		n += 1 + sovTx(uint64(m.Bid))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Replicas != 0 {
+		n += 1 + sovTx(uint64(m.Replicas))
+	}
+	if m.MaxRate != 0 {
+		n += 1 + sovTx(uint64(m.MaxRate))
+	}
+	return n
+}
+
+func (m *MsgAcceptQuoteResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.Lease != 0 {
+		n += 1 + sovTx(uint64(m.Lease))
+	}
+	return n
+}
+
+func (m *MsgFailover) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Lease != 0 {
+		n += 1 + sovTx(uint64(m.Lease))
+	}
+	return n
+}
+
+func (m *MsgFailoverResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Promoted) > 0 {
+		l = 0
+		for _, e := range m.Promoted {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	return n
+}
+
+func (m *MsgChallengeLease) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if m.Lease != 0 {
+		n += 1 + sovTx(uint64(m.Lease))
+	}
+	return n
+}
+
+func (m *MsgChallengeLeaseResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if m.AnswerBy != 0 {
+		n += 1 + sovTx(uint64(m.AnswerBy))
+	}
+	return n
+}
+
+func (m *MsgAnswerAlive) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	l = len(m.Signer)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	l = len(m.Provider)
+	if l > 0 {
+		n += 1 + l + sovTx(uint64(l))
+	}
+	if len(m.Leases) > 0 {
+		l = 0
+		for _, e := range m.Leases {
+			l += sovTx(uint64(e))
+		}
+		n += 1 + sovTx(uint64(l)) + l
+	}
+	return n
+}
+
+func (m *MsgAnswerAliveResponse) Size() (n int) {
+	if m == nil {
+		return 0
+	}
+	var l int
+	_ = l
+	if len(m.Results) > 0 {
+		for _, e := range m.Results {
+			l = e.Size()
+			n += 1 + l + sovTx(uint64(l))
+		}
 	}
 	return n
 }
@@ -7057,6 +8675,1360 @@ func (m *AckResult) Unmarshal(dAtA []byte) error {
 				return io.ErrUnexpectedEOF
 			}
 			m.Error = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitQuote) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitQuote: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitQuote: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bid", wireType)
+			}
+			m.Bid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bid |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Offer", wireType)
+			}
+			m.Offer = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Offer |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 4:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Ask", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			if err := m.Ask.Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
+			iNdEx = postIndex
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Replicas", wireType)
+			}
+			m.Replicas = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Replicas |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 6:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ValidSeconds", wireType)
+			}
+			m.ValidSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.ValidSeconds |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgSubmitQuoteResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgSubmitQuoteResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgSubmitQuoteResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Rate", wireType)
+			}
+			m.Rate = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Rate |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgWithdrawQuote) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgWithdrawQuote: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgWithdrawQuote: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bid", wireType)
+			}
+			m.Bid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bid |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgWithdrawQuoteResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgWithdrawQuoteResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgWithdrawQuoteResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAcceptQuote) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAcceptQuote: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAcceptQuote: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Bid", wireType)
+			}
+			m.Bid = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Bid |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 3:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 4:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Replicas", wireType)
+			}
+			m.Replicas = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Replicas |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field MaxRate", wireType)
+			}
+			m.MaxRate = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.MaxRate |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAcceptQuoteResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAcceptQuoteResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAcceptQuoteResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgFailover) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgFailover: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgFailover: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgFailoverResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgFailoverResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgFailoverResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType == 0 {
+				var v uint64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Promoted = append(m.Promoted, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Promoted) == 0 {
+					m.Promoted = make([]uint64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Promoted = append(m.Promoted, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Promoted", wireType)
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgChallengeLease) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgChallengeLease: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgChallengeLease: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Lease", wireType)
+			}
+			m.Lease = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.Lease |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgChallengeLeaseResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgChallengeLeaseResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgChallengeLeaseResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AnswerBy", wireType)
+			}
+			m.AnswerBy = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AnswerBy |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAnswerAlive) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAnswerAlive: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAnswerAlive: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Signer", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Signer = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 2:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Provider", wireType)
+			}
+			var stringLen uint64
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				stringLen |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			intStringLen := int(stringLen)
+			if intStringLen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + intStringLen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Provider = string(dAtA[iNdEx:postIndex])
+			iNdEx = postIndex
+		case 3:
+			if wireType == 0 {
+				var v uint64
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					v |= uint64(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				m.Leases = append(m.Leases, v)
+			} else if wireType == 2 {
+				var packedLen int
+				for shift := uint(0); ; shift += 7 {
+					if shift >= 64 {
+						return ErrIntOverflowTx
+					}
+					if iNdEx >= l {
+						return io.ErrUnexpectedEOF
+					}
+					b := dAtA[iNdEx]
+					iNdEx++
+					packedLen |= int(b&0x7F) << shift
+					if b < 0x80 {
+						break
+					}
+				}
+				if packedLen < 0 {
+					return ErrInvalidLengthTx
+				}
+				postIndex := iNdEx + packedLen
+				if postIndex < 0 {
+					return ErrInvalidLengthTx
+				}
+				if postIndex > l {
+					return io.ErrUnexpectedEOF
+				}
+				var elementCount int
+				var count int
+				for _, integer := range dAtA[iNdEx:postIndex] {
+					if integer < 128 {
+						count++
+					}
+				}
+				elementCount = count
+				if elementCount != 0 && len(m.Leases) == 0 {
+					m.Leases = make([]uint64, 0, elementCount)
+				}
+				for iNdEx < postIndex {
+					var v uint64
+					for shift := uint(0); ; shift += 7 {
+						if shift >= 64 {
+							return ErrIntOverflowTx
+						}
+						if iNdEx >= l {
+							return io.ErrUnexpectedEOF
+						}
+						b := dAtA[iNdEx]
+						iNdEx++
+						v |= uint64(b&0x7F) << shift
+						if b < 0x80 {
+							break
+						}
+					}
+					m.Leases = append(m.Leases, v)
+				}
+			} else {
+				return fmt.Errorf("proto: wrong wireType = %d for field Leases", wireType)
+			}
+		default:
+			iNdEx = preIndex
+			skippy, err := skipTx(dAtA[iNdEx:])
+			if err != nil {
+				return err
+			}
+			if (skippy < 0) || (iNdEx+skippy) < 0 {
+				return ErrInvalidLengthTx
+			}
+			if (iNdEx + skippy) > l {
+				return io.ErrUnexpectedEOF
+			}
+			iNdEx += skippy
+		}
+	}
+
+	if iNdEx > l {
+		return io.ErrUnexpectedEOF
+	}
+	return nil
+}
+func (m *MsgAnswerAliveResponse) Unmarshal(dAtA []byte) error {
+	l := len(dAtA)
+	iNdEx := 0
+	for iNdEx < l {
+		preIndex := iNdEx
+		var wire uint64
+		for shift := uint(0); ; shift += 7 {
+			if shift >= 64 {
+				return ErrIntOverflowTx
+			}
+			if iNdEx >= l {
+				return io.ErrUnexpectedEOF
+			}
+			b := dAtA[iNdEx]
+			iNdEx++
+			wire |= uint64(b&0x7F) << shift
+			if b < 0x80 {
+				break
+			}
+		}
+		fieldNum := int32(wire >> 3)
+		wireType := int(wire & 0x7)
+		if wireType == 4 {
+			return fmt.Errorf("proto: MsgAnswerAliveResponse: wiretype end group for non-group")
+		}
+		if fieldNum <= 0 {
+			return fmt.Errorf("proto: MsgAnswerAliveResponse: illegal tag %d (wire type %d)", fieldNum, wire)
+		}
+		switch fieldNum {
+		case 1:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Results", wireType)
+			}
+			var msglen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return ErrIntOverflowTx
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				msglen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if msglen < 0 {
+				return ErrInvalidLengthTx
+			}
+			postIndex := iNdEx + msglen
+			if postIndex < 0 {
+				return ErrInvalidLengthTx
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.Results = append(m.Results, AckResult{})
+			if err := m.Results[len(m.Results)-1].Unmarshal(dAtA[iNdEx:postIndex]); err != nil {
+				return err
+			}
 			iNdEx = postIndex
 		default:
 			iNdEx = preIndex

@@ -99,7 +99,7 @@ func (r Reshaping) AffordedBy(asks []Ask) bool {
 	return err == nil && rate <= r.Rate
 }
 
-// change makes of a bid what is declared: fewer replicas end leases, and another unit resizes those that stay.
+// change makes of a bid what is declared: fewer replicas or standbys end leases, and another unit resizes those that stay.
 func (u *Update) change(bid Bid, spec BidSpec, leases []Lease, again bool) (BidUpdate, error) {
 	same, err := bid.Spec.Same(spec)
 	if err != nil {
@@ -107,13 +107,19 @@ func (u *Update) change(bid Bid, spec BidSpec, leases []Lease, again bool) (BidU
 	}
 	excess := bid.Placed - min(bid.Placed, spec.Replicas)
 	bid.Placed -= excess
+	idle := bid.StandingBy - min(bid.StandingBy, spec.Standbys)
+	bid.StandingBy -= idle
 	anew := !same || again || bid.State == BidState_BID_STATE_CLOSED
 	if anew {
 		bid.Released = 0
 	}
 	for _, lease := range leavingOrder(leases) {
-		less := min(excess, lease.Replicas)
-		excess -= less
+		surplus := &excess
+		if lease.Standby {
+			surplus = &idle
+		}
+		less := min(*surplus, lease.Replicas)
+		*surplus -= less
 		if less == lease.Replicas {
 			u.Closed = append(u.Closed, lease)
 			continue

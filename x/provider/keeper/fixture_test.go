@@ -164,6 +164,10 @@ func (m *market) AfterAttested(_ context.Context, operator sdk.AccAddress) error
 	return m.hear("attested %s", m.b.Text(operator))
 }
 
+func (m *market) AfterReputed(_ context.Context, operator sdk.AccAddress) error {
+	return m.hear("reputed %s", m.b.Text(operator))
+}
+
 func (m *market) Required(_ context.Context, operator sdk.AccAddress) (sdk.Coins, error) {
 	return m.asks[m.b.Text(operator)], m.err
 }

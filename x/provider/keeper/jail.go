@@ -21,7 +21,7 @@ func (k *Keeper) Jail(ctx context.Context, operator sdk.AccAddress, seconds uint
 	if err != nil {
 		return err
 	}
-	if err := k.slashShare(ctx, operator, slashBps, reason); err != nil {
+	if _, err := k.SlashShare(ctx, operator, slashBps, reason); err != nil {
 		return err
 	}
 	provider, err := k.readProvider(ctx, operator)
@@ -48,22 +48,29 @@ func (k *Keeper) Jail(ctx context.Context, operator sdk.AccAddress, seconds uint
 	return k.hooks.AfterJailed(ctx, operator, provider.Number, now)
 }
 
-// slashShare takes a share of all that a provider has at stake, rounded down.
-func (k *Keeper) slashShare(ctx context.Context, operator sdk.AccAddress, bps uint32, reason string) error {
+// SlashShare takes a share of all that a provider has at stake, in basis points and rounded down, for the public as SlashToPublic
+// does. It returns what was taken.
+func (k *Keeper) SlashShare(ctx context.Context, operator sdk.AccAddress, bps uint32, reason string) (sdk.Coins, error) {
+	if bps > types.WholeBps {
+		return nil, types.ErrInvalidJail.Wrapf("%d basis points: want at most %d", bps, types.WholeBps)
+	}
 	if bps == 0 {
-		return nil
+		return nil, nil
 	}
 	atStake, err := k.AtStake(ctx, operator)
 	if err != nil {
-		return err
+		return nil, err
 	}
+	var slashed sdk.Coins
 	for _, coin := range atStake {
 		share := sdk.NewCoin(coin.Denom, coin.Amount.Mul(math.NewIntFromUint64(uint64(bps))).QuoRaw(types.WholeBps))
-		if _, err := k.SlashToPublic(ctx, operator, share, reason); err != nil {
-			return err
+		taken, err := k.SlashToPublic(ctx, operator, share, reason)
+		if err != nil {
+			return nil, err
 		}
+		slashed = slashed.Add(taken)
 	}
-	return nil
+	return slashed, nil
 }
 
 func (k *Keeper) noteJailing(ctx context.Context, operator sdk.AccAddress) error {

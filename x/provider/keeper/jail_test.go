@@ -131,3 +131,26 @@ func TestTheTimeInJailDoesNotOverflow(t *testing.T) {
 	require.Equal(t, uint64(math.MaxUint64), types.JailedUntil(types.Provider{JailedUntil: math.MaxUint64 - 5}, 1, 10))
 	require.Equal(t, uint64(math.MaxUint64), types.JailedUntil(types.Provider{}, math.MaxUint64-5, 10))
 }
+
+func TestAShareOfWhatIsAtStakeIsTakenInEveryDenomAndReturned(t *testing.T) {
+	b := start(t)
+	operator := b.register("acme", chain.Coin(1_009), sdk.NewInt64Coin(ibcDenom, 99))
+	b.unbond("acme", chain.Coin(400))
+	slashed, err := b.Provider.SlashShare(b.Ctx(), operator, 1_000, "served nobody")
+	require.NoError(t, err)
+	require.Equal(t, sdk.NewCoins(chain.Coin(100), sdk.NewInt64Coin(ibcDenom, 9)), slashed, "a tenth, rounded down")
+	require.Equal(t, "509usouk", b.provider(operator).Bond.Sub(sdk.NewInt64Coin(ibcDenom, 90)).String(), "of the bond first")
+	require.Equal(t, []string{"1: 400usouk at 101"}, b.unbondings("acme"))
+	b.AssertInvariants()
+
+	none, err := b.Provider.SlashShare(b.Ctx(), operator, 0, "nothing")
+	require.NoError(t, err)
+	require.Empty(t, none)
+	_, err = b.Provider.SlashShare(b.Ctx(), operator, 10_001, "more than all")
+	require.ErrorIs(t, err, types.ErrInvalidJail)
+	all, err := b.Provider.SlashShare(b.Ctx(), operator, types.WholeBps, "all")
+	require.NoError(t, err)
+	require.Equal(t, int64(909), all.AmountOf("usouk").Int64())
+	require.Empty(t, b.unbondings("acme"))
+	b.AssertInvariants()
+}

@@ -47,3 +47,20 @@ func (k *Keeper) writeRecord(ctx context.Context, operator sdk.AccAddress, recor
 	}
 	return nil
 }
+
+// SetReputation notes how well a provider proves what it is paid for, in parts per million.
+func (k *Keeper) SetReputation(ctx context.Context, operator sdk.AccAddress, ppm uint32) error {
+	if ppm > types.WholePpm {
+		return types.ErrInvalidRequest.Wrapf("reputation of %d: want at most %d", ppm, types.WholePpm)
+	}
+	provider, err := k.readProvider(ctx, operator)
+	if err != nil || provider.Reputation == ppm {
+		return err
+	}
+	rises := ppm > provider.Reputation
+	provider.Reputation = ppm
+	if err := k.writeProvider(ctx, operator, provider); err != nil || !rises || k.hooks == nil {
+		return err
+	}
+	return k.hooks.AfterReputed(ctx, operator)
+}

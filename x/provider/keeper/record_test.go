@@ -65,3 +65,19 @@ func TestAQueryTellsWhetherAProviderMayServe(t *testing.T) {
 		require.Len(t, answer.Providers, want, lifecycle.String())
 	}
 }
+
+func TestAReputationIsSetWithinTheWholeAndOnlyARiseIsTold(t *testing.T) {
+	b, above := startUnder(t)
+	operator := b.register("acme")
+	for _, set := range []struct {
+		ppm  uint32
+		told int
+	}{{0, 0}, {500_000, 1}, {500_000, 1}, {400_000, 1}, {1_000_000, 2}, {0, 2}} {
+		require.NoError(t, b.Provider.SetReputation(b.Ctx(), operator, set.ppm))
+		require.Equal(t, set.ppm, b.provider(operator).Reputation)
+		require.Len(t, above.heard, set.told, "after %d", set.ppm)
+	}
+	require.Equal(t, "reputed "+b.name("acme"), above.heard[0])
+	require.ErrorIs(t, b.Provider.SetReputation(b.Ctx(), operator, 1_000_001), types.ErrInvalidRequest)
+	require.ErrorIs(t, b.Provider.SetReputation(b.Ctx(), chain.Account("nobody"), 1), types.ErrNotFound)
+}

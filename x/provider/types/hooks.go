@@ -20,6 +20,8 @@ type Hooks interface {
 	AfterLeaving(ctx context.Context, operator sdk.AccAddress, number, at uint64) error
 	// AfterAttested is called when an auditor has said something of a provider, or what was said has been dropped.
 	AfterAttested(ctx context.Context, operator sdk.AccAddress) error
+	// AfterReputed is called when the reputation of a provider has risen.
+	AfterReputed(ctx context.Context, operator sdk.AccAddress) error
 	// Required returns the bond that a provider must hold at present, by denom.
 	Required(ctx context.Context, operator sdk.AccAddress) (sdk.Coins, error)
 }

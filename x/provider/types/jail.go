@@ -5,6 +5,8 @@ import "math"
 const (
 	// WholeBps is the whole, in basis points.
 	WholeBps = 10_000
+	// WholePpm is the whole, in parts per million.
+	WholePpm = 1_000_000
 
 	maxJailSeconds = 365 * 24 * 3600
 	maxReasonBytes = 128

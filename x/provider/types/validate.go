@@ -154,7 +154,7 @@ func (p Provider) validateLife() error {
 	_, known := Lifecycle_name[int32(p.Lifecycle)]
 	leaving := p.Lifecycle == Lifecycle_LIFECYCLE_LEAVING || p.Lifecycle == Lifecycle_LIFECYCLE_GONE
 	switch {
-	case !known || p.Lifecycle == Lifecycle_LIFECYCLE_UNSPECIFIED || p.Reputation > 1_000_000 || p.Number == 0:
+	case !known || p.Lifecycle == Lifecycle_LIFECYCLE_UNSPECIFIED || p.Reputation > WholePpm || p.Number == 0:
 		return ErrInvalidGenesis.Wrapf("lifecycle %d, reputation %d, number %d", p.Lifecycle, p.Reputation, p.Number)
 	case leaving != (p.LeavingSince != 0):
 		return ErrInvalidGenesis.Wrapf("lifecycle %d, leaving since %d", p.Lifecycle, p.LeavingSince)
