@@ -9,6 +9,7 @@ import (
 	transfertypes "github.com/cosmos/ibc-go/v11/modules/apps/transfer/types"
 
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
@@ -27,8 +28,9 @@ var moduleAccounts = []moduleAccount{
 	{stakingtypes.KeyRotationFeePoolName, []string{authtypes.Burner}},
 	{govtypes.ModuleName, []string{authtypes.Burner}},
 	{transfertypes.ModuleName, []string{authtypes.Minter, authtypes.Burner}},
-	{escrowtypes.ModuleName, nil},
+	{escrowtypes.ModuleName, []string{authtypes.Burner}},
 	{providertypes.ModuleName, []string{authtypes.Burner}},
+	{prooftypes.ModuleName, nil},
 }
 
 // accountPermissions returns the permissions of all module accounts, by name.

@@ -69,9 +69,10 @@ func TestNestedExecutionGivesNobodyMorePower(t *testing.T) {
 	before = c.has(c.tenant)
 	require.NotZero(t, try(c.newcomer, topping()), "a grant of deposits is not for execution")
 	require.NotZero(t, try(c.newcomer, exec(c.newcomer, topping())), "however deep")
-	stranger := deposits(c.newcomer, ids[2], gift).Msgs[0].(*escrowtypes.MsgDeposit)
+	foreign := c.created(c.Deliver(time.Second, apptest.Create(c.stranger, "foreign", 1, deposit)))[0]
+	stranger := deposits(c.newcomer, foreign, gift).Msgs[0].(*escrowtypes.MsgDeposit)
 	stranger.Granter = c.tenant.String()
-	require.NotZero(t, try(c.newcomer, stranger), "nor for anybody else's account")
+	require.NotZero(t, try(c.newcomer, stranger), "nor for an account of a third")
 	require.Equal(t, before, c.has(c.tenant))
 	c.grants(c.tenant, c.newcomer, authz.NewGenericAuthorization(escrowtypes.DepositURL()))
 	before = c.has(c.tenant)

@@ -181,7 +181,6 @@ func copyCrowd(c *cast, state map[string]json.RawMessage, copies int, deployment
 		escrow.Pots[i].Running.Service.Slope = pot.Running.Service.Slope.Mul(all)
 	}
 	market.Pools[0].Allocated = apptest.Units(uint64(2 * (copies + 1)))
-	market.Clearing.NextBid = market.NextBid
 	market.Unsettled = []string{c.operator.String()}
 	state[escrowtypes.ModuleName] = cdc.MustMarshalJSON(&escrow)
 	state[markettypes.ModuleName] = cdc.MustMarshalJSON(&market)

@@ -225,7 +225,7 @@ func TestNothingRevivesADeploymentInTheBlockInWhichItsMoneyEnds(t *testing.T) {
 // TestADelayedEndIsTheSameEnd lets three deployments run out in one second on a chain that ends one in a block. Those that
 // wait refuse everything, and get what the first got.
 func TestADelayedEndIsTheSameEnd(t *testing.T) {
-	c := newCast(t, 10, func(p *escrowtypes.Params) { p.MaxDeadlinesPerBlock, p.PauseRunwaySeconds = 1, 0 })
+	c := newCast(t, 10, func(p *escrowtypes.Params) { p.MaxDeadlinesPerBlock, p.PauseRunwaySeconds, p.EpochSeconds = 1, 0, 3600 })
 	const runs, over = 100, 7
 	ids := c.deployAll(1, perSecond*runs+over, perSecond*runs+over, perSecond*runs+over)
 	since, tenant := c.now(), c.has(c.tenant)

@@ -1,12 +1,14 @@
 package app_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"github.com/cosmos/cosmos-sdk/codec"
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
 	"github.com/souk-network/souk/app/apptest"
@@ -61,7 +63,10 @@ func TestTwoHundredAndFiftySixStreamsEndTogether(t *testing.T) {
 	const shops, bids, runs, over = 8, 32, 100, 77
 	chain := apptest.New(t, apptest.Options{
 		Accounts: 1 + 2*shops,
-		Genesis:  caseGenesis(func(p *escrowtypes.Params) { p.PauseRunwaySeconds, p.MinRunwaySeconds = 0, 1 }),
+		Genesis: func(cdc codec.JSONCodec, state map[string]json.RawMessage) {
+			caseGenesis(func(p *escrowtypes.Params) { p.PauseRunwaySeconds, p.MinRunwaySeconds = 0, 1 })(cdc, state)
+			apptest.PatientProofs(cdc, state)
+		},
 	})
 	c := &cast{Chain: chain, t: t, tenant: chain.Accounts[0]}
 	c.Deliver(time.Second)
@@ -113,8 +118,12 @@ func TestTwoHundredAndFiftySixStreamsEndTogether(t *testing.T) {
 	c.sound()
 
 	var paid int64
-	c.Deliver(20 * time.Second)
-	c.Deliver(20 * time.Second)
+	for _, shop := range all {
+		c.Prove(shop, func(txs ...apptest.Tx) apptest.Block { return c.Deliver(time.Second, txs...) }, scope.Denom)
+	}
+	for range 20 {
+		c.Deliver(20 * time.Second)
+	}
 	for _, shop := range all {
 		var got providertypes.MsgWithdrawResponse
 		c.Unpack(c.Must(time.Second, shop.Operator, withdraws(shop, shop.Operator).Msgs...), &got)

@@ -81,6 +81,7 @@ func (c *cast) agrees() {
 	ctx := c.Context()
 	require.NoError(c.t, c.App.EscrowKeeper.AssertInvariants(ctx))
 	require.NoError(c.t, c.App.MarketKeeper.CheckInvariants(ctx))
+	require.NoError(c.t, c.App.ProofKeeper.CheckInvariants(ctx))
 	require.NoError(c.t, c.App.ProviderKeeper.AssertInvariants(ctx))
 }
 

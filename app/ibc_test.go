@@ -38,7 +38,7 @@ const (
 // home is the chain with the market, abroad one that has the stable coin.
 func home(t *testing.T) *apptest.Chain {
 	return apptest.New(t, apptest.Options{ChainID: "souk-home-1", Genesis: func(cdc codec.JSONCodec, state map[string]json.RawMessage) {
-		shortEpochs(cdc, state)
+		patientEpochs(cdc, state)
 		apptest.EditGenesis(cdc, state, govtypes.ModuleName, func(g *govv1.GenesisState) {
 			period := votingPeriod
 			expedited := votingPeriod / 2
@@ -183,7 +183,12 @@ func TestAStableCoinOfAnotherChainPaysForADeployment(t *testing.T) {
 	require.Equal(t, sdk.NewInt64Coin(voucher, deposit-spent), closed.Refunded)
 	require.Equal(t, math.NewInt(sent-spent), r.a.Balance(tenant, voucher))
 
-	for range 30 {
+	for range 12 {
+		r.block(r.a)
+	}
+	r.a.Prove(shop, func(txs ...apptest.Tx) apptest.Block { return r.block(r.a, txs...) }, voucher)
+	for range 20 {
+		r.now = r.now.Add(19 * time.Second)
 		r.block(r.a)
 	}
 	pool := r.communityPool(voucher)

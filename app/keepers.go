@@ -46,6 +46,8 @@ import (
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	marketkeeper "github.com/souk-network/souk/x/market/keeper"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	proofkeeper "github.com/souk-network/souk/x/proof/keeper"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	providerkeeper "github.com/souk-network/souk/x/provider/keeper"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -71,6 +73,7 @@ type Keepers struct {
 	EscrowKeeper   *escrowkeeper.Keeper
 	ProviderKeeper *providerkeeper.Keeper
 	MarketKeeper   *marketkeeper.Keeper
+	ProofKeeper    *proofkeeper.Keeper
 }
 
 // storeNames are the names of all persistent stores.
@@ -79,7 +82,7 @@ var storeNames = []string{
 	evidencetypes.StoreKey, feegrant.StoreKey, govtypes.StoreKey, minttypes.StoreKey, slashingtypes.StoreKey,
 	stakingtypes.StoreKey, upgradetypes.StoreKey,
 	ibcexported.StoreKey, transfertypes.StoreKey,
-	escrowtypes.StoreKey, providertypes.StoreKey, markettypes.StoreKey,
+	escrowtypes.StoreKey, providertypes.StoreKey, markettypes.StoreKey, prooftypes.StoreKey,
 }
 
 // stores returns the store keys in the order of their names above.
@@ -159,11 +162,18 @@ func (app *App) setMarketKeepers(authority string) {
 	app.ProviderKeeper = providerkeeper.NewKeeper(cdc, app.store(providertypes.StoreKey), addresses, app.BankKeeper,
 		app.AuthKeeper, app.EscrowKeeper, app.DistributionKeeper, authority)
 	app.MarketKeeper = marketkeeper.NewKeeper(cdc, app.store(markettypes.StoreKey), addresses, app.EscrowKeeper,
-		app.ProviderKeeper, authority)
+		app.ProviderKeeper, app.BankKeeper, authority)
+	app.ProofKeeper = proofkeeper.NewKeeper(cdc, app.store(prooftypes.StoreKey), addresses, app.BankKeeper, app.AuthKeeper,
+		app.EscrowKeeper, app.ProviderKeeper, app.MarketKeeper, authority)
 
+	app.EscrowKeeper.SetCreditPolicy(app.ProofKeeper.Policy())
+	app.MarketKeeper.SetHooks(app.ProofKeeper.MarketHooks())
 	app.EscrowKeeper.SetHooks(app.MarketKeeper.EscrowHooks())
 	app.ProviderKeeper.SetHooks(app.MarketKeeper.ProviderHooks())
 	for _, source := range app.MarketKeeper.DeadlineSources() {
+		app.EscrowKeeper.RegisterDeadlines(source)
+	}
+	for _, source := range app.ProofKeeper.DeadlineSources() {
 		app.EscrowKeeper.RegisterDeadlines(source)
 	}
 	app.EscrowKeeper.RegisterDeadlines(app.ProviderKeeper.UnbondingDeadlines())

@@ -35,6 +35,12 @@ func shortEpochs(cdc codec.JSONCodec, state map[string]json.RawMessage) {
 	})
 }
 
+// patientEpochs is shortEpochs for those who prove what they earned.
+func patientEpochs(cdc codec.JSONCodec, state map[string]json.RawMessage) {
+	shortEpochs(cdc, state)
+	apptest.PatientProofs(cdc, state)
+}
+
 // conserved fails unless escrow holds exactly what it owes.
 func conserved(t *testing.T, chain *apptest.Chain) {
 	t.Helper()
@@ -66,7 +72,7 @@ func deploy(t *testing.T, chain *apptest.Chain, shop apptest.Shop, owner *apptes
 }
 
 func TestADeploymentIsPaidByTheSecondAndRefundedExactly(t *testing.T) {
-	chain := apptest.New(t, apptest.Options{Genesis: shortEpochs})
+	chain := apptest.New(t, apptest.Options{Genesis: patientEpochs})
 	operator, agent, tenant := chain.Accounts[0], chain.Accounts[1], chain.Accounts[2]
 	shop := chain.OpenShop(time.Second, operator, agent, 100, bond)
 	before := chain.Balance(tenant, scope.Denom)
@@ -91,8 +97,13 @@ func TestADeploymentIsPaidByTheSecondAndRefundedExactly(t *testing.T) {
 	conserved(t, chain)
 	require.Empty(t, chain.Work(shop))
 
-	for range 30 {
+	for range 12 {
 		chain.Deliver(time.Second)
+	}
+	chain.Prove(shop, func(txs ...apptest.Tx) apptest.Block { return chain.Deliver(time.Second, txs...) }, scope.Denom)
+	conserved(t, chain)
+	for range 20 {
+		chain.Deliver(20 * time.Second)
 	}
 	earned := chain.Balance(operator, scope.Denom)
 	var paid providertypes.MsgWithdrawResponse

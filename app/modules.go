@@ -40,6 +40,8 @@ import (
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	"github.com/souk-network/souk/x/market"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	"github.com/souk-network/souk/x/proof"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	"github.com/souk-network/souk/x/provider"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -59,10 +61,11 @@ var (
 		escrowtypes.ModuleName,
 	}
 
-	// endBlockOrder: the market clears last, on what all else in the block has left.
+	// endBlockOrder: audits are drawn by what the block has brought, and the market clears last, on what all else in the block has
+	// left.
 	endBlockOrder = []string{
 		banktypes.ModuleName, govtypes.ModuleName, stakingtypes.ModuleName, feegrant.ModuleName,
-		markettypes.ModuleName,
+		prooftypes.ModuleName, markettypes.ModuleName,
 	}
 
 	// genesisOrder: accounts and balances come first. Genutil delivers the first validators' transactions, so it comes after
@@ -72,7 +75,7 @@ var (
 		govtypes.ModuleName, minttypes.ModuleName, ibcexported.ModuleName, genutiltypes.ModuleName, evidencetypes.ModuleName,
 		authz.ModuleName, transfertypes.ModuleName, feegrant.ModuleName, upgradetypes.ModuleName, vestingtypes.ModuleName,
 		consensustypes.ModuleName,
-		escrowtypes.ModuleName, providertypes.ModuleName, markettypes.ModuleName,
+		escrowtypes.ModuleName, providertypes.ModuleName, markettypes.ModuleName, prooftypes.ModuleName,
 	}
 )
 
@@ -123,5 +126,6 @@ func (app *App) soukModules() []module.AppModule {
 		escrow.NewAppModule(cdc, app.EscrowKeeper),
 		provider.NewAppModule(cdc, app.ProviderKeeper),
 		market.NewAppModule(cdc, app.MarketKeeper),
+		proof.NewAppModule(cdc, app.ProofKeeper),
 	}
 }

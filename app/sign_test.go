@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+
+	"cosmossdk.io/math"
 	"gotest.tools/v3/golden"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
@@ -19,6 +21,7 @@ import (
 	"github.com/souk-network/souk/app/scope"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
@@ -42,11 +45,12 @@ func messages(t *testing.T, signer, other string) []sdk.Msg {
 		}},
 		AttestedBy: []string{other}, MinReputation: 10, Allow: []string{signer}, Deny: []string{other}, MaxPerProvider: 11,
 		MaxPerZone: 12, LatencyClasses: 13, MaxCarbon: 14, Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, LeaseSeconds: 15,
-		LifetimeSeconds: 16, NoReplace: true,
+		LifetimeSeconds: 16, NoReplace: true, Standbys: 3, Mode: markettypes.BidMode_BID_MODE_QUOTE,
 	}}
 	terms := markettypes.OfferTerms{
 		Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, Allow: []string{signer}, Deny: []string{other},
 		MinDeposit: sdk.NewCoins(coin), MinLeaseSeconds: 1, MaxLeaseSeconds: 2, ExpiresAt: 3,
+		QuotesOnly: true, NoStandbys: true,
 	}
 	access := []markettypes.AccessKey{{Address: other, Scopes: []markettypes.Scope{1, 2}, ExpiresAt: 43_200}}
 	custodians := []string{other}
@@ -56,6 +60,9 @@ func messages(t *testing.T, signer, other string) []sdk.Msg {
 	require.NoError(t, err)
 	grantee, err := scope.AddressCodec().StringToBytes(other)
 	require.NoError(t, err)
+	receipt := prooftypes.Receipt{
+		ChainId: apptest.ChainID, Lease: 5, Epoch: 9, Seq: 6, UpSeconds: 7, PublicKey: hash, Signature: hash, Until: 8,
+	}
 	grant, err := authz.NewMsgGrant(granter, grantee, spend, &expiry)
 	require.NoError(t, err)
 	return []sdk.Msg{
@@ -101,7 +108,31 @@ func messages(t *testing.T, signer, other string) []sdk.Msg {
 		&markettypes.MsgReclaimLeases{Signer: signer, Provider: other, Leases: []uint64{5, 6}},
 		&markettypes.MsgCloseDeployment{Owner: signer, Deployment: 4},
 		&markettypes.MsgAckLeases{Signer: signer, Provider: other, Accept: []uint64{5, 6}, Decline: []uint64{7}},
+		&markettypes.MsgSubmitQuote{Signer: signer, Bid: 2, Offer: 3, Ask: asks[0], Replicas: 4, ValidSeconds: 600},
+		&markettypes.MsgWithdrawQuote{Signer: signer, Provider: other, Bid: 2},
+		&markettypes.MsgAcceptQuote{Signer: signer, Bid: 2, Provider: other, Replicas: 1, MaxRate: 3600},
+		&markettypes.MsgFailover{Signer: signer, Lease: 5},
+		&markettypes.MsgChallengeLease{Signer: signer, Lease: 5},
+		&markettypes.MsgAnswerAlive{Signer: signer, Provider: other, Leases: []uint64{5, 6}},
 		&markettypes.MsgUpdateParams{Authority: signer, Params: markettypes.DefaultParams()},
+		&prooftypes.MsgCommitEpoch{
+			Signer: signer, Provider: other, Epoch: 9,
+			Roots: []prooftypes.Root{{Denom: scope.Denom, Hash: hash, Sum: math.NewInt(3600), Count: 2}},
+			Usage: prooftypes.Usage{CpuSeconds: 1, MemoryMibSeconds: 2, EgressBytes: 3, GpuSeconds: 4},
+		},
+		&prooftypes.MsgOpenAudit{
+			Signer: signer, Provider: other, Epoch: 9, Denom: scope.Denom,
+			Openings: []prooftypes.Shown{{Opening: hash, Receipt: &receipt}, {Opening: hash}},
+		},
+		&prooftypes.MsgDisown{Signer: signer, Provider: other, Epoch: 9},
+		&prooftypes.MsgPostRound{Signer: signer, Round: 10, Signature: hash},
+		&prooftypes.MsgPostReceipt{Signer: signer, Receipt: receipt},
+		&prooftypes.MsgClaimRefund{Signer: signer, Lease: 5, Epoch: 9, Opening: hash, Absence: hash},
+		&prooftypes.MsgForceOpen{Signer: signer, Lease: 5, Epoch: 9},
+		&prooftypes.MsgAnswerForced{
+			Signer: signer, Provider: other, Answers: []prooftypes.Answer{{Forced: 11, Opening: hash}, {Forced: 12, Absence: hash}},
+		},
+		&prooftypes.MsgUpdateParams{Authority: signer, Params: prooftypes.DefaultParams()},
 		grant,
 	}
 }

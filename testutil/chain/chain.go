@@ -95,8 +95,12 @@ func (c *Chain) setStore(settings settings) {
 	names := append(append([]string{}, storeNames...), settings.stores...)
 	c.keys = storetypes.NewKVStoreKeys(names...)
 	c.store = store.NewCommitMultiStore(dbm.NewMemDB(), log.NewNopLogger())
+	kind := storetypes.StoreTypeIAVL
+	if settings.plain {
+		kind = storetypes.StoreTypeDB
+	}
 	for _, name := range names {
-		c.store.MountStoreWithDB(c.keys[name], storetypes.StoreTypeIAVL, nil)
+		c.store.MountStoreWithDB(c.keys[name], kind, nil)
 	}
 	require.NoError(c.t, c.store.LoadLatestVersion())
 	c.block = c.store.CacheMultiStore()

@@ -58,7 +58,7 @@ func moduleAccounts() map[string][]string {
 		stakingtypes.NotBondedPoolName:      {authtypes.Burner, authtypes.Staking},
 		stakingtypes.KeyRotationFeePoolName: {authtypes.Burner},
 		faucet:                              {authtypes.Minter},
-		escrowtypes.ModuleName:              nil,
+		escrowtypes.ModuleName:              {authtypes.Burner},
 		providertypes.ModuleName:            {authtypes.Burner},
 	}
 }

@@ -13,6 +13,7 @@ type settings struct {
 	accounts map[string][]string
 	modules  []func(*Chain) module.AppModule
 	genesis  map[string]json.RawMessage
+	plain    bool
 }
 
 func newSettings(options []Option) settings {
@@ -63,4 +64,9 @@ func WithEscrowParams(params escrowtypes.Params) Option {
 		genesis.Params, genesis.Clock = params, escrowtypes.FirstClock(params)
 		s.genesis[escrowtypes.ModuleName] = JSON(genesis)
 	}
+}
+
+// WithoutHistory keeps only the present state, in plain stores without Merkle trees: for runs of many blocks.
+func WithoutHistory() Option {
+	return func(s *settings) { s.plain = true }
 }
