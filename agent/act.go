@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/agent/store"
 	"github.com/souk-network/souk/agent/workload"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/internal/failpoint"
@@ -39,7 +41,9 @@ func (a *Agent) round(ctx context.Context) error {
 	var accept, decline []uint64
 	var errs []error
 	unreserved := map[uint64]bool{}
-	for _, action := range reconcile.Plan(in) {
+	plan := reconcile.Plan(in)
+	a.answerChallenges(ctx, livingIn(plan)) // before all that takes time: the window is short
+	for _, action := range plan {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -52,9 +56,13 @@ func (a *Agent) round(ctx context.Context) error {
 		case reconcile.Decline:
 			decline = append(decline, action.Lease)
 			continue
+		case reconcile.Live:
+			continue // answered above
 		}
 		err := a.do(ctx, action)
-		failpoint.Hit("agent/" + string(action.Kind))
+		if !isBegun(action) {
+			failpoint.Hit("agent/" + string(action.Kind))
+		}
 		if err != nil && action.Kind == reconcile.Reserve {
 			unreserved[action.Lease] = true // not accepted before it is written down
 		}
@@ -65,7 +73,25 @@ func (a *Agent) round(ctx context.Context) error {
 	}
 	a.answer(ctx, accept, decline)
 	a.refreshOffers(ctx)
+	if err := a.unpin(ctx, in.Workloads); err != nil {
+		errs = append(errs, err)
+	}
 	return errors.Join(errs...)
+}
+
+// livingIn are the leases whose challenges a plan answers.
+func livingIn(plan []reconcile.Action) (leases []uint64) {
+	for _, action := range plan {
+		if action.Kind == reconcile.Live {
+			leases = append(leases, action.Lease)
+		}
+	}
+	return leases
+}
+
+// isBegun tells actions that go on in the background and leave nothing behind when they are cut off.
+func isBegun(action reconcile.Action) bool {
+	return action.Kind == reconcile.Fetch || action.Kind == reconcile.Prepare
 }
 
 // do carries out one action.
@@ -86,6 +112,10 @@ func (a *Agent) do(ctx context.Context, action reconcile.Action) error {
 		return a.store.PutLease(reservation(l))
 	case reconcile.Apply:
 		return a.apply(ctx, id)
+	case reconcile.Fetch:
+		return a.startFetch(ctx, id)
+	case reconcile.Prepare:
+		return a.startPrepare(ctx, id)
 	case reconcile.Release:
 		return a.release(ctx, id)
 	}
@@ -96,7 +126,11 @@ func (a *Agent) note(action reconcile.Action, err error) {
 	result := "ok"
 	if err == nil {
 		delete(a.failing, action)
-		a.log.Info("did", "action", string(action.Kind), "lease", action.Lease, "why", action.Why)
+		level := slog.LevelInfo
+		if isBegun(action) { // what comes of it is told later
+			level = slog.LevelDebug
+		}
+		a.log.Log(context.Background(), level, "did", "action", string(action.Kind), "lease", action.Lease, "why", action.Why)
 	} else {
 		result = "failed"
 		if text := err.Error(); a.failing[action] != text { // once for each reason, not at every look
@@ -146,7 +180,8 @@ func (a *Agent) pause(ctx context.Context, id uint64) error {
 	return a.runtime.Remove(ctx, id)
 }
 
-// release forgets a lease: images pushed for it, everything of its owner when it was the owner's last, then its reservation.
+// release forgets a lease: images pushed for it, everything of its owner when it was the owner's last and nothing else is in
+// custody, then its reservation.
 func (a *Agent) release(ctx context.Context, id uint64) error {
 	all, err := a.store.Leases()
 	if err != nil {
@@ -164,7 +199,12 @@ func (a *Agent) release(ctx context.Context, id uint64) error {
 			others++
 		}
 	}
-	if err := a.releaseImages(ctx, id, runtime.Scope(owner), others == 0); err != nil {
+	kept, err := a.store.Kept()
+	if err != nil {
+		return err
+	}
+	others += len(slices.DeleteFunc(kept, func(k store.Kept) bool { return k.Owner != owner }))
+	if err := a.releaseImages(ctx, strconv.FormatUint(id, 10)+"/", runtime.Scope(owner), others == 0); err != nil {
 		return err
 	}
 	if err := a.store.PruneEvents(keep); err != nil {
@@ -176,7 +216,8 @@ func (a *Agent) release(ctx context.Context, id uint64) error {
 // shortOf is the beginning of a revision, enough to tell it apart.
 func shortOf(revision string) string { return revision[:min(len(revision), 12)] }
 
-func (a *Agent) releaseImages(ctx context.Context, id uint64, scope runtime.Scope, last bool) error {
+// releaseImages forgets pushed images whose names begin with a prefix, or all of the scope.
+func (a *Agent) releaseImages(ctx context.Context, prefix string, scope runtime.Scope, last bool) error {
 	if scope == "" {
 		return nil
 	}
@@ -186,9 +227,8 @@ func (a *Agent) releaseImages(ctx context.Context, id uint64, scope runtime.Scop
 	}
 	pushed, err := images.List(ctx, scope)
 	if err != nil {
-		return fmt.Errorf("list images of lease %d: %w", id, err)
+		return fmt.Errorf("list images of %s: %w", scope, err)
 	}
-	prefix := strconv.FormatUint(id, 10) + "/"
 	for _, image := range pushed {
 		if !strings.HasPrefix(image.Name, prefix) {
 			continue

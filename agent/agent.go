@@ -21,6 +21,7 @@ import (
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/store"
+	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/agent/workload"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/manifest"
@@ -62,6 +63,9 @@ type Agent struct {
 	lastErr string
 	failing map[reconcile.Action]string
 
+	background sync.WaitGroup // fetches and the like, begun by the loop
+	ended      chan struct{}  // closed when they are to end
+
 	mu        sync.Mutex
 	leases    map[uint64]workload.Lease
 	groups    map[uint64]group // manifests that are wanted and here
@@ -72,6 +76,19 @@ type Agent struct {
 	height    int64           // acted on
 	journaled int64           // height in the journal
 	offerFrom time.Time
+
+	signer    token.Signer // of the agent's account
+	fetches   *fetches
+	standbys  standbys
+	living    map[uint64]bool // challenges with an answer on its way
+	directory directory
+	custodian custodian
+	claims    claims
+	meters    meters
+	calendars calendars
+	past      *lookUps // leases that have ended
+	books     books
+	looked    chan struct{} // a good look was had
 
 	excess   map[uint64]uint64 // seconds for which a lease's workload took more than was paid for; of the loop
 	excessAt uint64            // service second at which it was looked at
@@ -111,7 +128,8 @@ type Parts struct {
 	Events   *events.Journal
 	Health   *Health
 	Money    *Money
-	Provider string // operator address
+	Provider string       // operator address
+	Signer   token.Signer // of the agent's account, for other providers to know it by
 }
 
 // New joins the parts.
@@ -123,12 +141,14 @@ func New(p Parts) (*Agent, error) {
 	a := &Agent{
 		cfg: p.Config, log: p.Log, chain: p.Chain, queue: p.Queue, store: p.Store, runtime: p.Runtime, ingress: p.Ingress,
 		events: p.Events, metrics: p.Health.metrics, money: p.Money, provider: p.Provider,
-		wake:    make(chan struct{}, 1),
+		wake: make(chan struct{}, 1), ended: make(chan struct{}), looked: make(chan struct{}, 1),
 		failing: map[reconcile.Action]string{},
 		leases:  map[uint64]workload.Lease{}, groups: map[uint64]group{}, problems: map[uint64]problem{}, answering: map[uint64]bool{},
-		height: height, journaled: height, lookUps: newLookUps(),
+		height: height, journaled: height, lookUps: newLookUps(), signer: p.Signer, living: map[uint64]bool{},
+		fetches: newFetches(), past: newLookUps(), custodian: custodian{lookUps: newLookUps()}, claims: claims{lookUps: newLookUps()},
 	}
 	p.Health.setCheck(a.healthy)
+	p.Health.setProof(a.ProofReport)
 	return a, nil
 }
 
@@ -136,19 +156,33 @@ func New(p Parts) (*Agent, error) {
 func (a *Agent) Run(ctx context.Context) {
 	var background sync.WaitGroup
 	defer background.Wait()
+	defer a.background.Wait()
+	defer close(a.ended)
 	background.Go(func() { a.keepRoutes(ctx) })
 	background.Go(func() { a.events.Run(ctx) })
 	background.Go(func() { a.events.Watch(ctx, a.runtime) })
 	background.Go(func() { a.keepPrices(ctx) })
 	background.Go(func() { a.keepWithdrawing(ctx) })
+	background.Go(func() { a.keepCustody(ctx) })
+	background.Go(func() { a.keepWatching(ctx) })
+	background.Go(func() { a.keepQuoting(ctx) })
+	background.Go(func() { a.keepProving(ctx) })
+	background.Go(func() { a.keepUsage(ctx) })
+	background.Go(func() { a.keepBeacon(ctx) })
+	defer a.flushMeters()
 	var blocks <-chan int64
 	if !a.cfg.NoEvents {
 		blocks = a.chain.Heights(ctx, a.log)
 	}
-	ticker := time.NewTicker(tick)
+	every := tick
+	ticker := time.NewTicker(every)
 	defer ticker.Stop()
 	for {
 		a.look(ctx)
+		if wanted := a.lookEvery(); wanted != every {
+			every = wanted
+			ticker.Reset(every)
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -162,6 +196,19 @@ func (a *Agent) Run(ctx context.Context) {
 	}
 }
 
+// untilEnd is a context that ends with the agent, of what outlasts a round.
+func (a *Agent) untilEnd(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	go func() {
+		select {
+		case <-a.ended:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
+}
+
 // look does one round and notes how it went.
 func (a *Agent) look(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, roundTimeout)
@@ -171,6 +218,10 @@ func (a *Agent) look(ctx context.Context) {
 	a.metrics.seconds.Observe(time.Since(started).Seconds())
 	if err == nil {
 		a.lastOK.Store(time.Now().Unix())
+		select {
+		case a.looked <- struct{}{}:
+		default:
+		}
 		if a.lastErr != "" {
 			a.log.Info("all is well again")
 		}

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -26,6 +27,14 @@ type metrics struct {
 	seconds      prometheus.Histogram
 	heightSeen   prometheus.Gauge
 	heightActed  prometheus.Gauge
+	custody      prometheus.Gauge
+	watched      *prometheus.GaugeVec
+	challenges   *prometheus.CounterVec
+	quotes       *prometheus.CounterVec
+	epochs       map[string]prometheus.Counter // by what became of them
+	share        prometheus.Gauge
+	awaited      prometheus.Gauge   // rounds of the beacon
+	posted       prometheus.Counter // of these, by this agent
 }
 
 func newMetrics() *metrics {
@@ -42,8 +51,24 @@ func newMetrics() *metrics {
 		heightSeen:  prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "height_seen", Help: "Height of the node's last block."}),
 		heightActed: prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "height_acted", Help: "Height of the last block acted on; less than seen by the lag."}),
 	}
+	m.custody = prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "custody_deployments", Help: "Deployments of which something is in custody."})
+	m.watched = prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: prefix + "watched_providers", Help: "Providers that are watched, by whether they answered the last probe."}, []string{"answers"})
+	m.challenges = prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + "challenges_total", Help: "Challenges of other providers by result."}, []string{"result"})
+	m.quotes = prometheus.NewCounterVec(prometheus.CounterOpts{Name: prefix + "quotes_total", Help: "Quotes for bids by result."}, []string{"result"})
+	m.epochs = map[string]prometheus.Counter{}
+	for state, help := range map[string]string{
+		"committed": "Epochs committed to.", "audited": "Epochs of which an audit drew leaves.", "proven": "Epochs that were credited.",
+		"missed": "Epochs that were not committed to in time.", "forfeited": "Epochs that were forged or taken back.",
+	} {
+		m.epochs[state] = prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "epochs_" + state + "_total", Help: help})
+		m.registry.MustRegister(m.epochs[state])
+	}
+	m.share = prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "epoch_up_share", Help: "Share of its paid seconds in which leases were up, in the last epoch committed to."})
+	m.awaited = prometheus.NewGauge(prometheus.GaugeOpts{Name: prefix + "beacon_awaited_rounds", Help: "Rounds of the beacon that are due and that nobody has brought to the chain."})
+	m.posted = prometheus.NewCounter(prometheus.CounterOpts{Name: prefix + "beacon_posted_total", Help: "Rounds of the beacon that this agent brought to the chain."})
 	m.registry.MustRegister(
-		m.leases, m.actions, m.transactions, m.errors, m.seconds, m.heightSeen, m.heightActed,
+		m.share, m.awaited, m.posted,
+		m.quotes, m.custody, m.watched, m.challenges, m.leases, m.actions, m.transactions, m.errors, m.seconds, m.heightSeen, m.heightActed,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	return m
@@ -54,6 +79,7 @@ type Health struct {
 	metrics *metrics
 	check   atomic.Pointer[func() error]
 	waiting atomic.Pointer[string]
+	proof   atomic.Pointer[func() ProofReport]
 }
 
 // NewHealth makes the server's state; nothing is ready yet.
@@ -71,6 +97,8 @@ func (h *Health) SetWaiting(what string) { h.waiting.Store(&what) }
 
 func (h *Health) setCheck(check func() error) { h.check.Store(&check) }
 
+func (h *Health) setProof(report func() ProofReport) { h.proof.Store(&report) }
+
 func (h *Health) ready() error {
 	if check := h.check.Load(); check != nil {
 		return (*check)()
@@ -78,7 +106,7 @@ func (h *Health) ready() error {
 	return errors.New(*h.waiting.Load())
 }
 
-// ServeHTTP answers /metrics, /healthz (the process lives) and /readyz (it works).
+// ServeHTTP answers /metrics, /healthz (the process lives), /readyz (it works) and /proof (what would be committed to now).
 func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch r.URL.Path {
 	case "/metrics":
@@ -91,6 +119,14 @@ func (h *Health) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 		fmt.Fprintln(w, "ok")
+	case ProofPath:
+		report := h.proof.Load()
+		if report == nil {
+			http.Error(w, *h.waiting.Load(), http.StatusServiceUnavailable)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode((*report)()) // the caller left: nothing to tell
 	default:
 		http.NotFound(w, r)
 	}

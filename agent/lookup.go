@@ -20,7 +20,7 @@ const (
 	maxAbsent = 65536
 )
 
-var errManyLookUps = errors.New("too many leases are looked for at once: try again")
+var errManyLookUps = errors.New("too many things are looked for at once: try again")
 
 // lookUps bounds what strangers can make the agent ask of the node.
 type lookUps struct {
@@ -28,7 +28,7 @@ type lookUps struct {
 
 	mu     sync.Mutex
 	height int64           // at which they were absent
-	absent map[uint64]bool // leases that this provider does not have
+	absent map[uint64]bool // leases, or whatever has these numbers, that this provider does not have
 }
 
 func newLookUps() *lookUps {
@@ -37,8 +37,14 @@ func newLookUps() *lookUps {
 
 // of asks about a lease, when it was not found absent at this height already.
 func (u *lookUps) of(ctx context.Context, id uint64, height int64, ask func(context.Context, uint64) (workload.Lease, error)) (workload.Lease, error) {
+	return lookFor(ctx, u, id, height, gateway.ErrNoLease, ask)
+}
+
+// lookFor asks about anything with a number, when it was not found absent at this height already.
+func lookFor[T any](ctx context.Context, u *lookUps, id uint64, height int64, absent error, ask func(context.Context, uint64) (T, error)) (T, error) {
+	var none T
 	if u.isAbsent(id, height) {
-		return workload.Lease{}, gateway.ErrNoLease
+		return none, absent
 	}
 	timer := time.NewTimer(lookUpWait)
 	defer timer.Stop()
@@ -46,15 +52,15 @@ func (u *lookUps) of(ctx context.Context, id uint64, height int64, ask func(cont
 	case u.places <- struct{}{}:
 		defer func() { <-u.places }()
 	case <-timer.C:
-		return workload.Lease{}, errManyLookUps
+		return none, errManyLookUps
 	case <-ctx.Done():
-		return workload.Lease{}, fmt.Errorf("wait to look for it: %w", ctx.Err())
+		return none, fmt.Errorf("wait to look for it: %w", ctx.Err())
 	}
-	l, err := ask(ctx, id)
-	if errors.Is(err, gateway.ErrNoLease) {
+	found, err := ask(ctx, id)
+	if errors.Is(err, absent) {
 		u.remember(id, height)
 	}
-	return l, err
+	return found, err
 }
 
 func (u *lookUps) isAbsent(id uint64, height int64) bool {

@@ -53,7 +53,12 @@ func (a *Agent) observe(ctx context.Context) (reconcile.Input, error) {
 		return in, err
 	}
 	in.Manifests = a.observeManifests(ctx, stored, leases, in.Workloads)
-	in.Answering = a.answeringNow()
+	if err := a.meterLook(ctx, service.Clock, service.Now, leases, in.Manifests); err != nil {
+		a.metrics.errors.WithLabelValues("meter").Inc()
+		a.log.Error("what is served could not be written down", "error", err) // it is served all the same
+	}
+	in.Answering, in.Living = a.answeringNow(), a.livingNow()
+	in.Fetching, in.Prepared = a.fetches.busyNow(leases, time.Now()), a.preparedNow(leases, time.Now())
 	a.observeExcess(&in)
 	a.mu.Lock()
 	a.seen = in
@@ -118,7 +123,7 @@ func (a *Agent) settledHeight(ctx context.Context) (int64, error) {
 func (a *Agent) remember(leases []workload.Lease, height int64) {
 	a.mu.Lock()
 	a.leases = make(map[uint64]workload.Lease, len(leases))
-	counts := map[string]float64{"active": 0, "paused": 0, "pending": 0}
+	counts := map[string]float64{"active": 0, "paused": 0, "pending": 0, "standby": 0}
 	for _, l := range leases {
 		a.leases[l.ID] = l
 		counts[stateOf(l)]++
@@ -157,6 +162,8 @@ func stateOf(l workload.Lease) string {
 		return string(reconcile.Active)
 	case l.Paused:
 		return string(reconcile.Paused)
+	case l.Standby:
+		return string(reconcile.Standby)
 	}
 	return string(reconcile.Pending)
 }
@@ -164,7 +171,7 @@ func stateOf(l workload.Lease) string {
 func desired(l workload.Lease) reconcile.Lease {
 	return reconcile.Lease{
 		ID: l.ID, State: reconcile.State(stateOf(l)), Unit: reconcile.Vector(l.Unit), Replicas: l.Replicas,
-		AckBy: l.AckBy, Revision: l.Revision(),
+		AckBy: l.AckBy, AnswerBy: l.AnswerBy, Revision: l.Revision(),
 	}
 }
 
@@ -278,7 +285,7 @@ func (a *Agent) answeringNow() []uint64 {
 
 // Lease finds a live lease, asking the chain again when it is not known yet: a tenant may be quicker than the next look.
 func (a *Agent) Lease(ctx context.Context, id uint64) (workload.Lease, error) {
-	if l, ok := a.knownLease(id); ok && l.Active {
+	if l, ok := a.knownLease(id); ok && (l.Active || l.Standby) {
 		return l, nil
 	}
 	leases, err := a.lookUps.of(ctx, id, a.Height(), a.lookUp)
@@ -316,7 +323,7 @@ func (a *Agent) lookUp(ctx context.Context, id uint64) (workload.Lease, error) {
 			return workload.FromChain(markettypes.Work{
 				Lease: lease.Lease, Owner: res.Deployment.Owner, Name: res.Deployment.Name, Group: bid.Spec.Name,
 				ManifestHash: res.Deployment.ManifestHash, Version: res.Deployment.Version,
-				AccessKeys: res.Deployment.AccessKeys,
+				AccessKeys: res.Deployment.AccessKeys, Custodians: res.Deployment.Custodians,
 			}), nil
 		}
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/client/grpc/cmtservice"
 	"github.com/cosmos/cosmos-sdk/codec"
 	grpctypes "github.com/cosmos/cosmos-sdk/types/grpc"
+	"github.com/cosmos/cosmos-sdk/types/query"
 
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/client"
@@ -36,8 +37,9 @@ type chainSide struct {
 
 type market struct {
 	markettypes.UnimplementedQueryServer
-	height string // of the answers' state; "" when they do not say
-	asked  func() // called at each question for leases
+	height  string // of the answers' state; "" when they do not say
+	asked   func() // called at each question for leases
+	custody []markettypes.Deployment
 }
 
 func (*chainSide) Clock(context.Context, *escrowtypes.QueryClockRequest) (*escrowtypes.QueryClockResponse, error) {
@@ -48,12 +50,30 @@ func (m *market) Work(ctx context.Context, _ *markettypes.QueryWorkRequest) (*ma
 	if m.asked != nil {
 		m.asked()
 	}
-	if m.height != "" {
-		if err := grpc.SetHeader(ctx, metadata.Pairs(grpctypes.GRPCBlockHeightHeader, m.height)); err != nil {
-			return nil, err
-		}
+	return &markettypes.QueryWorkResponse{}, m.tellHeight(ctx)
+}
+
+func (m *market) tellHeight(ctx context.Context) error {
+	if m.height == "" {
+		return nil
 	}
-	return &markettypes.QueryWorkResponse{}, nil
+	return grpc.SetHeader(ctx, metadata.Pairs(grpctypes.GRPCBlockHeightHeader, m.height))
+}
+
+// Custody gives them one a page.
+func (m *market) Custody(ctx context.Context, r *markettypes.QueryCustodyRequest) (*markettypes.QueryCustodyResponse, error) {
+	i := 0
+	if len(r.Pagination.Key) > 0 {
+		i = int(r.Pagination.Key[0])
+	}
+	res := &markettypes.QueryCustodyResponse{Pagination: &query.PageResponse{}}
+	if i < len(m.custody) {
+		res.Deployments = m.custody[i : i+1]
+	}
+	if i+1 < len(m.custody) {
+		res.Pagination.NextKey = []byte{byte(i + 1)}
+	}
+	return res, m.tellHeight(ctx)
 }
 
 // comet is the node behind the chain.
@@ -69,12 +89,20 @@ func (c *comet) GetNodeInfo(context.Context, *cmtservice.GetNodeInfoRequest) (*c
 // serve opens a gRPC port as a node does and gives its address.
 func serve(t *testing.T, c *chainSide) string {
 	t.Helper()
+	return serveAll(t, func(server *grpc.Server) {
+		escrowtypes.RegisterQueryServer(server, c)
+		markettypes.RegisterQueryServer(server, &c.market)
+		cmtservice.RegisterServiceServer(server, &comet{network: c.network})
+	})
+}
+
+// serveAll opens a gRPC port with services and gives its address.
+func serveAll(t *testing.T, register func(*grpc.Server)) string {
+	t.Helper()
 	encoding, err := client.NewEncoding()
 	require.NoError(t, err)
 	server := grpc.NewServer(grpc.ForceServerCodec(codec.NewProtoCodec(encoding.Registry).GRPCCodec()))
-	escrowtypes.RegisterQueryServer(server, c)
-	markettypes.RegisterQueryServer(server, &c.market)
-	cmtservice.RegisterServiceServer(server, &comet{network: c.network})
+	register(server)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	done := make(chan error, 1)

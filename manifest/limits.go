@@ -2,11 +2,13 @@ package manifest
 
 import "time"
 
-// Bounds of a manifest. A provider enforces them on what it receives, and a language on what it reads.
+// Bounds of a manifest. A provider enforces them on what it receives, its runtime on what it is to run, and a language on
+// what it reads.
 const (
 	MaxGroups          = 32
-	MaxServices        = 32 // a group
-	MaxServiceReplicas = 100
+	MaxServices        = 32  // a group
+	MaxLeaseContainers = 60  // a lease, all its replicas together: each has an address in the lease's network
+	MaxLeaseVolumes    = 64  // a lease, all its replicas together: each is a mounted disk
 	MaxEnvironment     = 512 // variables a service
 	MaxLabels          = 64  // a service
 	MaxPorts           = 32  // a service
@@ -19,7 +21,7 @@ const (
 	MaxGroupBytes      = 512 << 10 // a whole group in canonical bytes
 	MaxHeaderBytes     = 4 << 10
 
-	MaxVolumes       = 32 // a group
+	MaxVolumes       = 16 // a group
 	MaxVolumeBytes   = 40 // a volume's name
 	MaxMounts        = 32 // a service
 	MaxFiles         = 64 // a service
@@ -38,8 +40,8 @@ const (
 
 	MaxCPUMillis  = 1_024_000
 	MaxMemoryMiB  = 16 << 20 // 16 TiB
-	MinMemoryMiB  = 4
-	MaxStorageMiB = 1 << 30 // 1 PiB
+	MinMemoryMiB  = 8        // a container's own processes need some
+	MaxStorageMiB = 1 << 30  // 1 PiB
 	MaxGPUMillis  = 64_000
 	MaxEgressMbps = 400_000
 	MaxPIDs       = 32_768

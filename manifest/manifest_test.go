@@ -52,7 +52,7 @@ func full() *manifestpb.Manifest {
 	db := &manifestpb.Service{
 		Name:          "db",
 		Image:         &manifestpb.Image{Reference: "docker.io/library/postgres:17"},
-		Resources:     &manifestpb.Resources{CpuMillis: 1, MemoryMib: 4, StorageEphemeralMib: 1, EgressMbps: 1, Pids: 1},
+		Resources:     &manifestpb.Resources{CpuMillis: 1, MemoryMib: 8, StorageEphemeralMib: 1, EgressMbps: 1, Pids: 1},
 		Replicas:      1,
 		RestartPolicy: manifestpb.RestartPolicy_RESTART_POLICY_NO,
 	}
@@ -347,9 +347,9 @@ func TestWhatDoesNotFitTogetherIsInvalid(t *testing.T) {
 		"a folder that leads out of the volume": func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Mounts[1].Subpath = "../other" },
 		"an absolute folder of a volume":        func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Mounts[1].Subpath = "/etc" },
 		"memory of no size":                     func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Mounts[0].TmpfsMib = 0 },
-		"a tmpfs larger than the memory":        func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Mounts[0].TmpfsMib = 5 },
+		"a tmpfs larger than the memory":        func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Mounts[0].TmpfsMib = 9 },
 		"a volume with the mode of a tmpfs":     func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Mounts[1].Mode = 0o700 },
-		"shm larger than the memory":            func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.ShmMib = 5 },
+		"shm larger than the memory":            func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.ShmMib = 9 },
 		"a mount inside a file":                 func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Files[0].Target = "/var/lib/postgresql" },
 		"a file in the place of a mount":        func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Files[0].Target = "/run" },
 		"a file over resolv.conf":               func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) { db.Files[0].Target = "/etc/resolv.conf" },
@@ -400,6 +400,12 @@ func TestWhatDoesNotFitTogetherIsInvalid(t *testing.T) {
 		"a host name on a port that is not HTTP": func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) {
 			db.Ports[0].Hostnames = []string{"db.example.org"}
 		},
+		"more containers than a lease holds": func(_ *manifestpb.Group, app, db, job *manifestpb.Service) {
+			app.Replicas, db.Replicas = manifest.MaxLeaseContainers-1, 2
+		},
+		"less memory than a container needs": func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) {
+			db.Resources.MemoryMib = manifest.MinMemoryMiB - 1
+		},
 		"one port with HTTP and without": func(_ *manifestpb.Group, _, db, _ *manifestpb.Service) {
 			db.Ports = append(db.Ports, &manifestpb.Port{ContainerPort: 5432, Protocol: 2})
 		},
@@ -419,6 +425,44 @@ func TestWhatDoesNotFitTogetherIsInvalid(t *testing.T) {
 	web := m.Groups[1].Services[0]
 	web.Ports = append(web.Ports, &manifestpb.Port{ContainerPort: 8080, Protocol: manifestpb.Protocol_PROTOCOL_HTTP, Exposed: true, Hostnames: []string{"shop.example.org"}})
 	require.ErrorContains(t, manifest.Validate(m), "leads to two ports")
+}
+
+func TestALeaseHoldsAsManyReplicasAsItHasAddressesAndDisks(t *testing.T) {
+	group := func(volumes int, replicas ...uint32) *manifestpb.Group {
+		g := &manifestpb.Group{Name: "main", Volumes: make([]*manifestpb.Volume, volumes)}
+		for _, n := range replicas {
+			g.Services = append(g.Services, &manifestpb.Service{Replicas: n})
+		}
+		return g
+	}
+	cases := map[string]struct {
+		group            *manifestpb.Group
+		demand           manifest.Demand
+		copies, together uint32
+		fits             bool
+	}{
+		"one service of one replica":                 {group(0, 1), manifest.Demand{Replicas: 60}, 60, 60, true},
+		"one replica too many":                       {group(0, 1), manifest.Demand{Replicas: 61}, 60, 61, false},
+		"many, kept apart by provider":               {group(0, 1), manifest.Demand{Replicas: 1000, MaxPerProvider: 60}, 60, 60, true},
+		"many, kept apart by zone":                   {group(0, 1), manifest.Demand{Replicas: 1000, MaxPerZone: 5}, 60, 5, true},
+		"many, kept apart too little":                {group(0, 1), manifest.Demand{Replicas: 1000, MaxPerProvider: 61, MaxPerZone: 500}, 60, 61, false},
+		"a group as large as a lease":                {group(0, 59, 1), manifest.Demand{Replicas: 1}, 1, 1, true},
+		"a group as large as a lease, and once more": {group(0, 59, 1), manifest.Demand{Replicas: 2}, 1, 2, false},
+		"disks are fewer than addresses":             {group(16, 1), manifest.Demand{Replicas: 5}, 4, 5, false},
+		"as many disks as there may be":              {group(16, 1), manifest.Demand{Replicas: 4}, 4, 4, true},
+	}
+	for name, tt := range cases {
+		t.Run(name, func(t *testing.T) {
+			require.Equal(t, tt.copies, manifest.MaxCopies(tt.group))
+			require.Equal(t, tt.together, tt.demand.Together())
+			err := manifest.CheckDemand(tt.group, tt.demand)
+			if tt.fits {
+				require.NoError(t, err)
+			} else {
+				require.ErrorIs(t, err, manifest.ErrInvalid)
+			}
+		})
+	}
 }
 
 // TestAnyValidManifestComesBackAsItWas draws manifests from the parts of a rich one and reads back what was written.

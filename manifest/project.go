@@ -62,7 +62,20 @@ type Demand struct {
 	LeaseSeconds uint64
 	// NoReplace leaves what fails unplaced.
 	NoReplace bool
+	// Standbys are kept ready at other providers, to take over when one fails.
+	Standbys uint32
+	// Mode in which the group finds its providers; empty leaves it to the caller.
+	Mode Mode
 }
+
+// Mode is how a group finds its providers.
+type Mode string
+
+// Modes.
+const (
+	Auction Mode = "auction" // the cheapest offers take it
+	Quote   Mode = "quote"   // providers quote, and the tenant chooses
+)
 
 // LocalImage is an image that lies in a file beside the tenant's own, and is pushed straight to the provider.
 type LocalImage struct {

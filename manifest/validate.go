@@ -89,7 +89,7 @@ func ValidateGroup(group *manifestpb.Group) error {
 	if err := ascending("service", services, (*manifestpb.Service).GetName); err != nil {
 		return err
 	}
-	for _, check := range []func(*manifestpb.Group) error{validateIsolation, validateVolumes, validateOrder, validateNames} {
+	for _, check := range []func(*manifestpb.Group) error{validateSize, validateIsolation, validateVolumes, validateOrder, validateNames} {
 		if err := check(group); err != nil {
 			return fmt.Errorf("group %q: %w", group.GetName(), err)
 		}
@@ -108,8 +108,8 @@ func validateService(s *manifestpb.Service) error {
 	if !ValidServiceName(s.GetName()) {
 		return invalid("it cannot be a service's name")
 	}
-	if s.GetReplicas() == 0 || s.GetReplicas() > MaxServiceReplicas {
-		return invalid("%d replicas, wanted 1 to %d", s.GetReplicas(), MaxServiceReplicas)
+	if s.GetReplicas() == 0 || s.GetReplicas() > MaxLeaseContainers {
+		return invalid("%d replicas, wanted 1 to %d", s.GetReplicas(), MaxLeaseContainers)
 	}
 	if s.GetStopGraceMillis() > uint32(MaxStopGrace.Milliseconds()) {
 		return invalid("stop grace of %d ms, at most %d", s.GetStopGraceMillis(), MaxStopGrace.Milliseconds())

@@ -5,7 +5,8 @@
 // source: souk/agent/v1/gateway.proto
 
 // The API of a provider's agent towards tenants. It is served over TLS with the key that the provider pinned on the
-// chain. Calls that name a lease carry an account token of the lease's owner: "Authorization: Bearer <token>".
+// chain. Calls that name a lease or a deployment carry an account token of its owner, or of one of the deployment's access
+// keys: "Authorization: Bearer <token>". FetchGroup is for other providers.
 
 package api
 
@@ -46,6 +47,8 @@ const (
 	LeaseStage_LEASE_STAGE_ENDED LeaseStage = 6
 	// The tenant's money is low: the room is kept and nothing runs.
 	LeaseStage_LEASE_STAGE_PAUSED LeaseStage = 7
+	// It stands by: manifest and images are being fetched or are here, the message tells; nothing runs.
+	LeaseStage_LEASE_STAGE_STANDBY LeaseStage = 8
 )
 
 // Enum value maps for LeaseStage.
@@ -59,6 +62,7 @@ var (
 		5: "LEASE_STAGE_DEGRADED",
 		6: "LEASE_STAGE_ENDED",
 		7: "LEASE_STAGE_PAUSED",
+		8: "LEASE_STAGE_STANDBY",
 	}
 	LeaseStage_value = map[string]int32{
 		"LEASE_STAGE_UNSPECIFIED":       0,
@@ -69,6 +73,7 @@ var (
 		"LEASE_STAGE_DEGRADED":          5,
 		"LEASE_STAGE_ENDED":             6,
 		"LEASE_STAGE_PAUSED":            7,
+		"LEASE_STAGE_STANDBY":           8,
 	}
 )
 
@@ -392,7 +397,9 @@ type InfoResponse struct {
 	// Largest image blob that is taken, in bytes.
 	MaxBlobBytes uint64 `protobuf:"varint,8,opt,name=max_blob_bytes,json=maxBlobBytes,proto3" json:"max_blob_bytes,omitempty"`
 	// Height of the last block that the agent has acted on.
-	Height        int64 `protobuf:"varint,9,opt,name=height,proto3" json:"height,omitempty"`
+	Height int64 `protobuf:"varint,9,opt,name=height,proto3" json:"height,omitempty"`
+	// Takes manifests and images of deployments that name it into custody.
+	Custody       bool `protobuf:"varint,10,opt,name=custody,proto3" json:"custody,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -488,6 +495,13 @@ func (x *InfoResponse) GetHeight() int64 {
 		return x.Height
 	}
 	return 0
+}
+
+func (x *InfoResponse) GetCustody() bool {
+	if x != nil {
+		return x.Custody
+	}
+	return false
 }
 
 // SendManifestRequest hands over a manifest group.
@@ -2079,6 +2093,465 @@ func (x *Shortfall) GetFree() uint64 {
 	return 0
 }
 
+// KeepManifestRequest gives one group into custody.
+type KeepManifestRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Deployment that it is of.
+	Deployment uint64 `protobuf:"varint,1,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	// Header, group hashes and one group; its manifest hash must be the one on the chain.
+	Envelope      *manifestpb.Envelope `protobuf:"bytes,2,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeepManifestRequest) Reset() {
+	*x = KeepManifestRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeepManifestRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeepManifestRequest) ProtoMessage() {}
+
+func (x *KeepManifestRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeepManifestRequest.ProtoReflect.Descriptor instead.
+func (*KeepManifestRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *KeepManifestRequest) GetDeployment() uint64 {
+	if x != nil {
+		return x.Deployment
+	}
+	return 0
+}
+
+func (x *KeepManifestRequest) GetEnvelope() *manifestpb.Envelope {
+	if x != nil {
+		return x.Envelope
+	}
+	return nil
+}
+
+// KeepManifestResponse says that the group is stored.
+type KeepManifestResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the custodian has now.
+	Kept          *ListKeptResponse `protobuf:"bytes,1,opt,name=kept,proto3" json:"kept,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeepManifestResponse) Reset() {
+	*x = KeepManifestResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeepManifestResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeepManifestResponse) ProtoMessage() {}
+
+func (x *KeepManifestResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeepManifestResponse.ProtoReflect.Descriptor instead.
+func (*KeepManifestResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *KeepManifestResponse) GetKept() *ListKeptResponse {
+	if x != nil {
+		return x.Kept
+	}
+	return nil
+}
+
+// ListKeptRequest names a deployment.
+type ListKeptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Deployment of the caller.
+	Deployment    uint64 `protobuf:"varint,1,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListKeptRequest) Reset() {
+	*x = ListKeptRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListKeptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListKeptRequest) ProtoMessage() {}
+
+func (x *ListKeptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListKeptRequest.ProtoReflect.Descriptor instead.
+func (*ListKeptRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *ListKeptRequest) GetDeployment() uint64 {
+	if x != nil {
+		return x.Deployment
+	}
+	return 0
+}
+
+// ListKeptResponse tells what is in custody.
+type ListKeptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Revision that is wanted: the manifest hash on the chain, in hex.
+	Revision string `protobuf:"bytes,1,opt,name=revision,proto3" json:"revision,omitempty"`
+	// Groups of that revision which are here, by name.
+	Groups []*KeptGroup `protobuf:"bytes,2,rep,name=groups,proto3" json:"groups,omitempty"`
+	// Groups that were not sent yet; unknown, and empty, until the first one is here.
+	Missing       []string `protobuf:"bytes,3,rep,name=missing,proto3" json:"missing,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListKeptResponse) Reset() {
+	*x = ListKeptResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListKeptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListKeptResponse) ProtoMessage() {}
+
+func (x *ListKeptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListKeptResponse.ProtoReflect.Descriptor instead.
+func (*ListKeptResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ListKeptResponse) GetRevision() string {
+	if x != nil {
+		return x.Revision
+	}
+	return ""
+}
+
+func (x *ListKeptResponse) GetGroups() []*KeptGroup {
+	if x != nil {
+		return x.Groups
+	}
+	return nil
+}
+
+func (x *ListKeptResponse) GetMissing() []string {
+	if x != nil {
+		return x.Missing
+	}
+	return nil
+}
+
+// KeptGroup is a group in custody.
+type KeptGroup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Name of the group.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	// Images that its owner has still to push, by name.
+	MissingImages []string `protobuf:"bytes,2,rep,name=missing_images,json=missingImages,proto3" json:"missing_images,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *KeptGroup) Reset() {
+	*x = KeptGroup{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *KeptGroup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*KeptGroup) ProtoMessage() {}
+
+func (x *KeptGroup) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use KeptGroup.ProtoReflect.Descriptor instead.
+func (*KeptGroup) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *KeptGroup) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *KeptGroup) GetMissingImages() []string {
+	if x != nil {
+		return x.MissingImages
+	}
+	return nil
+}
+
+// GetKeptRequest names a group in custody.
+type GetKeptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Deployment of the caller.
+	Deployment uint64 `protobuf:"varint,1,opt,name=deployment,proto3" json:"deployment,omitempty"`
+	// Name of the group.
+	Group         string `protobuf:"bytes,2,opt,name=group,proto3" json:"group,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeptRequest) Reset() {
+	*x = GetKeptRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeptRequest) ProtoMessage() {}
+
+func (x *GetKeptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeptRequest.ProtoReflect.Descriptor instead.
+func (*GetKeptRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *GetKeptRequest) GetDeployment() uint64 {
+	if x != nil {
+		return x.Deployment
+	}
+	return 0
+}
+
+func (x *GetKeptRequest) GetGroup() string {
+	if x != nil {
+		return x.Group
+	}
+	return ""
+}
+
+// GetKeptResponse holds what was sent.
+type GetKeptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Envelope as it was sent.
+	Envelope      *manifestpb.Envelope `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetKeptResponse) Reset() {
+	*x = GetKeptResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetKeptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetKeptResponse) ProtoMessage() {}
+
+func (x *GetKeptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetKeptResponse.ProtoReflect.Descriptor instead.
+func (*GetKeptResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GetKeptResponse) GetEnvelope() *manifestpb.Envelope {
+	if x != nil {
+		return x.Envelope
+	}
+	return nil
+}
+
+// FetchGroupRequest names a lease of the calling provider.
+type FetchGroupRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lease that wants its group.
+	Lease         uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchGroupRequest) Reset() {
+	*x = FetchGroupRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchGroupRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchGroupRequest) ProtoMessage() {}
+
+func (x *FetchGroupRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchGroupRequest.ProtoReflect.Descriptor instead.
+func (*FetchGroupRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *FetchGroupRequest) GetLease() uint64 {
+	if x != nil {
+		return x.Lease
+	}
+	return 0
+}
+
+// FetchGroupResponse holds the group of the lease.
+type FetchGroupResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Envelope as its owner sent it; its manifest hash is the one on the chain.
+	Envelope      *manifestpb.Envelope `protobuf:"bytes,1,opt,name=envelope,proto3" json:"envelope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *FetchGroupResponse) Reset() {
+	*x = FetchGroupResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *FetchGroupResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*FetchGroupResponse) ProtoMessage() {}
+
+func (x *FetchGroupResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use FetchGroupResponse.ProtoReflect.Descriptor instead.
+func (*FetchGroupResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *FetchGroupResponse) GetEnvelope() *manifestpb.Envelope {
+	if x != nil {
+		return x.Envelope
+	}
+	return nil
+}
+
 // ExecControl is sent by the caller of Exec, in JSON.
 type ExecControl struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2094,7 +2567,7 @@ type ExecControl struct {
 
 func (x *ExecControl) Reset() {
 	*x = ExecControl{}
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[24]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2106,7 +2579,7 @@ func (x *ExecControl) String() string {
 func (*ExecControl) ProtoMessage() {}
 
 func (x *ExecControl) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[24]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2119,7 +2592,7 @@ func (x *ExecControl) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecControl.ProtoReflect.Descriptor instead.
 func (*ExecControl) Descriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{24}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *ExecControl) GetResize() *TerminalSize {
@@ -2156,7 +2629,7 @@ type TerminalSize struct {
 
 func (x *TerminalSize) Reset() {
 	*x = TerminalSize{}
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[25]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2168,7 +2641,7 @@ func (x *TerminalSize) String() string {
 func (*TerminalSize) ProtoMessage() {}
 
 func (x *TerminalSize) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[25]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2181,7 +2654,7 @@ func (x *TerminalSize) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TerminalSize.ProtoReflect.Descriptor instead.
 func (*TerminalSize) Descriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{25}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *TerminalSize) GetColumns() uint32 {
@@ -2211,7 +2684,7 @@ type ExecResult struct {
 
 func (x *ExecResult) Reset() {
 	*x = ExecResult{}
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[26]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2223,7 +2696,7 @@ func (x *ExecResult) String() string {
 func (*ExecResult) ProtoMessage() {}
 
 func (x *ExecResult) ProtoReflect() protoreflect.Message {
-	mi := &file_souk_agent_v1_gateway_proto_msgTypes[26]
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2236,7 +2709,7 @@ func (x *ExecResult) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExecResult.ProtoReflect.Descriptor instead.
 func (*ExecResult) Descriptor() ([]byte, []int) {
-	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{26}
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *ExecResult) GetExitCode() int32 {
@@ -2253,12 +2726,232 @@ func (x *ExecResult) GetError() string {
 	return ""
 }
 
+// SendReceiptRequest brings a receipt.
+type SendReceiptRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lease of the caller.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	// Receipt: a souk.proof.v1.Receipt as it is encoded.
+	Receipt       []byte `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendReceiptRequest) Reset() {
+	*x = SendReceiptRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendReceiptRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendReceiptRequest) ProtoMessage() {}
+
+func (x *SendReceiptRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendReceiptRequest.ProtoReflect.Descriptor instead.
+func (*SendReceiptRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *SendReceiptRequest) GetLease() uint64 {
+	if x != nil {
+		return x.Lease
+	}
+	return 0
+}
+
+func (x *SendReceiptRequest) GetReceipt() []byte {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+// SendReceiptResponse tells what the provider measured.
+type SendReceiptResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Seconds for which the lease was up in that epoch so far, as its provider measures it.
+	UpSeconds     uint64 `protobuf:"varint,1,opt,name=up_seconds,json=upSeconds,proto3" json:"up_seconds,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SendReceiptResponse) Reset() {
+	*x = SendReceiptResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[37]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SendReceiptResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SendReceiptResponse) ProtoMessage() {}
+
+func (x *SendReceiptResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[37]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SendReceiptResponse.ProtoReflect.Descriptor instead.
+func (*SendReceiptResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{37}
+}
+
+func (x *SendReceiptResponse) GetUpSeconds() uint64 {
+	if x != nil {
+		return x.UpSeconds
+	}
+	return 0
+}
+
+// LeafRequest names a lease and an epoch.
+type LeafRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Lease of the caller.
+	Lease uint64 `protobuf:"varint,1,opt,name=lease,proto3" json:"lease,omitempty"`
+	// Epoch that has closed.
+	Epoch         uint64 `protobuf:"varint,2,opt,name=epoch,proto3" json:"epoch,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeafRequest) Reset() {
+	*x = LeafRequest{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[38]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeafRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeafRequest) ProtoMessage() {}
+
+func (x *LeafRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[38]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeafRequest.ProtoReflect.Descriptor instead.
+func (*LeafRequest) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{38}
+}
+
+func (x *LeafRequest) GetLease() uint64 {
+	if x != nil {
+		return x.Lease
+	}
+	return 0
+}
+
+func (x *LeafRequest) GetEpoch() uint64 {
+	if x != nil {
+		return x.Epoch
+	}
+	return 0
+}
+
+// LeafResponse is a leaf of the provider's tree, or the proof that there is none.
+type LeafResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Opening of the leaf, as package sumtree encodes it; empty when it is absent.
+	Opening []byte `protobuf:"bytes,1,opt,name=opening,proto3" json:"opening,omitempty"`
+	// Absence of the lease; empty when it is there.
+	Absence []byte `protobuf:"bytes,2,opt,name=absence,proto3" json:"absence,omitempty"`
+	// Receipt that the leaf names: a souk.proof.v1.Receipt as it is encoded; empty without one.
+	Receipt       []byte `protobuf:"bytes,3,opt,name=receipt,proto3" json:"receipt,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeafResponse) Reset() {
+	*x = LeafResponse{}
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[39]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeafResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeafResponse) ProtoMessage() {}
+
+func (x *LeafResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_souk_agent_v1_gateway_proto_msgTypes[39]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeafResponse.ProtoReflect.Descriptor instead.
+func (*LeafResponse) Descriptor() ([]byte, []int) {
+	return file_souk_agent_v1_gateway_proto_rawDescGZIP(), []int{39}
+}
+
+func (x *LeafResponse) GetOpening() []byte {
+	if x != nil {
+		return x.Opening
+	}
+	return nil
+}
+
+func (x *LeafResponse) GetAbsence() []byte {
+	if x != nil {
+		return x.Absence
+	}
+	return nil
+}
+
+func (x *LeafResponse) GetReceipt() []byte {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
 var File_souk_agent_v1_gateway_proto protoreflect.FileDescriptor
 
 const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\n" +
 	"\x1bsouk/agent/v1/gateway.proto\x12\rsouk.agent.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1fsouk/manifest/v1/manifest.proto\"\r\n" +
-	"\vInfoRequest\"\xb3\x02\n" +
+	"\vInfoRequest\"\xcd\x02\n" +
 	"\fInfoResponse\x12\x1a\n" +
 	"\bprovider\x18\x01 \x01(\tR\bprovider\x12\x19\n" +
 	"\bchain_id\x18\x02 \x01(\tR\achainId\x12\x18\n" +
@@ -2268,7 +2961,9 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\tisolation\x18\x06 \x03(\tR\tisolation\x12,\n" +
 	"\x12max_manifest_bytes\x18\a \x01(\x04R\x10maxManifestBytes\x12$\n" +
 	"\x0emax_blob_bytes\x18\b \x01(\x04R\fmaxBlobBytes\x12\x16\n" +
-	"\x06height\x18\t \x01(\x03R\x06height\"c\n" +
+	"\x06height\x18\t \x01(\x03R\x06height\x12\x18\n" +
+	"\acustody\x18\n" +
+	" \x01(\bR\acustody\"c\n" +
 	"\x13SendManifestRequest\x12\x14\n" +
 	"\x05lease\x18\x01 \x01(\x04R\x05lease\x126\n" +
 	"\benvelope\x18\x02 \x01(\v2\x1a.souk.manifest.v1.EnvelopeR\benvelope\"o\n" +
@@ -2384,7 +3079,36 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\tShortfall\x12\x1c\n" +
 	"\tdimension\x18\x01 \x01(\tR\tdimension\x12\x16\n" +
 	"\x06wanted\x18\x02 \x01(\x04R\x06wanted\x12\x12\n" +
-	"\x04free\x18\x03 \x01(\x04R\x04free\"z\n" +
+	"\x04free\x18\x03 \x01(\x04R\x04free\"m\n" +
+	"\x13KeepManifestRequest\x12\x1e\n" +
+	"\n" +
+	"deployment\x18\x01 \x01(\x04R\n" +
+	"deployment\x126\n" +
+	"\benvelope\x18\x02 \x01(\v2\x1a.souk.manifest.v1.EnvelopeR\benvelope\"K\n" +
+	"\x14KeepManifestResponse\x123\n" +
+	"\x04kept\x18\x01 \x01(\v2\x1f.souk.agent.v1.ListKeptResponseR\x04kept\"1\n" +
+	"\x0fListKeptRequest\x12\x1e\n" +
+	"\n" +
+	"deployment\x18\x01 \x01(\x04R\n" +
+	"deployment\"z\n" +
+	"\x10ListKeptResponse\x12\x1a\n" +
+	"\brevision\x18\x01 \x01(\tR\brevision\x120\n" +
+	"\x06groups\x18\x02 \x03(\v2\x18.souk.agent.v1.KeptGroupR\x06groups\x12\x18\n" +
+	"\amissing\x18\x03 \x03(\tR\amissing\"F\n" +
+	"\tKeptGroup\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12%\n" +
+	"\x0emissing_images\x18\x02 \x03(\tR\rmissingImages\"F\n" +
+	"\x0eGetKeptRequest\x12\x1e\n" +
+	"\n" +
+	"deployment\x18\x01 \x01(\x04R\n" +
+	"deployment\x12\x14\n" +
+	"\x05group\x18\x02 \x01(\tR\x05group\"I\n" +
+	"\x0fGetKeptResponse\x126\n" +
+	"\benvelope\x18\x01 \x01(\v2\x1a.souk.manifest.v1.EnvelopeR\benvelope\")\n" +
+	"\x11FetchGroupRequest\x12\x14\n" +
+	"\x05lease\x18\x01 \x01(\x04R\x05lease\"L\n" +
+	"\x12FetchGroupResponse\x126\n" +
+	"\benvelope\x18\x01 \x01(\v2\x1a.souk.manifest.v1.EnvelopeR\benvelope\"z\n" +
 	"\vExecControl\x123\n" +
 	"\x06resize\x18\x01 \x01(\v2\x1b.souk.agent.v1.TerminalSizeR\x06resize\x12 \n" +
 	"\fend_of_input\x18\x02 \x01(\bR\n" +
@@ -2396,7 +3120,20 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\n" +
 	"ExecResult\x12\x1b\n" +
 	"\texit_code\x18\x01 \x01(\x05R\bexitCode\x12\x14\n" +
-	"\x05error\x18\x02 \x01(\tR\x05error*\xe1\x01\n" +
+	"\x05error\x18\x02 \x01(\tR\x05error\"D\n" +
+	"\x12SendReceiptRequest\x12\x14\n" +
+	"\x05lease\x18\x01 \x01(\x04R\x05lease\x12\x18\n" +
+	"\areceipt\x18\x02 \x01(\fR\areceipt\"4\n" +
+	"\x13SendReceiptResponse\x12\x1d\n" +
+	"\n" +
+	"up_seconds\x18\x01 \x01(\x04R\tupSeconds\"9\n" +
+	"\vLeafRequest\x12\x14\n" +
+	"\x05lease\x18\x01 \x01(\x04R\x05lease\x12\x14\n" +
+	"\x05epoch\x18\x02 \x01(\x04R\x05epoch\"\\\n" +
+	"\fLeafResponse\x12\x18\n" +
+	"\aopening\x18\x01 \x01(\fR\aopening\x12\x18\n" +
+	"\aabsence\x18\x02 \x01(\fR\aabsence\x12\x18\n" +
+	"\areceipt\x18\x03 \x01(\fR\areceipt*\xfa\x01\n" +
 	"\n" +
 	"LeaseStage\x12\x1b\n" +
 	"\x17LEASE_STAGE_UNSPECIFIED\x10\x00\x12\x17\n" +
@@ -2406,7 +3143,8 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\x13LEASE_STAGE_RUNNING\x10\x04\x12\x18\n" +
 	"\x14LEASE_STAGE_DEGRADED\x10\x05\x12\x15\n" +
 	"\x11LEASE_STAGE_ENDED\x10\x06\x12\x16\n" +
-	"\x12LEASE_STAGE_PAUSED\x10\a*\xce\x01\n" +
+	"\x12LEASE_STAGE_PAUSED\x10\a\x12\x17\n" +
+	"\x13LEASE_STAGE_STANDBY\x10\b*\xce\x01\n" +
 	"\fReplicaPhase\x12\x1d\n" +
 	"\x19REPLICA_PHASE_UNSPECIFIED\x10\x00\x12\x19\n" +
 	"\x15REPLICA_PHASE_PENDING\x10\x01\x12\x19\n" +
@@ -2429,7 +3167,7 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\tLogStream\x12\x1a\n" +
 	"\x16LOG_STREAM_UNSPECIFIED\x10\x00\x12\x15\n" +
 	"\x11LOG_STREAM_STDOUT\x10\x01\x12\x15\n" +
-	"\x11LOG_STREAM_STDERR\x10\x022\xcf\x05\n" +
+	"\x11LOG_STREAM_STDERR\x10\x022\xc7\t\n" +
 	"\x0eGatewayService\x12D\n" +
 	"\x04Info\x12\x1a.souk.agent.v1.InfoRequest\x1a\x1b.souk.agent.v1.InfoResponse\"\x03\x90\x02\x01\x12\\\n" +
 	"\fSendManifest\x12\".souk.agent.v1.SendManifestRequest\x1a#.souk.agent.v1.SendManifestResponse\"\x03\x90\x02\x02\x12Y\n" +
@@ -2439,7 +3177,14 @@ const file_souk_agent_v1_gateway_proto_rawDesc = "" +
 	"\x04Logs\x12\x1a.souk.agent.v1.LogsRequest\x1a\x1b.souk.agent.v1.LogsResponse0\x01\x12G\n" +
 	"\x06Events\x12\x1c.souk.agent.v1.EventsRequest\x1a\x1d.souk.agent.v1.EventsResponse0\x01\x12B\n" +
 	"\x05Usage\x12\x1b.souk.agent.v1.UsageRequest\x1a\x1c.souk.agent.v1.UsageResponse\x12J\n" +
-	"\x06Screen\x12\x1c.souk.agent.v1.ScreenRequest\x1a\x1d.souk.agent.v1.ScreenResponse\"\x03\x90\x02\x01B(Z&github.com/souk-network/souk/agent/apib\x06proto3"
+	"\x06Screen\x12\x1c.souk.agent.v1.ScreenRequest\x1a\x1d.souk.agent.v1.ScreenResponse\"\x03\x90\x02\x01\x12\\\n" +
+	"\fKeepManifest\x12\".souk.agent.v1.KeepManifestRequest\x1a#.souk.agent.v1.KeepManifestResponse\"\x03\x90\x02\x02\x12P\n" +
+	"\bListKept\x12\x1e.souk.agent.v1.ListKeptRequest\x1a\x1f.souk.agent.v1.ListKeptResponse\"\x03\x90\x02\x01\x12M\n" +
+	"\aGetKept\x12\x1d.souk.agent.v1.GetKeptRequest\x1a\x1e.souk.agent.v1.GetKeptResponse\"\x03\x90\x02\x01\x12V\n" +
+	"\n" +
+	"FetchGroup\x12 .souk.agent.v1.FetchGroupRequest\x1a!.souk.agent.v1.FetchGroupResponse\"\x03\x90\x02\x01\x12Y\n" +
+	"\vSendReceipt\x12!.souk.agent.v1.SendReceiptRequest\x1a\".souk.agent.v1.SendReceiptResponse\"\x03\x90\x02\x02\x12D\n" +
+	"\x04Leaf\x12\x1a.souk.agent.v1.LeafRequest\x1a\x1b.souk.agent.v1.LeafResponse\"\x03\x90\x02\x01B(Z&github.com/souk-network/souk/agent/apib\x06proto3"
 
 var (
 	file_souk_agent_v1_gateway_proto_rawDescOnce sync.Once
@@ -2454,7 +3199,7 @@ func file_souk_agent_v1_gateway_proto_rawDescGZIP() []byte {
 }
 
 var file_souk_agent_v1_gateway_proto_enumTypes = make([]protoimpl.EnumInfo, 5)
-var file_souk_agent_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_souk_agent_v1_gateway_proto_msgTypes = make([]protoimpl.MessageInfo, 40)
 var file_souk_agent_v1_gateway_proto_goTypes = []any{
 	(LeaseStage)(0),               // 0: souk.agent.v1.LeaseStage
 	(ReplicaPhase)(0),             // 1: souk.agent.v1.ReplicaPhase
@@ -2485,16 +3230,29 @@ var file_souk_agent_v1_gateway_proto_goTypes = []any{
 	(*ScreenRequest)(nil),         // 26: souk.agent.v1.ScreenRequest
 	(*ScreenResponse)(nil),        // 27: souk.agent.v1.ScreenResponse
 	(*Shortfall)(nil),             // 28: souk.agent.v1.Shortfall
-	(*ExecControl)(nil),           // 29: souk.agent.v1.ExecControl
-	(*TerminalSize)(nil),          // 30: souk.agent.v1.TerminalSize
-	(*ExecResult)(nil),            // 31: souk.agent.v1.ExecResult
-	(*manifestpb.Envelope)(nil),   // 32: souk.manifest.v1.Envelope
-	(*timestamppb.Timestamp)(nil), // 33: google.protobuf.Timestamp
+	(*KeepManifestRequest)(nil),   // 29: souk.agent.v1.KeepManifestRequest
+	(*KeepManifestResponse)(nil),  // 30: souk.agent.v1.KeepManifestResponse
+	(*ListKeptRequest)(nil),       // 31: souk.agent.v1.ListKeptRequest
+	(*ListKeptResponse)(nil),      // 32: souk.agent.v1.ListKeptResponse
+	(*KeptGroup)(nil),             // 33: souk.agent.v1.KeptGroup
+	(*GetKeptRequest)(nil),        // 34: souk.agent.v1.GetKeptRequest
+	(*GetKeptResponse)(nil),       // 35: souk.agent.v1.GetKeptResponse
+	(*FetchGroupRequest)(nil),     // 36: souk.agent.v1.FetchGroupRequest
+	(*FetchGroupResponse)(nil),    // 37: souk.agent.v1.FetchGroupResponse
+	(*ExecControl)(nil),           // 38: souk.agent.v1.ExecControl
+	(*TerminalSize)(nil),          // 39: souk.agent.v1.TerminalSize
+	(*ExecResult)(nil),            // 40: souk.agent.v1.ExecResult
+	(*SendReceiptRequest)(nil),    // 41: souk.agent.v1.SendReceiptRequest
+	(*SendReceiptResponse)(nil),   // 42: souk.agent.v1.SendReceiptResponse
+	(*LeafRequest)(nil),           // 43: souk.agent.v1.LeafRequest
+	(*LeafResponse)(nil),          // 44: souk.agent.v1.LeafResponse
+	(*manifestpb.Envelope)(nil),   // 45: souk.manifest.v1.Envelope
+	(*timestamppb.Timestamp)(nil), // 46: google.protobuf.Timestamp
 }
 var file_souk_agent_v1_gateway_proto_depIdxs = []int32{
-	32, // 0: souk.agent.v1.SendManifestRequest.envelope:type_name -> souk.manifest.v1.Envelope
+	45, // 0: souk.agent.v1.SendManifestRequest.envelope:type_name -> souk.manifest.v1.Envelope
 	11, // 1: souk.agent.v1.SendManifestResponse.addresses:type_name -> souk.agent.v1.ServiceAddress
-	32, // 2: souk.agent.v1.GetManifestResponse.envelope:type_name -> souk.manifest.v1.Envelope
+	45, // 2: souk.agent.v1.GetManifestResponse.envelope:type_name -> souk.manifest.v1.Envelope
 	15, // 3: souk.agent.v1.WatchStatusResponse.status:type_name -> souk.agent.v1.StatusResponse
 	0,  // 4: souk.agent.v1.StatusResponse.stage:type_name -> souk.agent.v1.LeaseStage
 	17, // 5: souk.agent.v1.StatusResponse.replicas:type_name -> souk.agent.v1.ReplicaStatus
@@ -2502,42 +3260,59 @@ var file_souk_agent_v1_gateway_proto_depIdxs = []int32{
 	16, // 7: souk.agent.v1.StatusResponse.volumes:type_name -> souk.agent.v1.VolumeStatus
 	1,  // 8: souk.agent.v1.ReplicaStatus.phase:type_name -> souk.agent.v1.ReplicaPhase
 	2,  // 9: souk.agent.v1.ReplicaStatus.fault:type_name -> souk.agent.v1.FaultClass
-	33, // 10: souk.agent.v1.ReplicaStatus.started_at:type_name -> google.protobuf.Timestamp
-	33, // 11: souk.agent.v1.ReplicaStatus.next_start:type_name -> google.protobuf.Timestamp
+	46, // 10: souk.agent.v1.ReplicaStatus.started_at:type_name -> google.protobuf.Timestamp
+	46, // 11: souk.agent.v1.ReplicaStatus.next_start:type_name -> google.protobuf.Timestamp
 	3,  // 12: souk.agent.v1.ReplicaStatus.health:type_name -> souk.agent.v1.Health
-	33, // 13: souk.agent.v1.LogsRequest.since:type_name -> google.protobuf.Timestamp
-	33, // 14: souk.agent.v1.LogsResponse.time:type_name -> google.protobuf.Timestamp
+	46, // 13: souk.agent.v1.LogsRequest.since:type_name -> google.protobuf.Timestamp
+	46, // 14: souk.agent.v1.LogsResponse.time:type_name -> google.protobuf.Timestamp
 	4,  // 15: souk.agent.v1.LogsResponse.stream:type_name -> souk.agent.v1.LogStream
-	33, // 16: souk.agent.v1.EventsResponse.time:type_name -> google.protobuf.Timestamp
-	33, // 17: souk.agent.v1.UsageResponse.time:type_name -> google.protobuf.Timestamp
+	46, // 16: souk.agent.v1.EventsResponse.time:type_name -> google.protobuf.Timestamp
+	46, // 17: souk.agent.v1.UsageResponse.time:type_name -> google.protobuf.Timestamp
 	24, // 18: souk.agent.v1.UsageResponse.total:type_name -> souk.agent.v1.Usage
 	25, // 19: souk.agent.v1.UsageResponse.replicas:type_name -> souk.agent.v1.ReplicaUsage
 	24, // 20: souk.agent.v1.ReplicaUsage.usage:type_name -> souk.agent.v1.Usage
 	28, // 21: souk.agent.v1.ScreenResponse.shortfalls:type_name -> souk.agent.v1.Shortfall
-	30, // 22: souk.agent.v1.ExecControl.resize:type_name -> souk.agent.v1.TerminalSize
-	5,  // 23: souk.agent.v1.GatewayService.Info:input_type -> souk.agent.v1.InfoRequest
-	7,  // 24: souk.agent.v1.GatewayService.SendManifest:input_type -> souk.agent.v1.SendManifestRequest
-	9,  // 25: souk.agent.v1.GatewayService.GetManifest:input_type -> souk.agent.v1.GetManifestRequest
-	14, // 26: souk.agent.v1.GatewayService.Status:input_type -> souk.agent.v1.StatusRequest
-	12, // 27: souk.agent.v1.GatewayService.WatchStatus:input_type -> souk.agent.v1.WatchStatusRequest
-	18, // 28: souk.agent.v1.GatewayService.Logs:input_type -> souk.agent.v1.LogsRequest
-	20, // 29: souk.agent.v1.GatewayService.Events:input_type -> souk.agent.v1.EventsRequest
-	22, // 30: souk.agent.v1.GatewayService.Usage:input_type -> souk.agent.v1.UsageRequest
-	26, // 31: souk.agent.v1.GatewayService.Screen:input_type -> souk.agent.v1.ScreenRequest
-	6,  // 32: souk.agent.v1.GatewayService.Info:output_type -> souk.agent.v1.InfoResponse
-	8,  // 33: souk.agent.v1.GatewayService.SendManifest:output_type -> souk.agent.v1.SendManifestResponse
-	10, // 34: souk.agent.v1.GatewayService.GetManifest:output_type -> souk.agent.v1.GetManifestResponse
-	15, // 35: souk.agent.v1.GatewayService.Status:output_type -> souk.agent.v1.StatusResponse
-	13, // 36: souk.agent.v1.GatewayService.WatchStatus:output_type -> souk.agent.v1.WatchStatusResponse
-	19, // 37: souk.agent.v1.GatewayService.Logs:output_type -> souk.agent.v1.LogsResponse
-	21, // 38: souk.agent.v1.GatewayService.Events:output_type -> souk.agent.v1.EventsResponse
-	23, // 39: souk.agent.v1.GatewayService.Usage:output_type -> souk.agent.v1.UsageResponse
-	27, // 40: souk.agent.v1.GatewayService.Screen:output_type -> souk.agent.v1.ScreenResponse
-	32, // [32:41] is the sub-list for method output_type
-	23, // [23:32] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	45, // 22: souk.agent.v1.KeepManifestRequest.envelope:type_name -> souk.manifest.v1.Envelope
+	32, // 23: souk.agent.v1.KeepManifestResponse.kept:type_name -> souk.agent.v1.ListKeptResponse
+	33, // 24: souk.agent.v1.ListKeptResponse.groups:type_name -> souk.agent.v1.KeptGroup
+	45, // 25: souk.agent.v1.GetKeptResponse.envelope:type_name -> souk.manifest.v1.Envelope
+	45, // 26: souk.agent.v1.FetchGroupResponse.envelope:type_name -> souk.manifest.v1.Envelope
+	39, // 27: souk.agent.v1.ExecControl.resize:type_name -> souk.agent.v1.TerminalSize
+	5,  // 28: souk.agent.v1.GatewayService.Info:input_type -> souk.agent.v1.InfoRequest
+	7,  // 29: souk.agent.v1.GatewayService.SendManifest:input_type -> souk.agent.v1.SendManifestRequest
+	9,  // 30: souk.agent.v1.GatewayService.GetManifest:input_type -> souk.agent.v1.GetManifestRequest
+	14, // 31: souk.agent.v1.GatewayService.Status:input_type -> souk.agent.v1.StatusRequest
+	12, // 32: souk.agent.v1.GatewayService.WatchStatus:input_type -> souk.agent.v1.WatchStatusRequest
+	18, // 33: souk.agent.v1.GatewayService.Logs:input_type -> souk.agent.v1.LogsRequest
+	20, // 34: souk.agent.v1.GatewayService.Events:input_type -> souk.agent.v1.EventsRequest
+	22, // 35: souk.agent.v1.GatewayService.Usage:input_type -> souk.agent.v1.UsageRequest
+	26, // 36: souk.agent.v1.GatewayService.Screen:input_type -> souk.agent.v1.ScreenRequest
+	29, // 37: souk.agent.v1.GatewayService.KeepManifest:input_type -> souk.agent.v1.KeepManifestRequest
+	31, // 38: souk.agent.v1.GatewayService.ListKept:input_type -> souk.agent.v1.ListKeptRequest
+	34, // 39: souk.agent.v1.GatewayService.GetKept:input_type -> souk.agent.v1.GetKeptRequest
+	36, // 40: souk.agent.v1.GatewayService.FetchGroup:input_type -> souk.agent.v1.FetchGroupRequest
+	41, // 41: souk.agent.v1.GatewayService.SendReceipt:input_type -> souk.agent.v1.SendReceiptRequest
+	43, // 42: souk.agent.v1.GatewayService.Leaf:input_type -> souk.agent.v1.LeafRequest
+	6,  // 43: souk.agent.v1.GatewayService.Info:output_type -> souk.agent.v1.InfoResponse
+	8,  // 44: souk.agent.v1.GatewayService.SendManifest:output_type -> souk.agent.v1.SendManifestResponse
+	10, // 45: souk.agent.v1.GatewayService.GetManifest:output_type -> souk.agent.v1.GetManifestResponse
+	15, // 46: souk.agent.v1.GatewayService.Status:output_type -> souk.agent.v1.StatusResponse
+	13, // 47: souk.agent.v1.GatewayService.WatchStatus:output_type -> souk.agent.v1.WatchStatusResponse
+	19, // 48: souk.agent.v1.GatewayService.Logs:output_type -> souk.agent.v1.LogsResponse
+	21, // 49: souk.agent.v1.GatewayService.Events:output_type -> souk.agent.v1.EventsResponse
+	23, // 50: souk.agent.v1.GatewayService.Usage:output_type -> souk.agent.v1.UsageResponse
+	27, // 51: souk.agent.v1.GatewayService.Screen:output_type -> souk.agent.v1.ScreenResponse
+	30, // 52: souk.agent.v1.GatewayService.KeepManifest:output_type -> souk.agent.v1.KeepManifestResponse
+	32, // 53: souk.agent.v1.GatewayService.ListKept:output_type -> souk.agent.v1.ListKeptResponse
+	35, // 54: souk.agent.v1.GatewayService.GetKept:output_type -> souk.agent.v1.GetKeptResponse
+	37, // 55: souk.agent.v1.GatewayService.FetchGroup:output_type -> souk.agent.v1.FetchGroupResponse
+	42, // 56: souk.agent.v1.GatewayService.SendReceipt:output_type -> souk.agent.v1.SendReceiptResponse
+	44, // 57: souk.agent.v1.GatewayService.Leaf:output_type -> souk.agent.v1.LeafResponse
+	43, // [43:58] is the sub-list for method output_type
+	28, // [28:43] is the sub-list for method input_type
+	28, // [28:28] is the sub-list for extension type_name
+	28, // [28:28] is the sub-list for extension extendee
+	0,  // [0:28] is the sub-list for field type_name
 }
 
 func init() { file_souk_agent_v1_gateway_proto_init() }
@@ -2552,7 +3327,7 @@ func file_souk_agent_v1_gateway_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_souk_agent_v1_gateway_proto_rawDesc), len(file_souk_agent_v1_gateway_proto_rawDesc)),
 			NumEnums:      5,
-			NumMessages:   27,
+			NumMessages:   40,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -61,7 +61,10 @@ const (
 	Registries = "registries"
 	Ephemeral  = "ephemeral"
 
+	AllowPrivatePeers = "allow-private-peers"
+
 	Isolation         = "isolation"
+	UserNamespaces    = "user-namespaces"
 	PinCPUs           = "pin-cpus"
 	Storage           = "storage"
 	KeepVolumes       = "keep-volumes"
@@ -73,6 +76,19 @@ const (
 	ConnectionsBurst  = "connections-burst"
 	ConnectionsAtOnce = "connections-at-once"
 
+	CustodyKeep           = "custody"
+	CustodyImagesMiB      = "custody-images-mib"
+	CustodyOwnerImagesMiB = "custody-owner-images-mib"
+	WatchEvery            = "watch-every"
+	WatchMisses           = "watch-misses"
+	WatchChallenge        = "watch-challenge"
+	WatchPerDay           = "watch-challenges-per-day"
+
+	ClaimRefunds = "claim-refunds"
+	BeaconURLs   = "beacon-urls"
+	BeaconHash   = "beacon-chain-hash"
+	BeaconKey    = "beacon-key"
+
 	Pricing          = "pricing"
 	PriceFloor       = "price-floor-percent"
 	PriceCeiling     = "price-ceiling-percent"
@@ -80,6 +96,10 @@ const (
 	PriceTimeout     = "price-script-timeout"
 	PriceMemoryMiB   = "price-script-memory-mib"
 	PriceEvery       = "price-script-every"
+	Quotes           = "quotes"
+	QuoteDiscount    = "quote-discount-bps"
+	QuoteScript      = "quote-script"
+	QuoteValid       = "quote-valid"
 	WithdrawEvery    = "withdraw-every"
 	WithdrawAbove    = "withdraw-above"
 	FeeBudget        = "fee-budget"
@@ -87,6 +107,7 @@ const (
 	Prices           = "prices"
 	Labels           = "labels"
 	EgressMbps       = "egress-mbps"
+	NoStandbys       = "no-standbys"
 	ReserveCPUMillis = "reserve-cpu-millis"
 	ReserveMemoryMiB = "reserve-memory-mib"
 	ReserveDiskMiB   = "reserve-disk-mib"
@@ -127,6 +148,7 @@ type Config struct {
 	Ephemeral  bool
 
 	Isolation      string // class of workloads that name none; "" for runc
+	UserNamespaces string // "auto", "on" or "off"
 	PinCPUs        bool
 	Storage        map[string]string // directory of the volumes of each class
 	Keep           Keep
@@ -134,9 +156,17 @@ type Config struct {
 	Deny           []netip.Prefix
 	Connections    Connections // of one lease
 
+	// AllowPrivatePeers lets gateways of other providers be on this machine or in private networks.
+	AllowPrivatePeers bool
+
+	Custody Custody
+	Watch   Watch
+	Proof   Proof
+
 	Offer    offer.Config
 	Pricing  price.Strategy
 	Every    time.Duration // between questions to a program that sets prices
+	Quotes   Quoting
 	Earnings Earnings
 
 	LogLevel  slog.Level
@@ -174,12 +204,15 @@ func AddFlags(f *pflag.FlagSet) {
 	f.Bool(Ephemeral, false, "of a test or demonstration: may be purged by anyone once it is dead")
 
 	addRuntimeFlags(f)
+	addFailoverFlags(f)
+	addProofFlags(f)
 
 	f.Uint32(Pool, 0, "capacity pool to keep")
 	f.StringArray(Prices, nil, `price list per hour, one a denom: "usouk cpu=1000 memory=500 ephemeral=10 egress=1" (per vCPU, GiB of memory, GiB of disk, Mbit/s); hdd=, ssd= and nvme= per GiB of volumes`)
 	addMoneyFlags(f)
 	f.StringArray(Labels, nil, "label of the offer, such as region=eu-west")
 	f.Uint64(EgressMbps, 1000, "Mbit/s of the uplink to offer")
+	f.Bool(NoStandbys, false, "offer no room to standbys, which bind it for a share of the rate")
 	f.Uint64(ReserveCPUMillis, 500, "thousandths of a core kept for the host")
 	f.Uint64(ReserveMemoryMiB, 1024, "MiB of memory kept for the host")
 	f.Uint64(ReserveDiskMiB, 4096, "MiB of disk kept for the host and images")
@@ -293,8 +326,10 @@ func (c *Config) parseRest(v *viper.Viper) (errs []error) {
 	}
 	errs = append(errs, c.parseRuntime(v)...)
 	errs = append(errs, c.parseHTTPS(v)...)
+	errs = append(errs, c.parseFailover(v)...)
+	errs = append(errs, c.parseProof(v)...)
 	c.Offer = offer.Config{
-		Pool: v.GetUint32(Pool), EgressMbps: v.GetUint64(EgressMbps), Labels: map[string]string{},
+		Pool: v.GetUint32(Pool), EgressMbps: v.GetUint64(EgressMbps), NoStandbys: v.GetBool(NoStandbys), Labels: map[string]string{},
 		Reserve: runtime.Capacity{
 			CPUMillis: v.GetUint64(ReserveCPUMillis), MemoryMiB: v.GetUint64(ReserveMemoryMiB), DiskMiB: v.GetUint64(ReserveDiskMiB),
 		},

@@ -46,6 +46,7 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 	args := []string{
 		"--home", home, "--chain-id", "souk-1", "--prices", "usouk cpu=1 memory=2", "--prices", "uatom cpu=3", "--labels", "region=eu",
 		"--gateway-listen", "127.0.0.1:7000", "--ephemeral", "--keep-volumes", "36h", "--deny", "198.51.100.7,2001:db8::/32",
+		"--beacon-urls", "https://a.example,http://b.example", "--beacon-key", "beacon.json", "--claim-refunds=false",
 		"--published-ports", "21000-21999", "--connections-at-once", "77",
 	}
 	_, err := Write(flags(t, args...))
@@ -55,6 +56,9 @@ func TestWhatIsWrittenIsReadAgain(t *testing.T) {
 	got, err := load(t, "--home", home)
 	require.NoError(t, err)
 	require.Equal(t, want, got)
+	require.Equal(t, filepath.Join(home, "beacon.json"), got.Proof.Beacon.Key)
+	require.Len(t, got.Proof.Beacon.URLs, 2)
+	require.False(t, got.Proof.ClaimRefunds)
 
 	_, err = Write(flags(t, "--home", home, "--key", "other"))
 	require.NoError(t, err)
@@ -91,6 +95,13 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"volumes that are kept for no time", []string{"--keep-volumes", "0"}, "", "keep-volumes"},
 		{"a duration that is none", nil, "keep-logs: soon\n", "keep-logs"},
 		{"leases that may not connect", []string{"--connections-per-second", "0"}, "", "connections"},
+		{"a way to quote that there is not", []string{"--quotes", "auction"}, "", "auction"},
+		{"a discount of everything", []string{"--quotes", "discount", "--quote-discount-bps", "10000"}, "", "quote-discount-bps"},
+		{"a quoting program without a price list", []string{"--quotes", "script", "--quote-script", "/bin/true"}, "", "price list"},
+		{"a quote for a moment", []string{"--quote-valid", "1s"}, "", "quote-valid"},
+		{"watching without patience", []string{"--watch-misses", "0"}, "", "watch-misses"},
+		{"watching all the time", []string{"--watch-every", "1ms"}, "", "watch-every"},
+		{"more custody than any disk", []string{"--custody-images-mib", "99999999"}, "", "custody-images-mib"},
 		{"a strategy that there is not", []string{"--pricing", "adaptive"}, "", "adaptive"},
 		{"a floor above the ceiling", []string{"--pricing", "scaled", "--price-floor-percent", "201"}, "", "floor"},
 		{"a program that is not named", []string{"--pricing", "script", "--prices", "usouk cpu=1"}, "", "price-script"},
@@ -98,6 +109,7 @@ func TestSettingsThatAreRefused(t *testing.T) {
 		{"a program that may take for ever", []string{"--pricing", "script", "--prices", "usouk cpu=1", "--price-script", "/bin/true", "--price-script-timeout", "1h"}, "", "price-script-timeout"},
 		{"a budget without a coin", []string{"--fee-budget", "5"}, "", "fee-budget"},
 		{"withdrawals all the time", []string{"--withdraw-every", "1ms"}, "", "withdraw-every"},
+		{"a beacon that is no address", []string{"--beacon-urls", "api.drand.sh"}, "", "beacon-urls"},
 		{"an isolation that there is not", []string{"--isolation", "none"}, "", "isolation"},
 		{"a wrong log level", []string{"--log-level", "loud"}, "", "log-level"},
 		{"a subnet that is none", []string{"--subnet-pool", "10.0.0.0"}, "", "subnet-pool"},

@@ -29,11 +29,14 @@ type Connections struct{ NewPerSecond, Burst, AtOnce uint32 }
 // storageClasses are those of persistent volumes.
 var storageClasses = []string{"hdd", "ssd", "nvme"}
 
+var userNamespaces = []string{"auto", "on", "off"}
+
 const day = 24 * time.Hour
 
 // addRuntimeFlags declares what the machine gives to leases and how long it keeps things.
 func addRuntimeFlags(f *pflag.FlagSet) {
 	f.String(Isolation, "runc", "isolation of workloads that ask for none: runc, or gvisor where it is built")
+	f.String(UserNamespaces, "auto", "give root of containers an id of its own on the host: auto where the host can, on to insist, or off")
 	f.Bool(PinCPUs, false, "give leases of whole processors these for themselves, as long as one is left for the others")
 	f.StringArray(Storage, nil, "class of persistent volumes and their directory, such as ssd=/srv/souk; hdd, ssd and nvme, offered only when given")
 	f.Duration(KeepVolumes, day, "how long volumes are kept after their lease ended, before they are overwritten")
@@ -55,6 +58,9 @@ func (c *Config) parseRuntime(v *viper.Viper) (errs []error) {
 	}
 	if c.Isolation = v.GetString(Isolation); c.Isolation != "runc" && c.Isolation != "gvisor" {
 		check(Isolation, fmt.Errorf("%q is neither runc nor gvisor", c.Isolation))
+	}
+	if c.UserNamespaces = v.GetString(UserNamespaces); !slices.Contains(userNamespaces, c.UserNamespaces) {
+		check(UserNamespaces, fmt.Errorf("%q: want one of %s", c.UserNamespaces, strings.Join(userNamespaces, ", ")))
 	}
 	c.PinCPUs = v.GetBool(PinCPUs)
 	var err error

@@ -3,7 +3,6 @@ package config
 import (
 	"errors"
 	"fmt"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -37,6 +36,7 @@ func addMoneyFlags(f *pflag.FlagSet) {
 	f.Duration(PriceTimeout, 5*time.Second, "how long it may take")
 	f.Uint64(PriceMemoryMiB, 256, "MiB of memory that it may use")
 	f.Duration(PriceEvery, 10*time.Second, "how often it is asked")
+	addQuoteFlags(f)
 	f.Duration(WithdrawEvery, 6*time.Hour, "how often matured earnings are withdrawn to the payout account; 0 for never")
 	f.String(WithdrawAbove, "", "least amounts that are worth a withdrawal, such as 1000000usouk,500000ustable")
 	f.String(FeeBudget, "", "most that the agent may pay in fees in 24 hours, such as 5000000usouk; no bound when empty")
@@ -55,6 +55,7 @@ func (c *Config) parseMoney(v *viper.Viper) (errs []error) {
 	if c.Every = v.GetDuration(PriceEvery); c.Every < time.Second {
 		check(PriceEvery, errors.New("want a second or more"))
 	}
+	errs = append(errs, c.parseQuotes(v)...)
 	if c.Earnings.Every = v.GetDuration(WithdrawEvery); c.Earnings.Every != 0 && c.Earnings.Every < time.Second {
 		check(WithdrawEvery, fmt.Errorf("%q: want a duration such as 6h, or 0", v.GetString(WithdrawEvery)))
 	}
@@ -73,20 +74,11 @@ func (c *Config) parsePricing(v *viper.Viper) (price.Strategy, error) {
 	case pricingScaled:
 		return price.Scaled{Bounds: bounds}, bounds.Check()
 	case pricingScript:
-		script := price.Script{Bounds: bounds, Path: v.GetString(PriceScript), Limits: price.Limits{
-			Time: v.GetDuration(PriceTimeout), MemoryMiB: v.GetUint64(PriceMemoryMiB),
-		}}
-		switch {
-		case !filepath.IsAbs(script.Path):
-			return nil, fmt.Errorf("%s: %q is not the absolute path of a program", PriceScript, script.Path)
-		case script.Limits.Time <= 0 || script.Limits.Time > time.Minute:
-			return nil, fmt.Errorf("%s: want more than nothing and at most a minute", PriceTimeout)
-		case script.Limits.MemoryMiB < 16:
-			return nil, fmt.Errorf("%s: want at least 16", PriceMemoryMiB)
-		case len(c.Offer.Asks) == 0:
-			return nil, fmt.Errorf("%s: a program needs a price list to stay within", PriceScript)
+		script, err := c.scriptOf(v, PriceScript)
+		if err != nil {
+			return nil, err
 		}
-		return script, bounds.Check()
+		return script, nil
 	default:
 		return nil, fmt.Errorf("%q: want %s, %s or %s", name, pricingFixed, pricingScaled, pricingScript)
 	}

@@ -32,6 +32,12 @@ const (
 	Applied      = "applied"
 	Refused      = "refused"
 	ImagePushed  = "image-pushed"
+	Fetched      = "fetched"    // from a custodian or another provider of the bid
+	Waiting      = "waiting"    // for what nobody has brought
+	Prepared     = "prepared"   // a standby has all that it would run
+	Challenged   = "challenged" // by the chain, or another provider by this one
+	Missed       = "missed"     // a provider that is watched does not answer
+	Answered     = "answered"   // a challenge
 )
 
 // Event is something that happened to a lease.

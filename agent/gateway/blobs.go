@@ -124,8 +124,13 @@ func (c *registryCall) appendBody() (int64, error) {
 		}
 		offset = n
 	}
-	body := http.MaxBytesReader(c.w, c.r.Body, c.cfg.MaxBlobBytes)
-	return c.runtime.Images().AppendUpload(c.ctx(), c.scope, c.rest, offset, body)
+	body, err := c.roomFor(http.MaxBytesReader(c.w, c.r.Body, c.room), c.r.ContentLength)
+	if err != nil {
+		return 0, err
+	}
+	size, err := c.runtime.Images().AppendUpload(c.ctx(), c.scope, c.rest, offset, body)
+	c.giveBack(err)
+	return size, err
 }
 
 // finishUpload takes what is left of the blob and checks its digest.
@@ -142,6 +147,7 @@ func (c *registryCall) finishUpload(digest string) {
 	}
 	d, err := c.runtime.Images().FinishUpload(c.ctx(), c.scope, c.rest, digest)
 	if err != nil {
+		c.giveBack(err)
 		c.fail(err, "BLOB_UPLOAD_UNKNOWN")
 		return
 	}

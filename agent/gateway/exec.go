@@ -13,6 +13,7 @@ import (
 
 	"github.com/coder/websocket"
 
+	"github.com/souk-network/souk/agent/custody"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/token"
 )
@@ -199,9 +200,9 @@ func (s *Server) refuseExec(
 // refusalOf translates an error of allowed.
 func refusalOf(err error) (status int, code string) {
 	switch {
-	case errors.Is(err, ErrNoLease):
+	case errors.Is(err, ErrNoLease), errors.Is(err, custody.ErrNotCustodian):
 		return http.StatusNotFound, "not_found"
-	case errors.Is(err, token.ErrElsewhere), errors.Is(err, token.ErrScope):
+	case errors.Is(err, token.ErrElsewhere), errors.Is(err, token.ErrScope), errors.Is(err, custody.ErrNotEntitled):
 		return http.StatusForbidden, "permission_denied"
 	case errors.Is(err, context.Canceled):
 		return http.StatusServiceUnavailable, "canceled"

@@ -1,5 +1,6 @@
 // Package gateway is a provider's door for tenants: one TLS port with the Connect API of souk.agent.v1, a WebSocket for
-// commands, and the OCI registry under /v2/, all for callers who show a token of the lease's owner or of an access key.
+// commands, and the OCI registry under /v2/, all for callers who show a token of the lease's owner or of an access key; and
+// for other providers who fetch what leases of theirs run.
 //
 // It owns authentication, limits and the translation between the protocols and the agent. It must not know how leases come
 // from the chain or how containers run: both are interfaces.
@@ -24,13 +25,17 @@ import (
 	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/audit"
 	"github.com/souk-network/souk/agent/callers"
+	"github.com/souk-network/souk/agent/custody"
 	"github.com/souk-network/souk/agent/events"
+	"github.com/souk-network/souk/agent/prover"
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/agent/store"
 	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/agent/workload"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/manifest/manifestpb"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 )
 
 const (
@@ -80,6 +85,28 @@ type Agent interface {
 	Wake()
 	// Refresh makes what runs reachable through the ingress, before a tenant hears that it runs.
 	Refresh(ctx context.Context)
+	// Custody finds an open deployment that names this provider as custodian; custody.ErrNotCustodian when there is none.
+	// With fresh the chain is asked now: the tenant may just have changed it.
+	Custody(ctx context.Context, deployment uint64, fresh bool) (custody.Deployment, error)
+	// Claim says to which group a lease of another provider entitles an account; custody.ErrNotEntitled when to none.
+	// With fresh the chain is asked now; else what it said a moment ago is good, for an image is many requests.
+	Claim(ctx context.Context, account string, lease uint64, fresh bool) (custody.Claim, error)
+	// EverLease finds a live lease, or one that has ended of which something may be claimed still; ErrNoLease when there is none.
+	EverLease(ctx context.Context, id uint64) (workload.Lease, error)
+	// TakeReceipt keeps a receipt whose signer may sign it, and tells for how long the lease was up by the agent's own meter.
+	// ErrEpoch or ErrReceipt when it does not count.
+	TakeReceipt(receipt prooftypes.Receipt) (upSeconds uint64, err error)
+	// Leaf shows what was committed to for a lease in an epoch; ErrEpoch when there is nothing to show.
+	Leaf(ctx context.Context, lease, epoch uint64) (prover.Shown, error)
+	// OfBid lists the live, acknowledged leases of this provider that serve a bid, in order.
+	OfBid(bid uint64) []workload.Lease
+}
+
+// Custody keeps groups for whoever has to take over.
+type Custody interface {
+	PutKept(deployment uint64, owner, revision, group string, envelope *manifestpb.Envelope, admit func([]store.Kept) error) error
+	KeptGroup(deployment uint64, group string) (*manifestpb.Envelope, error)
+	Kept() ([]store.Kept, error)
 }
 
 // Manifests keeps manifests.
@@ -114,13 +141,16 @@ type Config struct {
 	IngressTLSPort uint16
 	Isolation      []string
 	MaxBlobBytes   int64
-	Certificate    tls.Certificate
+	// Custody bounds what is kept for others to take over; nil keeps nothing.
+	Custody     *CustodyBounds
+	Certificate tls.Certificate
 }
 
 // Parts are what the gateway works with.
 type Parts struct {
 	Agent     Agent
 	Manifests Manifests
+	Custody   Custody
 	Runtime   runtime.Runtime
 	Events    Events
 	Audit     Auditor               // nil for no record
@@ -133,6 +163,7 @@ type Server struct {
 	cfg       Config
 	agent     Agent
 	manifests Manifests
+	custody   Custody
 	runtime   runtime.Runtime
 	events    Events
 	audit     Auditor
@@ -149,12 +180,14 @@ type Server struct {
 	callers   *rates // requests, by address
 	accounts  *rates // requests, by account that signed
 	refusals  *rates // in the audit log
+
+	quota quota // of images in custody
 }
 
 // New makes a gateway.
 func New(cfg Config, parts Parts) *Server {
 	s := &Server{
-		cfg: cfg, agent: parts.Agent, manifests: parts.Manifests, runtime: parts.Runtime, events: parts.Events, audit: parts.Audit, log: parts.Log,
+		cfg: cfg, agent: parts.Agent, manifests: parts.Manifests, custody: parts.Custody, runtime: parts.Runtime, events: parts.Events, audit: parts.Audit, log: parts.Log,
 		metrics: newMetrics(parts.Metrics), tokens: token.Verifier{ChainID: cfg.ChainID, Provider: cfg.Provider},
 		bodyTime: callBodyTime, alive: keepAlive, slots: make(chan struct{}, maxRequests),
 		remotes: callers.NewTally(maxRequestsOfRemote), streams: newPlaces("streams", maxStreams, maxOfKey), execs: newPlaces("commands", maxExecs, maxOfKey),

@@ -35,7 +35,7 @@ func (s *service) Logs(ctx context.Context, req *connect.Request[api.LogsRequest
 	defer done()
 	reader, err := s.runtime.Logs(ctx, logRequest(l.ID, req.Msg))
 	if err != nil {
-		return logError(err)
+		return s.logError(l.ID, err)
 	}
 	defer reader.Close()
 	return s.followLogs(ctx, l.ID, reader, stream)
@@ -60,7 +60,10 @@ func (s *service) followLogs(ctx context.Context, lease uint64, reader io.ReadCl
 		case entry, more := <-entries:
 			if !more {
 				writer.release()
-				return <-failed
+				if err := <-failed; err != nil {
+					return s.logError(lease, err)
+				}
+				return nil
 			}
 			writer.hold()
 			if err := stream.Send(entry); err != nil {
@@ -96,7 +99,7 @@ func readEntries(ctx context.Context, reader io.Reader, entries chan<- *api.Logs
 		}
 	}
 	if err := lines.Err(); err != nil && ctx.Err() == nil {
-		return connect.NewError(connect.CodeUnavailable, fmt.Errorf("read logs: %w", err))
+		return err
 	}
 	return nil
 }
@@ -120,12 +123,14 @@ func logRequest(lease uint64, r *api.LogsRequest) runtime.LogRequest {
 	return out
 }
 
-func logError(err error) error {
+// logError makes an error of reading logs Connect's.
+func (s *service) logError(lease uint64, err error) error {
+	told := s.tell("logs", lease, err)
 	switch {
 	case errors.Is(err, runtime.ErrNotFound):
-		return connect.NewError(connect.CodeFailedPrecondition, fmt.Errorf("there are no logs: %w", err))
+		return connect.NewError(connect.CodeFailedPrecondition, fmt.Errorf("there are no logs: %w", told))
 	case errors.Is(err, runtime.ErrInvalid):
-		return connect.NewError(connect.CodeInvalidArgument, err)
+		return connect.NewError(connect.CodeInvalidArgument, told)
 	}
-	return connect.NewError(connect.CodeUnavailable, fmt.Errorf("read logs: %w", err))
+	return connect.NewError(connect.CodeUnavailable, fmt.Errorf("read logs: %w", told))
 }

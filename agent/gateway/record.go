@@ -22,7 +22,8 @@ const resultOK = "ok"
 // quiet calls are made every second: the audit log keeps them when they are refused only.
 var quiet = []string{
 	apiconnect.GatewayServiceInfoProcedure, apiconnect.GatewayServiceScreenProcedure,
-	apiconnect.GatewayServiceStatusProcedure, apiconnect.GatewayServiceUsageProcedure,
+	apiconnect.GatewayServiceStatusProcedure, apiconnect.GatewayServiceUsageProcedure, apiconnect.GatewayServiceListKeptProcedure,
+	apiconnect.GatewayServiceSendReceiptProcedure, apiconnect.GatewayServiceLeafProcedure,
 }
 
 // record writes a call into the audit log. Refusals are kept for each address up to a pace.

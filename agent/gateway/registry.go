@@ -8,10 +8,12 @@ import (
 	"io"
 	"net/http"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/souk-network/souk/agent/custody"
 	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/token"
@@ -22,17 +24,20 @@ const (
 	maxPathBytes     = 1024
 )
 
-// registryCall is one request of the OCI distribution protocol, authorized. Repositories are called "<lease>/<name>": what is
-// pushed there goes into the scope of the lease's owner, and nobody else can name it.
+// registryCall is one request of the OCI distribution protocol, authorized. Repositories are called "<lease>/<name>", or
+// "d<deployment>/<name>" of what is in custody: what is pushed there goes into the scope of the owner, and nobody else can
+// name it but providers whose lease runs it.
 type registryCall struct {
 	*Server
 	w          http.ResponseWriter
 	r          *http.Request
 	grant      token.Grant
 	scope      runtime.Scope
-	repository string // "<lease>/<name>"
-	lease      uint64
+	repository string // with its number
+	lease      uint64 // 0 of what is in custody
 	rest       string // after the kind
+	room       int64  // bytes that one blob may have
+	reserved   *room  // of what is in custody; nil where only the store bounds it
 }
 
 var (
@@ -71,21 +76,29 @@ func (s *Server) registry() http.Handler {
 func (s *Server) route(w http.ResponseWriter, r *http.Request, grant token.Grant) {
 	path := strings.TrimPrefix(r.URL.Path, "/v2/")
 	repository, kind, rest := splitPath(path)
-	leaseText, name, _ := strings.Cut(repository, "/")
-	lease, err := strconv.ParseUint(leaseText, 10, 64)
+	text, name, _ := strings.Cut(repository, "/")
+	digits, kept := strings.CutPrefix(text, keptPrefix)
+	number, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || name == "" || len(path) > maxPathBytes || !repositoryPattern.MatchString(repository) {
-		refuse(w, http.StatusNotFound, "NAME_INVALID", errors.New("repositories are called <lease>/<name>"))
+		refuse(w, http.StatusNotFound, "NAME_INVALID", errors.New("repositories are called <lease>/<name>, or d<deployment>/<name>"))
 		return
 	}
-	l, err := s.allowed(r.Context(), grant, token.ScopePush, lease)
+	call := &registryCall{Server: s, w: w, r: r, grant: grant, repository: repository, rest: rest, room: s.cfg.MaxBlobBytes}
+	defer func() { call.reserved.close() }()
+	switch {
+	case kept:
+		err = call.openKept(number)
+	case slices.Contains(grant.Scopes, token.ScopeFetch):
+		s.fetchRoute(w, r, grant, number, kind, call)
+		return
+	default:
+		err = call.openLease(number)
+	}
 	if err != nil {
 		_, code := refusalOf(err)
-		s.record(r, grant, lease, "Push", code, "")
+		s.record(r, grant, call.lease, "Push", code, "")
 		refuseLease(w, err)
 		return
-	}
-	call := &registryCall{
-		Server: s, w: w, r: r, grant: grant, scope: runtime.Scope(l.Owner), repository: repository, lease: lease, rest: rest,
 	}
 	switch kind {
 	case "uploads":
@@ -99,6 +112,14 @@ func (s *Server) route(w http.ResponseWriter, r *http.Request, grant token.Grant
 	default:
 		refuse(w, http.StatusNotFound, "UNSUPPORTED", errors.New("no such endpoint"))
 	}
+}
+
+// openLease makes it a call about the images of a lease.
+func (c *registryCall) openLease(lease uint64) error {
+	c.lease = lease
+	l, err := c.allowed(c.ctx(), c.grant, token.ScopePush, lease)
+	c.scope = runtime.Scope(l.Owner)
+	return err
 }
 
 // splitPath finds the kind of a path, which stands behind a name that may have slashes.
@@ -169,9 +190,13 @@ func (c *registryCall) putManifest() {
 		c.fail(err, "MANIFEST_INVALID")
 		return
 	}
+	if _, err := c.roomFor(nil, int64(len(body))); err != nil {
+		c.fail(err, "MANIFEST_INVALID")
+		return
+	}
 	d, err := c.runtime.Images().PutManifest(c.ctx(), c.scope, c.repository, c.rest, c.r.Header.Get("Content-Type"), body)
 	if errors.Is(err, runtime.ErrIncomplete) {
-		refuse(c.w, http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN", err)
+		refuse(c.w, http.StatusNotFound, "MANIFEST_BLOB_UNKNOWN", c.tell("push", c.lease, err))
 		return
 	}
 	if err != nil {
@@ -179,7 +204,9 @@ func (c *registryCall) putManifest() {
 		return
 	}
 	c.log.Info("image pushed", "lease", c.lease, "repository", c.repository, "digest", d.Digest)
-	c.events.Add(c.lease, events.ImagePushed, fmt.Sprintf("%.128s: %s", c.rest, d.Digest))
+	if c.lease != 0 {
+		c.events.Add(c.lease, events.ImagePushed, fmt.Sprintf("%.128s: %s", c.rest, d.Digest))
+	}
 	c.record(c.r, c.grant, c.lease, "Push", resultOK, c.repository+"@"+d.Digest)
 	c.agent.Wake()
 	c.created("/v2/"+c.repository+"/manifests/"+d.Digest, d.Digest)
@@ -199,30 +226,43 @@ func (c *registryCall) badMethod() {
 // fail translates an error of the image store.
 func (c *registryCall) fail(err error, unknown string) {
 	var tooLarge *http.MaxBytesError
-	switch {
-	case errors.As(err, &tooLarge), errors.Is(err, runtime.ErrTooLarge):
-		refuse(c.w, http.StatusRequestEntityTooLarge, "SIZE_INVALID", err)
-	case errors.Is(err, runtime.ErrTooManyUploads):
-		refuse(c.w, http.StatusTooManyRequests, "TOOMANYREQUESTS", err)
-	case errors.Is(err, runtime.ErrNotFound):
-		refuse(c.w, http.StatusNotFound, unknown, err)
-	case errors.Is(err, runtime.ErrDigestMismatch):
-		refuse(c.w, http.StatusBadRequest, "DIGEST_INVALID", err)
-	case errors.Is(err, runtime.ErrUploadOffset):
-		refuse(c.w, http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID", err)
-	case errors.Is(err, runtime.ErrInvalid), errors.Is(err, io.ErrUnexpectedEOF):
-		refuse(c.w, http.StatusBadRequest, "MANIFEST_INVALID", err)
-	default:
-		c.log.Error("registry call failed", "method", c.r.Method, "repository", c.repository, "error", err)
-		refuse(c.w, http.StatusServiceUnavailable, "UNAVAILABLE", errors.New("the provider could not do this: try again, or tell its operator"))
+	switch { // what the body itself is to blame for, whatever the store made of it
+	case errors.As(err, &tooLarge):
+		refuse(c.w, http.StatusRequestEntityTooLarge, "SIZE_INVALID", tooLarge)
+		return
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		refuse(c.w, http.StatusBadRequest, "MANIFEST_INVALID", io.ErrUnexpectedEOF)
+		return
 	}
+	for _, known := range []struct {
+		err    error
+		status int
+		code   string
+	}{
+		{runtime.ErrTooLarge, http.StatusRequestEntityTooLarge, "SIZE_INVALID"},
+		{runtime.ErrTooManyUploads, http.StatusTooManyRequests, "TOOMANYREQUESTS"},
+		{runtime.ErrNotFound, http.StatusNotFound, unknown},
+		{runtime.ErrDigestMismatch, http.StatusBadRequest, "DIGEST_INVALID"},
+		{runtime.ErrUploadOffset, http.StatusRequestedRangeNotSatisfiable, "BLOB_UPLOAD_INVALID"},
+		{runtime.ErrInvalid, http.StatusBadRequest, "MANIFEST_INVALID"},
+	} {
+		if errors.Is(err, known.err) {
+			refuse(c.w, known.status, known.code, c.tell("push", c.lease, err))
+			return
+		}
+	}
+	refuse(c.w, http.StatusServiceUnavailable, "UNAVAILABLE", c.tell("push", c.lease, err))
 }
 
 func refuseLease(w http.ResponseWriter, err error) {
 	switch {
-	case errors.Is(err, ErrNoLease):
+	case errors.Is(err, ErrNoLease), errors.Is(err, custody.ErrNotCustodian):
 		refuse(w, http.StatusNotFound, "NAME_UNKNOWN", err)
-	case errors.Is(err, token.ErrElsewhere), errors.Is(err, token.ErrScope):
+	case errors.Is(err, errManifestFirst):
+		refuse(w, http.StatusForbidden, "DENIED", err)
+	case errors.Is(err, custody.ErrFull):
+		refuse(w, http.StatusRequestEntityTooLarge, "SIZE_INVALID", err)
+	case errors.Is(err, token.ErrElsewhere), errors.Is(err, token.ErrScope), errors.Is(err, custody.ErrNotEntitled):
 		refuse(w, http.StatusForbidden, "DENIED", err)
 	default:
 		refuse(w, http.StatusServiceUnavailable, "UNAVAILABLE", err)

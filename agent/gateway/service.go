@@ -30,7 +30,7 @@ func (s *service) Info(context.Context, *connect.Request[api.InfoRequest]) (*con
 	return connect.NewResponse(&api.InfoResponse{
 		Provider: s.cfg.Provider, ChainId: s.cfg.ChainID, Version: s.cfg.Version,
 		IngressDomain: s.cfg.IngressDomain, IngressPort: uint32(s.cfg.IngressPort), Isolation: s.cfg.Isolation,
-		MaxManifestBytes: manifest.MaxGroupBytes, MaxBlobBytes: uint64(s.cfg.MaxBlobBytes), Height: s.agent.Height(),
+		MaxManifestBytes: manifest.MaxGroupBytes, MaxBlobBytes: uint64(s.cfg.MaxBlobBytes), Height: s.agent.Height(), Custody: s.cfg.Custody != nil,
 	}), nil
 }
 
@@ -105,7 +105,7 @@ func (s *service) statusOf(ctx context.Context, l workload.Lease) (*api.StatusRe
 	}
 	var err error
 	if seen.status, err = s.runtime.Status(ctx, l.ID); err != nil && !errors.Is(err, runtime.ErrNotFound) {
-		return nil, connect.NewError(connect.CodeUnavailable, fmt.Errorf("ask the runtime: %w", err))
+		return nil, connect.NewError(connect.CodeUnavailable, s.tell("status", l.ID, err))
 	}
 	for _, a := range workload.Addresses(s.cfg.IngressDomain, seen.status) {
 		seen.addresses = append(seen.addresses, &api.ServiceAddress{Service: a.Service, ContainerPort: uint32(a.Port), Url: a.URL})

@@ -106,23 +106,15 @@ func (x *session) tell(ctx context.Context, code int, err error) bool {
 
 // explain says why there is no exit code, as much as a tenant may know.
 func (x *session) explain(err error) string {
-	for _, known := range []error{
-		token.ErrExpired, errLeaseEnded, errNotAllowed, errBadMessage, errFreshToken, runtime.ErrNotFound, runtime.ErrInvalid, runtime.ErrNotRunning, runtime.ErrTooMany,
-	} {
-		if errors.Is(err, known) {
+	for _, own := range []error{token.ErrExpired, errLeaseEnded, errNotAllowed, errBadMessage, errFreshToken, errCallerLeft} {
+		if errors.Is(err, own) {
 			return Plain(err.Error())
 		}
 	}
-	if runtime.ClassOf(err) == runtime.ClassTenant {
-		return Plain(err.Error())
-	}
-	if errors.Is(err, context.Canceled) {
+	if errors.Is(err, context.Canceled) || errors.Is(err, runtime.ErrClosed) {
 		return "the provider's agent stops: try again in a moment"
 	}
-	if !errors.Is(err, errCallerLeft) {
-		x.log.Error("a command could not be run", "lease", x.lease, "error", err)
-	}
-	return "the provider could not run the command: try again, or tell its operator"
+	return Plain(x.Server.tell("exec", x.lease, err).Error())
 }
 
 func (x *session) send(ctx context.Context, message []byte) error {

@@ -49,6 +49,12 @@ func (s sighting) stage() (api.LeaseStage, string) {
 	switch {
 	case s.lease.Paused:
 		return api.LeaseStage_LEASE_STAGE_PAUSED, "paused for want of money: souk deposit resumes it"
+	case s.lease.Standby && s.group == nil:
+		return api.LeaseStage_LEASE_STAGE_STANDBY, "stands by and waits for the manifest"
+	case s.lease.Standby && len(s.missing) > 0:
+		return api.LeaseStage_LEASE_STAGE_STANDBY, "stands by; to be pushed: " + strings.Join(s.missing, ", ")
+	case s.lease.Standby:
+		return api.LeaseStage_LEASE_STAGE_STANDBY, orElse(Plain(s.problem), "stands by to take over")
 	case !s.lease.Active:
 		return api.LeaseStage_LEASE_STAGE_PENDING, "the provider is about to acknowledge the lease"
 	case s.group == nil:

@@ -14,6 +14,7 @@ import (
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/token"
+	"github.com/souk-network/souk/manifest"
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
@@ -165,7 +166,8 @@ func TestScreeningNamesWhatIsLacking(t *testing.T) {
 		{"two dimensions", []uint64{2000, 512, 1, 0, 5, 0, 0, 1}, 1, "", false, []string{"cpu_millis", "ssd_mib"}, ""},
 		{"on different machines", []uint64{1000, 4096, 1, 0, 0, 0, 0, 1}, 1, "", false, nil, "not on one machine"},
 		{"too many", []uint64{500, 512, 1, 0, 0, 0, 0, 1}, 9, "", false, nil, "room for 2 of the 9"},
-		{"another isolation", []uint64{1, 1, 1, 0, 0, 0, 0, 1}, 1, "gvisor", false, nil, `"gvisor" is not offered, but runc`},
+		{"memory for no container", []uint64{500, 7, 1, 0, 0, 0, 0, 1}, 1, "", false, nil, "at least 8 MiB"},
+		{"another isolation", []uint64{1, 8, 1, 0, 0, 0, 0, 1}, 1, "gvisor", false, nil, `"gvisor" is not offered, but runc`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -181,7 +183,7 @@ func TestScreeningNamesWhatIsLacking(t *testing.T) {
 			require.Contains(t, res.Msg.GetMessage(), tt.says)
 		})
 	}
-	for _, bad := range []*api.ScreenRequest{{}, {Unit: make([]uint64, 7), Replicas: 1}, {Unit: make([]uint64, 8)}, {Unit: make([]uint64, 8), Replicas: 1 << 30}} {
+	for _, bad := range []*api.ScreenRequest{{}, {Unit: make([]uint64, 7), Replicas: 1}, {Unit: make([]uint64, 8)}, {Unit: make([]uint64, 8), Replicas: manifest.MaxLeaseContainers + 1}} {
 		_, err := w.client("").Screen(t.Context(), connect.NewRequest(bad))
 		require.Equal(t, connect.CodeInvalidArgument, connect.CodeOf(err))
 	}

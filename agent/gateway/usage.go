@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"connectrpc.com/connect"
 	"google.golang.org/protobuf/types/known/timestamppb"
@@ -28,7 +27,7 @@ func (s *service) Usage(ctx context.Context, req *connect.Request[api.UsageReque
 	case errors.Is(err, runtime.ErrNotFound):
 		return nil, connect.NewError(connect.CodeFailedPrecondition, errors.New("nothing of the lease runs yet"))
 	case err != nil:
-		return nil, connect.NewError(connect.CodeUnavailable, fmt.Errorf("measure: %w", err))
+		return nil, connect.NewError(connect.CodeUnavailable, s.tell("usage", l.ID, err))
 	}
 	out := &api.UsageResponse{Time: timestamppb.New(sample.Time), BootId: sample.BootID, Total: usageOf(sample.Total)}
 	for _, r := range sample.Replicas {

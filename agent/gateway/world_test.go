@@ -25,8 +25,10 @@ import (
 
 	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/audit"
+	"github.com/souk-network/souk/agent/custody"
 	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/gateway"
+	"github.com/souk-network/souk/agent/prover"
 	"github.com/souk-network/souk/agent/reconcile"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/agent/runtime/conformance"
@@ -36,6 +38,7 @@ import (
 	"github.com/souk-network/souk/agent/workload"
 	"github.com/souk-network/souk/manifest"
 	"github.com/souk-network/souk/manifest/manifestpb"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 )
 
 const (
@@ -87,6 +90,12 @@ type table struct {
 	room    reconcile.Input
 	wakes   int
 	refresh func(context.Context)
+	custody map[uint64]custody.Deployment
+	claims  map[uint64]custody.Lease
+	ended   map[uint64]workload.Lease
+	taken   []prooftypes.Receipt
+	shown   prover.Shown
+	failure error // of TakeReceipt and Leaf
 }
 
 func (x *table) Lease(_ context.Context, id uint64) (workload.Lease, error) {
@@ -100,6 +109,27 @@ func (x *table) Lease(_ context.Context, id uint64) (workload.Lease, error) {
 		return workload.Lease{}, gateway.ErrNoLease
 	}
 	return l, nil
+}
+
+func (x *table) EverLease(ctx context.Context, id uint64) (workload.Lease, error) {
+	l, err := x.Lease(ctx, id)
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if past, ok := x.ended[id]; ok && errors.Is(err, gateway.ErrNoLease) {
+		return past, nil
+	}
+	return l, err
+}
+
+func (x *table) TakeReceipt(receipt prooftypes.Receipt) (uint64, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.taken = append(x.taken, receipt)
+	return 12, x.failure
+}
+
+func (x *table) Leaf(context.Context, uint64, uint64) (prover.Shown, error) {
+	return x.shown, x.failure
 }
 
 func (x *table) put(l workload.Lease) {
@@ -133,6 +163,40 @@ func (x *table) Wake() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.wakes++
+}
+
+func (x *table) Custody(_ context.Context, id uint64, fresh bool) (custody.Deployment, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.down {
+		return custody.Deployment{}, errors.New("the node is down")
+	}
+	d, ok := x.custody[id]
+	if !ok {
+		return custody.Deployment{}, custody.ErrNotCustodian
+	}
+	return d, nil
+}
+
+func (x *table) Claim(_ context.Context, account string, lease uint64, _ bool) (custody.Claim, error) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	l, ok := x.claims[lease]
+	if !ok {
+		return custody.Claim{}, custody.ErrNotEntitled
+	}
+	return l.Entitles(account, provider)
+}
+
+func (x *table) OfBid(bid uint64) (leases []workload.Lease) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, l := range x.leases {
+		if l.Bid == bid {
+			leases = append(leases, l)
+		}
+	}
+	return leases
 }
 
 func (x *table) Refresh(ctx context.Context) {
@@ -172,11 +236,12 @@ func start(t testing.TB, rt runtime.Runtime, options ...option) *world {
 	cfg := gateway.Config{
 		ChainID: chainID, Provider: provider, Version: "test", IngressDomain: domain, IngressPort: 8080,
 		Isolation: []string{"runc"}, MaxBlobBytes: 1 << 30, Certificate: certificate,
+		Custody: &gateway.CustodyBounds{Manifests: custody.Manifests, ImageBytes: 1 << 30, OwnerImageBytes: 1 << 29},
 	}
 	for _, o := range options {
 		o(&cfg)
 	}
-	w := &world{t: t, agent: &table{leases: map[uint64]workload.Lease{}}, store: journal, runtime: rt, keyHash: hash, metrics: prometheus.NewRegistry()}
+	w := &world{t: t, agent: &table{leases: map[uint64]workload.Lease{}, custody: map[uint64]custody.Deployment{}, claims: map[uint64]custody.Lease{}}, store: journal, runtime: rt, keyHash: hash, metrics: prometheus.NewRegistry()}
 	listener, err := gateway.Listen("127.0.0.1:0")
 	require.NoError(t, err)
 	w.address = listener.Addr().String()
@@ -184,7 +249,7 @@ func start(t testing.TB, rt runtime.Runtime, options ...option) *world {
 	record, err := audit.Open(w.audit)
 	require.NoError(t, err)
 	w.events = events.New(journal, silent)
-	parts := gateway.Parts{Agent: w.agent, Manifests: journal, Runtime: rt, Events: w.events, Audit: record, Metrics: w.metrics, Log: silent}
+	parts := gateway.Parts{Agent: w.agent, Manifests: journal, Custody: journal, Runtime: rt, Events: w.events, Audit: record, Metrics: w.metrics, Log: silent}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	written := make(chan struct{})

@@ -176,20 +176,5 @@ func KillCgroup(ctx context.Context, id ID, name string) error {
 
 // killTree kills until no process is left in a cgroup or below it.
 func killTree(ctx context.Context, top string) error {
-	for {
-		pids, err := treeProcesses(top)
-		if err != nil || len(pids) == 0 {
-			return err
-		}
-		for _, pid := range pids {
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("kill process %d: %w", pid, err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("processes %v do not end: %w", pids, ctx.Err())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	return EndProcesses(ctx, func() ([]int, error) { return treeProcesses(top) })
 }

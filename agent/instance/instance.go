@@ -18,6 +18,9 @@ import (
 // RunRoot is where all instances of a host keep what does not outlive a reboot.
 const RunRoot = "/run/souk"
 
+// durableRoot is where they tell each other what has to outlive one.
+const durableRoot = "/var/lib/souk"
+
 // ID names an instance: 8 lower-case hex digits.
 type ID string
 
@@ -61,6 +64,9 @@ func (id ID) RunDir() string { return filepath.Join(RunRoot, string(id)) }
 
 // NetnsDir holds the bind mounts that keep network namespaces alive.
 func (id ID) NetnsDir() string { return filepath.Join(id.RunDir(), "netns") }
+
+// UsernsDir holds the bind mounts that keep user namespaces alive.
+func (id ID) UsernsDir() string { return filepath.Join(id.RunDir(), "userns") }
 
 // LinksDir holds an empty file for each link of the instance whose name a plugin chose, made before the link is.
 func (id ID) LinksDir() string { return filepath.Join(id.RunDir(), "links") }

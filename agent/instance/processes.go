@@ -17,30 +17,49 @@ import (
 // killProcesses ends shims first, so that nothing is started again, then containers, then loggers; it waits until
 // none is left.
 func killProcesses(ctx context.Context, id ID) error {
-	for {
+	return EndProcesses(ctx, func() ([]int, error) {
 		shims, loggers, err := supervisors(id)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		contained, err := containedProcesses(id)
 		if err != nil {
+			return nil, err
+		}
+		return append(append(shims, contained...), loggers...), nil
+	})
+}
+
+// EndProcesses kills what victims lists, and what it lists then, until that is nothing: while some are killed, others may
+// start further ones.
+func EndProcesses(ctx context.Context, victims func() ([]int, error)) error {
+	for {
+		pids, err := victims()
+		if err != nil || len(pids) == 0 {
 			return err
 		}
-		all := append(append(shims, contained...), loggers...)
-		if len(all) == 0 {
-			return nil
-		}
-		for _, pid := range all {
-			if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("kill process %d: %w", pid, err)
-			}
+		if err := kill(pids); err != nil {
+			return err
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("processes %v do not end: %w", all, ctx.Err())
-		case <-time.After(10 * time.Millisecond):
+			return fmt.Errorf("processes %v do not end: %w", pids, ctx.Err())
+		case <-time.After(endEvery):
 		}
 	}
+}
+
+// endEvery is between two looks at what was killed.
+const endEvery = 5 * time.Millisecond
+
+// kill kills processes; those that have ended meanwhile are none.
+func kill(pids []int) error {
+	for _, pid := range pids {
+		if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
+			return fmt.Errorf("kill process %d: %w", pid, err)
+		}
+	}
+	return nil
 }
 
 // EndShims waits for the shims that were started for containers for which of says yes to end, kills those that do not
@@ -56,16 +75,14 @@ func EndShims(ctx context.Context, id ID, patience time.Duration, of func(contai
 			return sweepSockets(id.SocketDir())
 		}
 		if time.Since(began) >= patience {
-			for _, pid := range pids {
-				if err := unix.Kill(pid, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-					return fmt.Errorf("kill shim %d: %w", pid, err)
-				}
+			if err := kill(pids); err != nil {
+				return fmt.Errorf("end shims: %w", err)
 			}
 		}
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("shims %v do not end: %w", pids, ctx.Err())
-		case <-time.After(10 * time.Millisecond):
+		case <-time.After(endEvery):
 		}
 	}
 }

@@ -104,6 +104,7 @@ func purge(ctx context.Context, r Record, keepData bool) error {
 		for _, dir := range volumeDirs(r) {
 			step("delete volumes", os.RemoveAll(dir))
 		}
+		step("free user ids", forgetIDRanges(r.ID)) // after the files that have them
 	}
 	step("delete run directory", os.RemoveAll(r.ID.RunDir()))
 	step("delete record", os.Remove(recordPath(r.ID)))

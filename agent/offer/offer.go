@@ -33,6 +33,8 @@ type Config struct {
 	EgressMbps uint64           // of the machine's uplink, to be shared by all leases
 	// Shared are the classes of volumes that lie on the file system of the leases' own disks: all of them get equal parts.
 	Shared []string
+	// NoStandbys keeps standbys away, which bind capacity for a share of the rate.
+	NoStandbys bool
 }
 
 // Input is the whole world of a decision.
@@ -87,13 +89,16 @@ func offers(in Input) []sdk.Msg {
 	if first == nil {
 		return []sdk.Msg{&markettypes.MsgPostOffer{
 			Signer: in.Signer, Provider: in.Provider, Pool: in.Config.Pool, Asks: asks, Labels: labels,
+			Terms: markettypes.OfferTerms{NoStandbys: in.Config.NoStandbys},
 		}}
 	}
+	terms := first.Terms // the others are the operator's
+	terms.NoStandbys = in.Config.NoStandbys
 	active := first.State == markettypes.OfferState_OFFER_STATE_ACTIVE
-	if active && slices.Equal(first.Asks, asks) && slices.Equal(first.Labels, labels) {
+	if active && slices.Equal(first.Asks, asks) && slices.Equal(first.Labels, labels) && terms.NoStandbys == first.Terms.NoStandbys {
 		return nil
 	}
-	return []sdk.Msg{&markettypes.MsgUpdateOffer{Signer: in.Signer, Offer: first.Id, Asks: asks, Labels: labels}}
+	return []sdk.Msg{&markettypes.MsgUpdateOffer{Signer: in.Signer, Offer: first.Id, Asks: asks, Labels: labels, Terms: terms}}
 }
 
 // View is what a strategy of prices looks at.

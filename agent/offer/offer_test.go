@@ -95,6 +95,7 @@ func TestWhatChanges(t *testing.T) {
 			in.Nodes = []runtime.Node{less}
 		}, nil},
 		{"prices", func(in *Input) { in.Config.Asks = []markettypes.Ask{cheap} }, []string{"/souk.market.v1.MsgUpdateOffer"}},
+		{"standbys are not wanted any more", func(in *Input) { in.Config.NoStandbys = true }, []string{"/souk.market.v1.MsgUpdateOffer"}},
 		{"labels", func(in *Input) { in.Config.Labels = nil }, []string{"/souk.market.v1.MsgUpdateOffer"}},
 		{"the offer was suspended", func(in *Input) { in.Offers[0].State = markettypes.OfferState_OFFER_STATE_SUSPENDED }, []string{"/souk.market.v1.MsgUpdateOffer"}},
 		{"a second offer of the pool, the operator's own", func(in *Input) {
@@ -112,6 +113,18 @@ func TestWhatChanges(t *testing.T) {
 			require.Equal(t, tt.want, kinds(Plan(in)))
 		})
 	}
+}
+
+func TestAnOfferThatChangesKeepsTheTermsThatTheOperatorGaveIt(t *testing.T) {
+	in := settle(world())
+	in.Offers[0].Terms = markettypes.OfferTerms{Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, MaxLeaseSeconds: 60}
+	require.Empty(t, Plan(in))
+	in.Config.Asks, in.Config.NoStandbys = []markettypes.Ask{cheap}, true
+	update, ok := Plan(in)[0].(*markettypes.MsgUpdateOffer)
+	require.True(t, ok)
+	require.Equal(t, markettypes.OfferTerms{
+		Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, MaxLeaseSeconds: 60, NoStandbys: true,
+	}, update.Terms)
 }
 
 func TestAProviderWithoutMachinesSaysNothing(t *testing.T) {

@@ -21,6 +21,7 @@ const (
 	Pending State = "pending" // matched, to be acknowledged
 	Active  State = "active"  // acknowledged and to be served
 	Paused  State = "paused"  // acknowledged; its room is kept, nothing runs
+	Standby State = "standby" // acknowledged; its room, manifest and images are kept, nothing runs
 )
 
 // Lease is a live lease of this provider, as the chain has it.
@@ -30,6 +31,7 @@ type Lease struct {
 	Unit     Vector // one replica
 	Replicas uint32
 	AckBy    uint64 // service second at which an acknowledgement is late
+	AnswerBy uint64 // service second at which the answer to a challenge is late; 0 when not challenged
 	Revision string // manifest hash that is wanted, hex
 }
 
@@ -69,6 +71,15 @@ type Input struct {
 	Workloads    []Workload    // all that exist
 	Reservations []Reservation // all that are journalled
 	Answering    []uint64      // leases with an acknowledgement on its way
+	Living       []uint64      // leases with the answer to a challenge on its way
+	Fetching     []uint64      // leases whose manifest or images are being fetched, or that wait until they are asked for again
+	Prepared     []Prepared    // standbys whose images are all here or being pulled
+}
+
+// Prepared is a lease that could start at once.
+type Prepared struct {
+	Lease uint64
+	Run   string // of the manifest that it was prepared for
 }
 
 // Kind of an action.
@@ -80,13 +91,16 @@ const (
 	Pause        Kind = "pause"         // stop the workload, keep its volumes and its room
 	DropManifest Kind = "drop-manifest" // forget what its owner sent
 	Reserve      Kind = "reserve"       // write the lease down, before it is acknowledged
+	Live         Kind = "live"          // answer a challenge; all of a plan in one message
 	Accept       Kind = "accept"        // acknowledge; all of a plan in one message
 	Decline      Kind = "decline"       // refuse; in the same message
 	Apply        Kind = "apply"         // give the runtime the stored manifest
+	Fetch        Kind = "fetch"         // ask those who keep them for manifest or pushed images
+	Prepare      Kind = "prepare"       // pull and pin what a standby would run
 	Release      Kind = "release"       // nothing of it exists any more: images, names and the reservation go
 )
 
-var order = []Kind{Remove, Pause, DropManifest, Reserve, Accept, Decline, Apply, Release}
+var order = []Kind{Remove, Pause, DropManifest, Reserve, Live, Accept, Decline, Apply, Fetch, Prepare, Release}
 
 // Action is one thing to do. Doing it again does no harm, and leaving it undone is made up for by the next decision.
 type Action struct {
@@ -99,7 +113,7 @@ type Action struct {
 func Plan(in Input) []Action {
 	w := index(in)
 	var plan []Action
-	for _, decide := range []func() []Action{w.removals, w.answers, w.applications, w.releases} {
+	for _, decide := range []func() []Action{w.removals, w.answers, w.lives, w.applications, w.fetches, w.preparations, w.releases} {
 		plan = append(plan, decide()...)
 	}
 	slices.SortFunc(plan, func(a, b Action) int {
@@ -119,13 +133,17 @@ type world struct {
 	workload  map[uint64]Workload
 	reserved  map[uint64]Reservation
 	answering map[uint64]bool
+	living    map[uint64]bool
+	fetching  map[uint64]bool
+	prepared  map[uint64]string
 }
 
 func index(in Input) world {
 	w := world{
 		Input: in,
 		lease: map[uint64]Lease{}, manifest: map[uint64]Manifest{}, workload: map[uint64]Workload{},
-		reserved: map[uint64]Reservation{}, answering: map[uint64]bool{},
+		reserved: map[uint64]Reservation{}, answering: set(in.Answering), living: set(in.Living), fetching: set(in.Fetching),
+		prepared: map[uint64]string{},
 	}
 	for _, l := range in.Leases {
 		w.lease[l.ID] = l
@@ -139,10 +157,18 @@ func index(in Input) world {
 	for _, r := range in.Reservations {
 		w.reserved[r.Lease] = r
 	}
-	for _, id := range in.Answering {
-		w.answering[id] = true
+	for _, p := range in.Prepared {
+		w.prepared[p.Lease] = p.Run
 	}
 	return w
+}
+
+func set(ids []uint64) map[uint64]bool {
+	out := make(map[uint64]bool, len(ids))
+	for _, id := range ids {
+		out[id] = true
+	}
+	return out
 }
 
 // removals end what the chain does not want: leases that ended, and orphans; and stop what it does not want for now. What
@@ -157,6 +183,8 @@ func (w world) removals() []Action {
 			if !x.Paused {
 				plan = append(plan, Action{Pause, id, "the lease is paused"})
 			}
+		case live && x.Recorded && l.State == Standby:
+			plan = append(plan, Action{Remove, id, "the lease stands by"})
 		case live && x.Overdue && !w.applicable(l):
 			plan = append(plan, Action{Remove, id, "it takes more than the lease pays for"})
 		case !live && x.Recorded:

@@ -66,7 +66,11 @@ func format(plan []Action) string {
 //	manifest 7 rev=aa run=aa2 missing=hello:1 broken
 //	workload 7 rev=aa removing orphan overdue paused
 //	reserved 7 cpu=500 mem=256 x2
+//	lease 8 standby cpu=500 mem=256 rev=aa answerby=170
 //	answering 7
+//	living 7
+//	fetching 7
+//	prepared 8 run=aa2
 func parse(t *testing.T, text string) Input {
 	t.Helper()
 	in := Input{}
@@ -85,7 +89,7 @@ func parse(t *testing.T, text string) Input {
 		case "lease":
 			in.Leases = append(in.Leases, Lease{
 				ID: l.id(), State: State(words[2]), Unit: l.vector(), Replicas: l.replicas(),
-				AckBy: number(t, l.value("ackby", "0")), Revision: l.value("rev", ""),
+				AckBy: number(t, l.value("ackby", "0")), AnswerBy: number(t, l.value("answerby", "0")), Revision: l.value("rev", ""),
 			})
 		case "manifest":
 			m := Manifest{Lease: l.id(), Revision: l.value("rev", ""), Broken: l.has("broken")}
@@ -103,6 +107,12 @@ func parse(t *testing.T, text string) Input {
 			in.Reservations = append(in.Reservations, Reservation{Lease: l.id(), Unit: l.vector(), Replicas: l.replicas()})
 		case "answering":
 			in.Answering = append(in.Answering, l.id())
+		case "living":
+			in.Living = append(in.Living, l.id())
+		case "fetching":
+			in.Fetching = append(in.Fetching, l.id())
+		case "prepared":
+			in.Prepared = append(in.Prepared, Prepared{Lease: l.id(), Run: l.value("run", "")})
 		default:
 			t.Fatalf("what is %q?", words[0])
 		}
@@ -158,6 +168,9 @@ func TestThePlanDoesNotDependOnTheOrderOfItsInput(t *testing.T) {
 		shuffle(r, in.Workloads)
 		shuffle(r, in.Reservations)
 		shuffle(r, in.Answering)
+		shuffle(r, in.Living)
+		shuffle(r, in.Fetching)
+		shuffle(r, in.Prepared)
 		require.Equal(t, want, Plan(in))
 	})
 }
@@ -232,13 +245,23 @@ func do(in Input, plan []Action) Input {
 			m := in.Manifests[slices.IndexFunc(in.Manifests, func(m Manifest) bool { return m.Lease == a.Lease })]
 			in.Workloads = slices.DeleteFunc(in.Workloads, func(w Workload) bool { return w.Lease == a.Lease })
 			in.Workloads = append(in.Workloads, Workload{Lease: m.Lease, Revision: m.Run, Recorded: true})
+		case Live:
+			in.Leases[slices.IndexFunc(in.Leases, func(l Lease) bool { return l.ID == a.Lease })].AnswerBy = 0
+		case Fetch:
+			l := in.Leases[slices.IndexFunc(in.Leases, func(l Lease) bool { return l.ID == a.Lease })]
+			in.Manifests = slices.DeleteFunc(in.Manifests, func(m Manifest) bool { return m.Lease == a.Lease })
+			in.Manifests = append(in.Manifests, Manifest{Lease: l.ID, Revision: l.Revision, Run: "run1"})
+		case Prepare:
+			m := in.Manifests[slices.IndexFunc(in.Manifests, func(m Manifest) bool { return m.Lease == a.Lease })]
+			in.Prepared = slices.DeleteFunc(in.Prepared, func(p Prepared) bool { return p.Lease == a.Lease })
+			in.Prepared = append(in.Prepared, Prepared{Lease: a.Lease, Run: m.Run})
 		case Release:
 			in.Reservations = slices.DeleteFunc(in.Reservations, func(r Reservation) bool { return r.Lease == a.Lease })
 		}
 	}
 	// What was on its way arrives, and what is being removed is gone.
 	in.Workloads = slices.DeleteFunc(in.Workloads, func(w Workload) bool { return w.Removing })
-	in.Answering = nil
+	in.Answering, in.Living, in.Fetching = nil, nil, nil
 	return in
 }
 
@@ -246,6 +269,7 @@ func assertConverged(t *rapid.T, in Input) {
 	live, paused := map[uint64]bool{}, map[uint64]bool{}
 	for _, l := range in.Leases {
 		live[l.ID], paused[l.ID] = true, l.State == Paused
+		assertReady(t, in, l)
 	}
 	for _, w := range in.Workloads {
 		fits := slices.ContainsFunc(in.Manifests, func(m Manifest) bool { return m.Lease == w.Lease && m.Run == w.Revision })
@@ -261,6 +285,20 @@ func assertConverged(t *rapid.T, in Input) {
 	}
 }
 
+// assertReady makes sure that a lease has what it is to run, and a standby all of it and nothing that runs.
+func assertReady(t *rapid.T, in Input, l Lease) {
+	i := slices.IndexFunc(in.Manifests, func(m Manifest) bool { return m.Lease == l.ID && m.Revision == l.Revision })
+	require.True(t, l.State == Pending || i >= 0 || slices.Contains(in.Fetching, l.ID), "lease %d waits for its manifest and nobody asks", l.ID)
+	require.True(t, l.AnswerBy <= in.Now || slices.Contains(in.Living, l.ID), "a challenge of lease %d is not answered", l.ID)
+	if l.State != Standby {
+		return
+	}
+	require.False(t, slices.ContainsFunc(in.Workloads, func(w Workload) bool { return w.Lease == l.ID && !w.Removing }), "standby %d runs", l.ID)
+	if i >= 0 && len(in.Manifests[i].Missing) == 0 && !in.Manifests[i].Broken {
+		require.Contains(t, in.Prepared, Prepared{Lease: l.ID, Run: in.Manifests[i].Run}, "standby %d is not ready", l.ID)
+	}
+}
+
 func drawWorld(t *rapid.T) Input {
 	in := Input{Now: 100, AckMargin: 10}
 	for range rapid.IntRange(0, 3).Draw(t, "nodes") {
@@ -268,14 +306,23 @@ func drawWorld(t *rapid.T) Input {
 	}
 	for id := uint64(1); id <= 8; id++ {
 		unit, replicas := drawVector(t, 3000), rapid.Uint32Range(1, 3).Draw(t, "replicas")
-		switch rapid.SampledFrom([]string{"no", "pending", "active", "paused"}).Draw(t, "lease") {
+		switch rapid.SampledFrom([]string{"no", "pending", "active", "paused", "standby"}).Draw(t, "lease") {
 		case "pending":
 			in.Leases = append(in.Leases, Lease{
 				ID: id, State: Pending, Unit: unit, Replicas: replicas, Revision: "aa",
 				AckBy: rapid.Uint64Range(90, 160).Draw(t, "ackby"),
 			})
 		case "active":
-			in.Leases = append(in.Leases, Lease{ID: id, State: Active, Unit: unit, Replicas: replicas, Revision: "aa"})
+			in.Leases = append(in.Leases, Lease{
+				ID: id, State: Active, Unit: unit, Replicas: replicas, Revision: "aa", AnswerBy: rapid.SampledFrom([]uint64{0, 90, 130}).Draw(t, "answerby"),
+			})
+		case "standby":
+			in.Leases = append(in.Leases, Lease{
+				ID: id, State: Standby, Unit: unit, Replicas: 1, Revision: "aa", AnswerBy: rapid.SampledFrom([]uint64{0, 130}).Draw(t, "answerby"),
+			})
+			if rapid.Bool().Draw(t, "prepared") {
+				in.Prepared = append(in.Prepared, Prepared{Lease: id, Run: "run1"})
+			}
 		case "paused":
 			in.Leases = append(in.Leases, Lease{ID: id, State: Paused, Unit: unit, Replicas: replicas, Revision: "aa"})
 		}
@@ -297,6 +344,12 @@ func drawWorld(t *rapid.T) Input {
 		}
 		if rapid.Bool().Draw(t, "answering") {
 			in.Answering = append(in.Answering, id)
+		}
+		if rapid.Bool().Draw(t, "fetching") {
+			in.Fetching = append(in.Fetching, id)
+		}
+		if rapid.Bool().Draw(t, "living") {
+			in.Living = append(in.Living, id)
 		}
 	}
 	return in

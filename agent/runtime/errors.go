@@ -52,7 +52,8 @@ func Classify(class ErrorClass, err error) error {
 	return &ClassifiedError{Class: class, Err: err}
 }
 
-// ClassOf gives the class of err. What was never classified is the provider's.
+// ClassOf gives the class of err. What was never classified is the provider's, unless it is an error of this package that
+// says what is wrong with a request.
 func ClassOf(err error) ErrorClass {
 	if err == nil {
 		return ClassNone
@@ -61,10 +62,17 @@ func ClassOf(err error) ErrorClass {
 	if errors.As(err, &c) {
 		return c.Class
 	}
-	if errors.Is(err, ErrInvalid) || errors.Is(err, ErrNotFound) {
-		return ClassTenant
+	for _, request := range requestErrors {
+		if errors.Is(err, request) {
+			return ClassTenant
+		}
 	}
 	return ClassProvider
+}
+
+// requestErrors say what is wrong with what was asked for.
+var requestErrors = []error{
+	ErrNotFound, ErrInvalid, ErrNotRunning, ErrTooMany, ErrDigestMismatch, ErrUploadOffset, ErrTooLarge, ErrTooManyUploads, ErrIncomplete,
 }
 
 // ForTenant gives the text of an error as a tenant may read it. One of the provider's class, which may name paths and

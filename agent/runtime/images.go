@@ -29,6 +29,11 @@ type Image struct {
 	Pinned    bool
 }
 
+// Sizer is an image store that can tell how many bytes a scope holds, uploads that go on included.
+type Sizer interface {
+	Size(ctx context.Context, scope Scope) (int64, error)
+}
+
 // ImageStore keeps images. Its push half (uploads, blobs, manifests, tags) is what an OCI distribution endpoint
 // needs, in the order in which that protocol uses it.
 type ImageStore interface {
@@ -62,6 +67,8 @@ type ImageStore interface {
 	Has(ctx context.Context, scope Scope, image string) (bool, error)
 	// Pull fetches a public image into PublicScope. It connects to public addresses only, save for configured registries.
 	Pull(ctx context.Context, image string) (Descriptor, error)
+	// PullAs fetches an image with credentials into the scope of who gave them, as Apply would.
+	PullAs(ctx context.Context, scope Scope, image string, c Credentials) (Descriptor, error)
 	// Pin keeps an image's content even when its name is deleted, until Unpin.
 	Pin(ctx context.Context, scope Scope, image string) error
 	// Unpin undoes Pin; unpinning what is not pinned succeeds.

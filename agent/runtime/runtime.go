@@ -76,7 +76,10 @@ type Capabilities struct {
 	Storage    []string // classes of persistent volumes: "hdd", "ssd", "nvme"
 	Limits     []string // limits that are enforced: "cpu", "memory", "pids", "disk", "egress"
 	CgroupMode string   // "v1" or "v2"
-	Warnings   []string // what an operator should know, each with its remedy
+	// UserNamespaces: root of a new container of class "runc" is nobody on the host. Other classes have walls of their own.
+	UserNamespaces bool
+
+	Warnings []string // what an operator should know, each with its remedy
 }
 
 // Inventory is the capacity of a runtime.

@@ -1,9 +1,10 @@
-// Package store is the agent's journal: the manifests of its leases, what it has promised capacity to, what happened to
-// them, and transactions on their way.
+// Package store is the agent's journal: the manifests of its leases, those that it keeps for others to take over, what it has
+// promised capacity to, what happened to leases, for how long they were served, what was committed to of that, and transactions
+// on their way.
 //
 // It owns one bbolt file and the key that encrypts manifests and events in it. Every write is durable when it returns, and the file is
-// whole after a kill at any instruction. It must not know what any of it means. Losing it costs nothing but past events,
-// and the manifests, which their owners send again.
+// whole after a kill at any instruction. It must not know what any of it means. Losing it costs past events, the manifests,
+// which their owners send again, and the pay of the epochs that are not proven yet.
 package store
 
 import (
@@ -38,9 +39,17 @@ var (
 	leasesBucket    = []byte("leases")
 	intentsBucket   = []byte("intents")
 	eventsBucket    = []byte("events")
+	custodyBucket   = []byte("custody")
+	keptBucket      = []byte("kept")
+	metersBucket    = []byte("meters")
+	booksBucket     = []byte("books")
+	receiptsBucket  = []byte("receipts")
+	claimedBucket   = []byte("claimed")
 	metaBucket      = []byte("meta")
 	heightKey       = []byte("height")
 	withdrawnKey    = []byte("withdrawn")
+	challengesKey   = []byte("challenges")
+	meteredKey      = []byte("metered")
 )
 
 // Store is an open journal. All methods may be called concurrently.
@@ -76,7 +85,10 @@ func Open(dir string) (*Store, error) {
 }
 
 func makeBuckets(tx *bbolt.Tx) error {
-	for _, name := range [][]byte{manifestsBucket, leasesBucket, intentsBucket, eventsBucket, metaBucket} {
+	for _, name := range [][]byte{
+		manifestsBucket, leasesBucket, intentsBucket, eventsBucket, custodyBucket, keptBucket,
+		metersBucket, booksBucket, receiptsBucket, claimedBucket, metaBucket,
+	} {
 		if _, err := tx.CreateBucketIfNotExists(name); err != nil {
 			return err
 		}
@@ -118,6 +130,23 @@ func (s *Store) Withdrawn() (time.Time, error) {
 func (s *Store) SetWithdrawn(at time.Time) error {
 	return s.put(metaBucket, withdrawnKey, binary.BigEndian.AppendUint64(nil, uint64(at.Unix()))) //nolint:gosec // after 1970
 }
+
+// Challenges reads what SetChallenges wrote; nothing when it never did.
+func (s *Store) Challenges(into any) error {
+	err := s.db.View(func(tx *bbolt.Tx) error {
+		if raw := tx.Bucket(metaBucket).Get(challengesKey); raw != nil {
+			return json.Unmarshal(raw, into)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read which challenges were sent: %w", err)
+	}
+	return nil
+}
+
+// SetChallenges notes which challenges were sent.
+func (s *Store) SetChallenges(what any) error { return s.putJSON(metaBucket, challengesKey, what) }
 
 // SetHeight keeps the height.
 func (s *Store) SetHeight(height int64) error {

@@ -42,6 +42,8 @@ const (
 	ScopePush     Scope = "push" // images to the provider's registry
 	ScopeExec     Scope = "exec" // commands in running replicas
 	ScopeEvents   Scope = "events"
+	// ScopeFetch lets a provider fetch what a lease of its own runs from who keeps it; no tenant needs it.
+	ScopeFetch Scope = "fetch"
 )
 
 // AllScopes is everything that an owner may do.
@@ -59,7 +61,8 @@ var (
 	ErrScope = errors.New("token does not allow this")
 )
 
-// Grant is what a token says. Exactly one of Lease and Deployment is set; a deployment stands for its leases at the provider.
+// Grant is what a token says. Exactly one of Lease and Deployment is set; a deployment stands for its leases at the provider,
+// and for what the provider keeps of it as custodian. With ScopeFetch the lease is the issuer's own, at another provider.
 type Grant struct {
 	Issuer     string // account address of the key that signed; set by Issue
 	Owner      string // of the lease; the issuer itself, or the account that an access key acts for

@@ -25,15 +25,20 @@ import (
 type Lease struct {
 	ID         uint64
 	Deployment uint64
+	Bid        uint64
 	Owner      string
 	Group      string // of the manifest
 	Active     bool   // acknowledged and to be served
 	Paused     bool   // acknowledged; its room is kept, nothing runs
+	Standby    bool   // acknowledged; its room, manifest and images are kept, nothing runs until it takes over
 	Unit       manifest.Unit
 	Replicas   uint32
 	AckBy      uint64 // service second
+	AckedAt    uint64 // service second; 0 until acknowledged
 	Hash       []byte // of the manifest that is wanted
 	AccessKeys []markettypes.AccessKey
+	Custodians []string // operators of the providers that keep the deployment's manifest and images
+	AnswerBy   uint64   // service second at which the answer to a challenge is late; 0 when not challenged
 }
 
 // Revision is the wanted manifest hash in hex.
@@ -42,21 +47,24 @@ func (l Lease) Revision() string { return hex.EncodeToString(l.Hash) }
 // FromChain reads a lease out of the chain's answer.
 func FromChain(w markettypes.Work) Lease {
 	u, state := w.Lease.Unit, w.Lease.State
-	paused := w.Lease.Paused || state == markettypes.LeaseState_LEASE_STATE_PAUSED
+	standby := w.Lease.Standby && state != markettypes.LeaseState_LEASE_STATE_PENDING
+	paused := !standby && (w.Lease.Paused || state == markettypes.LeaseState_LEASE_STATE_PAUSED)
 	return Lease{
-		ID: w.Lease.Id, Deployment: w.Lease.Deployment, Owner: w.Owner, Group: w.Group,
-		Active:   !paused && (state == markettypes.LeaseState_LEASE_STATE_ACTIVE || state == markettypes.LeaseState_LEASE_STATE_LEAVING),
+		ID: w.Lease.Id, Deployment: w.Lease.Deployment, Bid: w.Lease.Bid, Owner: w.Owner, Group: w.Group,
+		Active:   !paused && !standby && (state == markettypes.LeaseState_LEASE_STATE_ACTIVE || state == markettypes.LeaseState_LEASE_STATE_LEAVING),
 		Paused:   paused,
+		Standby:  standby,
 		Unit:     manifest.Unit{u.CpuMillis, u.MemoryMib, u.EphemeralMib, u.HddMib, u.SsdMib, u.NvmeMib, u.GpuMillis, u.EgressMbps},
-		Replicas: w.Lease.Replicas, AckBy: w.Lease.AckBy, Hash: w.ManifestHash,
-		AccessKeys: w.AccessKeys,
+		Replicas: w.Lease.Replicas, AckBy: w.Lease.AckBy, AckedAt: w.Lease.AckedAt, Hash: w.ManifestHash,
+		AccessKeys: w.AccessKeys, Custodians: w.Custodians, AnswerBy: w.Lease.AnswerBy,
 	}
 }
 
 // ErrRefused says that a manifest is not the one that its lease was made for.
 var ErrRefused = errors.New("manifest refused")
 
-// Verify opens the envelope of a lease and holds it against the lease: hash, group, and that it asks for no more than is paid.
+// Verify opens the envelope of a lease and holds it against the lease: hash, group, and that it asks for no more than is paid and than
+// a lease holds.
 func Verify(l Lease, envelope *manifestpb.Envelope) (*manifest.Verified, error) {
 	v, err := manifest.Verify(envelope, l.Hash)
 	if err != nil {
@@ -69,6 +77,10 @@ func Verify(l Lease, envelope *manifestpb.Envelope) (*manifest.Verified, error) 
 		if asked > l.Unit[d] {
 			return nil, fmt.Errorf("%w: it asks for %d %s, lease %d pays for %d", ErrRefused, asked, manifest.UnitNames[d], l.ID, l.Unit[d])
 		}
+	}
+	if copies := manifest.MaxCopies(v.Group); l.Replicas > copies {
+		return nil, fmt.Errorf("%w: lease %d has %d replicas of its group, and holds %d: %d containers and %d volumes in all",
+			ErrRefused, l.ID, l.Replicas, copies, manifest.MaxLeaseContainers, manifest.MaxLeaseVolumes)
 	}
 	return v, nil
 }

@@ -190,6 +190,7 @@ func TestManifestsThatAreNotTheLeasesAreRefused(t *testing.T) {
 		{"a changed header", func(_ *Lease, e *manifestpb.Envelope) { e.Header[len(e.Header)-1] ^= 1 }},
 		{"another group", func(l *Lease, _ *manifestpb.Envelope) { l.Group = "other" }},
 		{"more than is paid for", func(l *Lease, _ *manifestpb.Envelope) { l.Unit[manifest.MemoryMiB]-- }},
+		{"more than a lease holds", func(l *Lease, _ *manifestpb.Envelope) { l.Replicas = manifest.MaxLeaseContainers/2 + 1 }},
 		{"nothing", func(_ *Lease, e *manifestpb.Envelope) { proto.Reset(e) }},
 	}
 	for _, tt := range tests {
@@ -298,5 +299,30 @@ func TestALeaseIsServedWhileItIsPaidInFull(t *testing.T) {
 		l := FromChain(markettypes.Work{Lease: markettypes.Lease{Id: 7, State: tt.state, Paused: tt.paused}})
 		require.Equal(t, tt.active, l.Active, name)
 		require.Equal(t, tt.atRest, l.Paused, name)
+	}
+}
+
+func TestWhatTheStatesOfALeaseMeanForItsProvider(t *testing.T) {
+	tests := []struct {
+		name                    string
+		state                   markettypes.LeaseState
+		paused, standby         bool
+		active, isPaused, ready bool // as the agent has it
+	}{
+		{"pending", markettypes.LeaseState_LEASE_STATE_PENDING, false, false, false, false, false},
+		{"active", markettypes.LeaseState_LEASE_STATE_ACTIVE, false, false, true, false, false},
+		{"paused", markettypes.LeaseState_LEASE_STATE_PAUSED, true, false, false, true, false},
+		{"leaving", markettypes.LeaseState_LEASE_STATE_LEAVING, false, false, true, false, false},
+		{"leaving on a low account", markettypes.LeaseState_LEASE_STATE_LEAVING, true, false, false, true, false},
+		{"a standby that is pending", markettypes.LeaseState_LEASE_STATE_PENDING, false, true, false, false, false},
+		{"a standby", markettypes.LeaseState_LEASE_STATE_STANDBY, false, true, false, false, true},
+		{"a standby that leaves", markettypes.LeaseState_LEASE_STATE_LEAVING, false, true, false, false, true},
+		{"a standby that took over", markettypes.LeaseState_LEASE_STATE_ACTIVE, false, false, true, false, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			l := FromChain(markettypes.Work{Lease: markettypes.Lease{State: tt.state, Paused: tt.paused, Standby: tt.standby}})
+			require.Equal(t, []bool{tt.active, tt.isPaused, tt.ready}, []bool{l.Active, l.Paused, l.Standby})
+		})
 	}
 }

@@ -51,6 +51,7 @@ func (j *judge) assemble(ctx context.Context, root *node, name string) *manifest
 		for _, name := range sortedKeys(used) {
 			group.Volumes = append(group.Volumes, used[name])
 		}
+		j.size(d, group, demand)
 		group.Isolation = j.terms(root, d.services, group, &demand)
 		project.Groups, project.Demands = append(project.Groups, group), append(project.Demands, demand)
 	}

@@ -10,6 +10,7 @@ const (
 	maxProviders        = 16
 	maxMarketReplicas   = 1000
 	maxCustodians       = 2
+	maxStandbys         = 8
 	maxReputationPPM    = 1_000_000
 	latencyClasses      = 32
 	maxCarbonGrams      = 1<<32 - 1

@@ -36,7 +36,28 @@ func (j *judge) terms(root *node, services []entry, group *manifestpb.Group, dem
 	demand.CapMicroPerHour = j.amount(value("cap"), "cap: 0.05, per hour")
 	j.wanted(value, isolation, demand)
 	j.replace(value("replace"), group, demand)
+	j.standbys(value("standbys"), value("mode"), group, demand)
 	return isolation
+}
+
+// standbys reads how many replicas stand by, and how the group finds its providers. What is on volumes stays behind here, too.
+func (j *judge) standbys(standbys, mode place, group *manifestpb.Group, demand *manifest.Demand) {
+	at := standbys.node()
+	demand.Standbys = uint32(j.quantity(standbyQuantity, standbys))
+	demand.Mode = said(j, mode, parseBidMode, "how a group finds its provider", "mode: auction or mode: quote")
+	switch {
+	case demand.Standbys == 0:
+	case demand.Mode == manifest.Quote:
+		j.refuse(at.line, standbys.what, "a group that collects quotes has no standbys", "mode: auction, or custodians to keep the manifest for a new provider")
+	case slices.ContainsFunc(group.Volumes, manifest.Persistent):
+		j.tell(at.line, standbys.what, "a standby that takes over has empty volumes: they do not follow")
+	}
+}
+
+// parseBidMode reads how a group finds its providers.
+func parseBidMode(text string) (manifest.Mode, bool) {
+	mode := manifest.Mode(text)
+	return mode, mode == manifest.Auction || mode == manifest.Quote
 }
 
 // replace reads whether a lease that fails is placed anew. What is on its volumes stays behind: with persistent ones it

@@ -28,10 +28,11 @@ var (
 	egressQuantity  = quantity{manifest.DefaultEgressMbps, 1, manifest.MaxEgressMbps, parseWhole, " Mbit/s", "10"}
 	pidsQuantity    = quantity{manifest.DefaultPIDs, 1, manifest.MaxPIDs, parseWhole, "", "512"}
 	carbonQuantity  = quantity{0, 1, maxCarbonGrams, parseWhole, " g/kWh", "carbon: 100"}
-	replicaQuantity = quantity{1, 1, manifest.MaxServiceReplicas, parseWhole, "", "2"}
+	replicaQuantity = quantity{1, 1, manifest.MaxLeaseContainers, parseWhole, "", "2"}
 
 	marketReplicaQuantity = quantity{1, 1, maxMarketReplicas, parseWhole, "", "2"}
 	spreadQuantity        = quantity{0, 1, maxMarketReplicas, parseWhole, "", "1"}
+	standbyQuantity       = quantity{0, 0, maxStandbys, parseWhole, "", "standbys: 1"}
 	retriesQuantity       = quantity{manifest.DefaultHealthTries, 1, manifest.MaxHealthRetries, parseWhole, "", "3"}
 	attemptsQuantity      = quantity{0, 0, manifest.MaxRestarts, parseWhole, "", "max_attempts: 5"}
 	filesQuantity         = quantity{0, manifest.MinOpenFiles, manifest.MaxOpenFiles, parseWhole, "", "nofile: 65536"}

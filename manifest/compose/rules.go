@@ -368,8 +368,10 @@ var marketRules = map[string]rule{
 	"registry":  taken,
 	"job":       taken,
 
-	"standbys": soon("remove it; what fails is placed anew, see x-souk.replace"),
-	"quotes":   soon("remove it; x-souk.cap bounds the price"),
+	"standbys": taken,
+	"mode":     taken,
+
+	"quotes": refuse("how a group finds its provider is its mode", "mode: quote"),
 }
 
 var providersRules = map[string]rule{

@@ -3,7 +3,8 @@
 // Source: souk/agent/v1/gateway.proto
 
 // The API of a provider's agent towards tenants. It is served over TLS with the key that the provider pinned on the
-// chain. Calls that name a lease carry an account token of the lease's owner: "Authorization: Bearer <token>".
+// chain. Calls that name a lease or a deployment carry an account token of its owner, or of one of the deployment's access
+// keys: "Authorization: Bearer <token>". FetchGroup is for other providers.
 package apiconnect
 
 import (
@@ -56,6 +57,21 @@ const (
 	GatewayServiceUsageProcedure = "/souk.agent.v1.GatewayService/Usage"
 	// GatewayServiceScreenProcedure is the fully-qualified name of the GatewayService's Screen RPC.
 	GatewayServiceScreenProcedure = "/souk.agent.v1.GatewayService/Screen"
+	// GatewayServiceKeepManifestProcedure is the fully-qualified name of the GatewayService's
+	// KeepManifest RPC.
+	GatewayServiceKeepManifestProcedure = "/souk.agent.v1.GatewayService/KeepManifest"
+	// GatewayServiceListKeptProcedure is the fully-qualified name of the GatewayService's ListKept RPC.
+	GatewayServiceListKeptProcedure = "/souk.agent.v1.GatewayService/ListKept"
+	// GatewayServiceGetKeptProcedure is the fully-qualified name of the GatewayService's GetKept RPC.
+	GatewayServiceGetKeptProcedure = "/souk.agent.v1.GatewayService/GetKept"
+	// GatewayServiceFetchGroupProcedure is the fully-qualified name of the GatewayService's FetchGroup
+	// RPC.
+	GatewayServiceFetchGroupProcedure = "/souk.agent.v1.GatewayService/FetchGroup"
+	// GatewayServiceSendReceiptProcedure is the fully-qualified name of the GatewayService's
+	// SendReceipt RPC.
+	GatewayServiceSendReceiptProcedure = "/souk.agent.v1.GatewayService/SendReceipt"
+	// GatewayServiceLeafProcedure is the fully-qualified name of the GatewayService's Leaf RPC.
+	GatewayServiceLeafProcedure = "/souk.agent.v1.GatewayService/Leaf"
 )
 
 // GatewayServiceClient is a client for the souk.agent.v1.GatewayService service.
@@ -81,6 +97,28 @@ type GatewayServiceClient interface {
 	// Screen tells whether the provider would take a workload, and if not what is lacking. Nothing is reserved. Needs no
 	// token.
 	Screen(context.Context, *connect.Request[api.ScreenRequest]) (*connect.Response[api.ScreenResponse], error)
+	// KeepManifest gives one group of a deployment into the custody of a provider that the deployment names as custodian on
+	// the chain; called once for each group. It is kept encrypted until the deployment closes, wants another manifest, or
+	// names the provider no more, and goes to nobody but its owner and the providers that lease that group (FetchGroup). The
+	// token names the deployment and has the scope "manifest". Sending it again changes nothing. Pushed images go into custody
+	// over the registry, as repository "d<deployment>/<name>", after the groups that run them.
+	KeepManifest(context.Context, *connect.Request[api.KeepManifestRequest]) (*connect.Response[api.KeepManifestResponse], error)
+	// ListKept tells what a custodian has of a deployment, and what it still waits for. The token names the deployment and has
+	// the scope "status".
+	ListKept(context.Context, *connect.Request[api.ListKeptRequest]) (*connect.Response[api.ListKeptResponse], error)
+	// GetKept gives a group in custody, salt included, back to its owner. The token is as for KeepManifest.
+	GetKept(context.Context, *connect.Request[api.GetKeptRequest]) (*connect.Response[api.GetKeptResponse], error)
+	// FetchGroup gives a provider the group of a lease that it holds, when nobody else brought it. It is asked of custodians of
+	// the deployment and of providers with a live lease of the same bid. The token is signed by the agent or the operator of
+	// the provider that holds the lease, names that lease and the provider that is asked, and has the scope "fetch". With such
+	// a token the lease's pushed images can be read over the registry, as repository "<lease>/<name>" by digest.
+	FetchGroup(context.Context, *connect.Request[api.FetchGroupRequest]) (*connect.Response[api.FetchGroupResponse], error)
+	// SendReceipt gives the provider a receipt: how long the lease was up in an epoch so far, as the tenant saw it. The one of
+	// the highest seq counts, while its epoch is not committed. The token has the scope "status".
+	SendReceipt(context.Context, *connect.Request[api.SendReceiptRequest]) (*connect.Response[api.SendReceiptResponse], error)
+	// Leaf shows what the provider committed to for a lease in an epoch, for as long as it can be claimed; not found before
+	// the commitment. The token has the scope "status", and may be one for an ended lease.
+	Leaf(context.Context, *connect.Request[api.LeafRequest]) (*connect.Response[api.LeafResponse], error)
 }
 
 // NewGatewayServiceClient constructs a client for the souk.agent.v1.GatewayService service. By
@@ -153,6 +191,48 @@ func NewGatewayServiceClient(httpClient connect.HTTPClient, baseURL string, opts
 			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 			connect.WithClientOptions(opts...),
 		),
+		keepManifest: connect.NewClient[api.KeepManifestRequest, api.KeepManifestResponse](
+			httpClient,
+			baseURL+GatewayServiceKeepManifestProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("KeepManifest")),
+			connect.WithIdempotency(connect.IdempotencyIdempotent),
+			connect.WithClientOptions(opts...),
+		),
+		listKept: connect.NewClient[api.ListKeptRequest, api.ListKeptResponse](
+			httpClient,
+			baseURL+GatewayServiceListKeptProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("ListKept")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		getKept: connect.NewClient[api.GetKeptRequest, api.GetKeptResponse](
+			httpClient,
+			baseURL+GatewayServiceGetKeptProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("GetKept")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		fetchGroup: connect.NewClient[api.FetchGroupRequest, api.FetchGroupResponse](
+			httpClient,
+			baseURL+GatewayServiceFetchGroupProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("FetchGroup")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
+		sendReceipt: connect.NewClient[api.SendReceiptRequest, api.SendReceiptResponse](
+			httpClient,
+			baseURL+GatewayServiceSendReceiptProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("SendReceipt")),
+			connect.WithIdempotency(connect.IdempotencyIdempotent),
+			connect.WithClientOptions(opts...),
+		),
+		leaf: connect.NewClient[api.LeafRequest, api.LeafResponse](
+			httpClient,
+			baseURL+GatewayServiceLeafProcedure,
+			connect.WithSchema(gatewayServiceMethods.ByName("Leaf")),
+			connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+			connect.WithClientOptions(opts...),
+		),
 	}
 }
 
@@ -167,6 +247,12 @@ type gatewayServiceClient struct {
 	events       *connect.Client[api.EventsRequest, api.EventsResponse]
 	usage        *connect.Client[api.UsageRequest, api.UsageResponse]
 	screen       *connect.Client[api.ScreenRequest, api.ScreenResponse]
+	keepManifest *connect.Client[api.KeepManifestRequest, api.KeepManifestResponse]
+	listKept     *connect.Client[api.ListKeptRequest, api.ListKeptResponse]
+	getKept      *connect.Client[api.GetKeptRequest, api.GetKeptResponse]
+	fetchGroup   *connect.Client[api.FetchGroupRequest, api.FetchGroupResponse]
+	sendReceipt  *connect.Client[api.SendReceiptRequest, api.SendReceiptResponse]
+	leaf         *connect.Client[api.LeafRequest, api.LeafResponse]
 }
 
 // Info calls souk.agent.v1.GatewayService.Info.
@@ -214,6 +300,36 @@ func (c *gatewayServiceClient) Screen(ctx context.Context, req *connect.Request[
 	return c.screen.CallUnary(ctx, req)
 }
 
+// KeepManifest calls souk.agent.v1.GatewayService.KeepManifest.
+func (c *gatewayServiceClient) KeepManifest(ctx context.Context, req *connect.Request[api.KeepManifestRequest]) (*connect.Response[api.KeepManifestResponse], error) {
+	return c.keepManifest.CallUnary(ctx, req)
+}
+
+// ListKept calls souk.agent.v1.GatewayService.ListKept.
+func (c *gatewayServiceClient) ListKept(ctx context.Context, req *connect.Request[api.ListKeptRequest]) (*connect.Response[api.ListKeptResponse], error) {
+	return c.listKept.CallUnary(ctx, req)
+}
+
+// GetKept calls souk.agent.v1.GatewayService.GetKept.
+func (c *gatewayServiceClient) GetKept(ctx context.Context, req *connect.Request[api.GetKeptRequest]) (*connect.Response[api.GetKeptResponse], error) {
+	return c.getKept.CallUnary(ctx, req)
+}
+
+// FetchGroup calls souk.agent.v1.GatewayService.FetchGroup.
+func (c *gatewayServiceClient) FetchGroup(ctx context.Context, req *connect.Request[api.FetchGroupRequest]) (*connect.Response[api.FetchGroupResponse], error) {
+	return c.fetchGroup.CallUnary(ctx, req)
+}
+
+// SendReceipt calls souk.agent.v1.GatewayService.SendReceipt.
+func (c *gatewayServiceClient) SendReceipt(ctx context.Context, req *connect.Request[api.SendReceiptRequest]) (*connect.Response[api.SendReceiptResponse], error) {
+	return c.sendReceipt.CallUnary(ctx, req)
+}
+
+// Leaf calls souk.agent.v1.GatewayService.Leaf.
+func (c *gatewayServiceClient) Leaf(ctx context.Context, req *connect.Request[api.LeafRequest]) (*connect.Response[api.LeafResponse], error) {
+	return c.leaf.CallUnary(ctx, req)
+}
+
 // GatewayServiceHandler is an implementation of the souk.agent.v1.GatewayService service.
 type GatewayServiceHandler interface {
 	// Info tells who answers here and what it can do; needs no token.
@@ -237,6 +353,28 @@ type GatewayServiceHandler interface {
 	// Screen tells whether the provider would take a workload, and if not what is lacking. Nothing is reserved. Needs no
 	// token.
 	Screen(context.Context, *connect.Request[api.ScreenRequest]) (*connect.Response[api.ScreenResponse], error)
+	// KeepManifest gives one group of a deployment into the custody of a provider that the deployment names as custodian on
+	// the chain; called once for each group. It is kept encrypted until the deployment closes, wants another manifest, or
+	// names the provider no more, and goes to nobody but its owner and the providers that lease that group (FetchGroup). The
+	// token names the deployment and has the scope "manifest". Sending it again changes nothing. Pushed images go into custody
+	// over the registry, as repository "d<deployment>/<name>", after the groups that run them.
+	KeepManifest(context.Context, *connect.Request[api.KeepManifestRequest]) (*connect.Response[api.KeepManifestResponse], error)
+	// ListKept tells what a custodian has of a deployment, and what it still waits for. The token names the deployment and has
+	// the scope "status".
+	ListKept(context.Context, *connect.Request[api.ListKeptRequest]) (*connect.Response[api.ListKeptResponse], error)
+	// GetKept gives a group in custody, salt included, back to its owner. The token is as for KeepManifest.
+	GetKept(context.Context, *connect.Request[api.GetKeptRequest]) (*connect.Response[api.GetKeptResponse], error)
+	// FetchGroup gives a provider the group of a lease that it holds, when nobody else brought it. It is asked of custodians of
+	// the deployment and of providers with a live lease of the same bid. The token is signed by the agent or the operator of
+	// the provider that holds the lease, names that lease and the provider that is asked, and has the scope "fetch". With such
+	// a token the lease's pushed images can be read over the registry, as repository "<lease>/<name>" by digest.
+	FetchGroup(context.Context, *connect.Request[api.FetchGroupRequest]) (*connect.Response[api.FetchGroupResponse], error)
+	// SendReceipt gives the provider a receipt: how long the lease was up in an epoch so far, as the tenant saw it. The one of
+	// the highest seq counts, while its epoch is not committed. The token has the scope "status".
+	SendReceipt(context.Context, *connect.Request[api.SendReceiptRequest]) (*connect.Response[api.SendReceiptResponse], error)
+	// Leaf shows what the provider committed to for a lease in an epoch, for as long as it can be claimed; not found before
+	// the commitment. The token has the scope "status", and may be one for an ended lease.
+	Leaf(context.Context, *connect.Request[api.LeafRequest]) (*connect.Response[api.LeafResponse], error)
 }
 
 // NewGatewayServiceHandler builds an HTTP handler from the service implementation. It returns the
@@ -305,6 +443,48 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
 		connect.WithHandlerOptions(opts...),
 	)
+	gatewayServiceKeepManifestHandler := connect.NewUnaryHandler(
+		GatewayServiceKeepManifestProcedure,
+		svc.KeepManifest,
+		connect.WithSchema(gatewayServiceMethods.ByName("KeepManifest")),
+		connect.WithIdempotency(connect.IdempotencyIdempotent),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceListKeptHandler := connect.NewUnaryHandler(
+		GatewayServiceListKeptProcedure,
+		svc.ListKept,
+		connect.WithSchema(gatewayServiceMethods.ByName("ListKept")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceGetKeptHandler := connect.NewUnaryHandler(
+		GatewayServiceGetKeptProcedure,
+		svc.GetKept,
+		connect.WithSchema(gatewayServiceMethods.ByName("GetKept")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceFetchGroupHandler := connect.NewUnaryHandler(
+		GatewayServiceFetchGroupProcedure,
+		svc.FetchGroup,
+		connect.WithSchema(gatewayServiceMethods.ByName("FetchGroup")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceSendReceiptHandler := connect.NewUnaryHandler(
+		GatewayServiceSendReceiptProcedure,
+		svc.SendReceipt,
+		connect.WithSchema(gatewayServiceMethods.ByName("SendReceipt")),
+		connect.WithIdempotency(connect.IdempotencyIdempotent),
+		connect.WithHandlerOptions(opts...),
+	)
+	gatewayServiceLeafHandler := connect.NewUnaryHandler(
+		GatewayServiceLeafProcedure,
+		svc.Leaf,
+		connect.WithSchema(gatewayServiceMethods.ByName("Leaf")),
+		connect.WithIdempotency(connect.IdempotencyNoSideEffects),
+		connect.WithHandlerOptions(opts...),
+	)
 	return "/souk.agent.v1.GatewayService/", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
 		case GatewayServiceInfoProcedure:
@@ -325,6 +505,18 @@ func NewGatewayServiceHandler(svc GatewayServiceHandler, opts ...connect.Handler
 			gatewayServiceUsageHandler.ServeHTTP(w, r)
 		case GatewayServiceScreenProcedure:
 			gatewayServiceScreenHandler.ServeHTTP(w, r)
+		case GatewayServiceKeepManifestProcedure:
+			gatewayServiceKeepManifestHandler.ServeHTTP(w, r)
+		case GatewayServiceListKeptProcedure:
+			gatewayServiceListKeptHandler.ServeHTTP(w, r)
+		case GatewayServiceGetKeptProcedure:
+			gatewayServiceGetKeptHandler.ServeHTTP(w, r)
+		case GatewayServiceFetchGroupProcedure:
+			gatewayServiceFetchGroupHandler.ServeHTTP(w, r)
+		case GatewayServiceSendReceiptProcedure:
+			gatewayServiceSendReceiptHandler.ServeHTTP(w, r)
+		case GatewayServiceLeafProcedure:
+			gatewayServiceLeafHandler.ServeHTTP(w, r)
 		default:
 			http.NotFound(w, r)
 		}
@@ -368,4 +560,28 @@ func (UnimplementedGatewayServiceHandler) Usage(context.Context, *connect.Reques
 
 func (UnimplementedGatewayServiceHandler) Screen(context.Context, *connect.Request[api.ScreenRequest]) (*connect.Response[api.ScreenResponse], error) {
 	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.Screen is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) KeepManifest(context.Context, *connect.Request[api.KeepManifestRequest]) (*connect.Response[api.KeepManifestResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.KeepManifest is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) ListKept(context.Context, *connect.Request[api.ListKeptRequest]) (*connect.Response[api.ListKeptResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.ListKept is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) GetKept(context.Context, *connect.Request[api.GetKeptRequest]) (*connect.Response[api.GetKeptResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.GetKept is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) FetchGroup(context.Context, *connect.Request[api.FetchGroupRequest]) (*connect.Response[api.FetchGroupResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.FetchGroup is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) SendReceipt(context.Context, *connect.Request[api.SendReceiptRequest]) (*connect.Response[api.SendReceiptResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.SendReceipt is not implemented"))
+}
+
+func (UnimplementedGatewayServiceHandler) Leaf(context.Context, *connect.Request[api.LeafRequest]) (*connect.Response[api.LeafResponse], error) {
+	return nil, connect.NewError(connect.CodeUnimplemented, errors.New("souk.agent.v1.GatewayService.Leaf is not implemented"))
 }

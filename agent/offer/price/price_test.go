@@ -151,6 +151,33 @@ echo "{\"asks\":[{\"denom\":\"usouk\",\"cpu\":$cpu,\"memory\":500,\"ssd\":$ssd},
 	require.Equal(t, []markettypes.Ask{{Denom: "uatom", Cpu: 10, Ssd: 3}, {Denom: "usouk", Cpu: 900, Memory: 500, Ssd: 8}}, asks)
 }
 
+func TestAProgramQuotesABidOrDoesNot(t *testing.T) {
+	s := program(t, `#!/bin/sh
+set -e
+question=$(cat)
+case "$question" in *'"bid":{"id":3,"denom":"usouk","unit":{"cpu_millis":1000,'*) ;; *) exit 1 ;; esac
+case "$question" in
+*'"cap":5000,'*) echo '{"asks":[{"denom":"usouk","cpu":800,"memory":500,"ssd":7}]}' ;;
+*'"cap":100,'*) echo '{"asks":[{"denom":"usouk","cpu":1,"memory":500,"ssd":7}]}' ;;
+*) echo '{"asks":[]}' ;;
+esac
+`)
+	bid := func(denom string, most uint64) Wanted {
+		return Wanted{Bid: 3, Denom: denom, Unit: match.Vector{1000}, Replicas: 2, Cap: most}
+	}
+	ask, err := s.Quote(t.Context(), taken(0, list), bid("usouk", 5000))
+	require.NoError(t, err)
+	require.Equal(t, &markettypes.Ask{Denom: "usouk", Cpu: 800, Memory: 500, Ssd: 7}, ask)
+	ask, err = s.Quote(t.Context(), taken(0, list), bid("usouk", 10))
+	require.NoError(t, err)
+	require.Nil(t, ask, "it does not want to")
+	ask, err = s.Quote(t.Context(), taken(0, list), bid("ustable", 5000))
+	require.NoError(t, err)
+	require.Nil(t, ask, "a coin that is not taken")
+	_, err = s.Quote(t.Context(), taken(0, list), bid("usouk", 100))
+	require.ErrorContains(t, err, "not within", "below the floor")
+}
+
 func TestProgramsThatAreRefused(t *testing.T) {
 	answer := func(json string) string { return "#!/bin/sh\ncat >/dev/null\necho '" + json + "'\n" }
 	const good = `{"asks":[{"denom":"usouk","cpu":1000,"memory":500,"ssd":7},{"denom":"uatom","cpu":10,"ssd":3}]}`

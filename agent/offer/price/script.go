@@ -95,6 +95,15 @@ func (s Script) ask(ctx context.Context, v View) ([]markettypes.Ask, error) {
 	if err != nil {
 		return nil, fmt.Errorf("encode the question: %w", err)
 	}
+	asks, err := s.answer(ctx, question)
+	if err != nil {
+		return nil, err
+	}
+	return asks, s.Admit(v.Base, asks)
+}
+
+// answer runs the program with a question and reads its answer, sorted.
+func (s Script) answer(ctx context.Context, question []byte) ([]markettypes.Ask, error) {
 	raw, err := s.run(ctx, question)
 	if err != nil {
 		return nil, err
@@ -112,8 +121,7 @@ func (s Script) ask(ctx context.Context, v View) ([]markettypes.Ask, error) {
 	for _, l := range answer.Asks {
 		asks = append(asks, l.ask())
 	}
-	asks = Sorted(asks)
-	return asks, s.Admit(v.Base, asks)
+	return Sorted(asks), nil
 }
 
 func (s Script) question(v View) Question {

@@ -85,6 +85,37 @@ func floor(t *testing.T, p pair) {
 	})
 }
 
+// forkBomb takes all processes that a lease may have, in which new ones take the place of those that end.
+func forkBomb(t *testing.T, p pair) {
+	if isolation(t, p.a) == "gvisor" {
+		t.Skip("processes of a sandbox are bounded together with its own threads")
+	}
+	const limit = 48
+	Push(t, p.a.Images(), alice, "hello", "1", Image(t, serving()))
+	apply(t, p.a, Workload(1, "hello:1", func(s *runtime.Service) {
+		s.Command, s.Ports, s.Resources.PIDs = []string{"abuse", "fork"}, nil, limit
+	}))
+	apply(t, p.a, Workload(2, "hello:1"))
+	neighbour := Running(t, p.a, 2)
+	sample := sampler(t, p.a)
+	Eventually(t, "the bomb", func() error {
+		if n := sample(1).Total.PIDs; n < limit-8 {
+			return fmt.Errorf("%d processes", n)
+		}
+		return nil
+	})
+	for range 5 {
+		require.LessOrEqual(t, sample(1).Total.PIDs, uint64(limit+4), "the runtime's own beside those of the workload")
+		code, text := Get(t, neighbour, "/fork", "n", "5") // each has several threads
+		require.Equal(t, 200, code, "the neighbour starts what it needs: %s", text)
+	}
+	require.NoError(t, p.a.Remove(t.Context(), 1))
+	Gone(t, p.a, 1)
+	now := Running(t, p.a, 2)
+	require.Zero(t, now.Exits)
+	require.Equal(t, neighbour.StartedAt, now.StartedAt)
+}
+
 // choices are what a service may say about powers and groups of its processes.
 func choices(t *testing.T, p pair) {
 	Push(t, p.a.Images(), alice, "hello", "1", Image(t, serving()))

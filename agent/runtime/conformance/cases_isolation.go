@@ -6,5 +6,7 @@ var isolationCases = []testCase{
 	{name: "a command that is cut off leaves nothing behind", run: cutOffCommands},
 	{name: "usage is counted from outside and only grows", run: usage},
 	{name: "the security floor holds whatever a workload asks for", run: floor},
+	{name: "a workload that forks without end harms no neighbour and ends with its lease", run: forkBomb},
 	{name: "a service may drop powers and join groups", run: choices},
+	{name: "root of a container is nobody on the host", run: userNamespaces},
 }

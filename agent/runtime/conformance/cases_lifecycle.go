@@ -33,7 +33,13 @@ var lifecycleCases = []testCase{
 
 // well is a health check that succeeds as soon as it is made.
 func well(path string) *runtime.HealthCheck {
-	return &runtime.HealthCheck{Command: []string{"/workload", "check", path}, Interval: time.Second, Timeout: 5 * time.Second, Retries: 2}
+	return &runtime.HealthCheck{Command: []string{"/workload", "check", path}, Interval: time.Second, Timeout: slowly(5 * time.Second), Retries: 2}
+}
+
+// promptly makes a check that will not fail tell so sooner than its interval.
+func promptly(c *runtime.HealthCheck) *runtime.HealthCheck {
+	c.StartPeriod, c.StartInterval = time.Second, 100*time.Millisecond
+	return c
 }
 
 func healthy(s runtime.ReplicaStatus) bool { return running(s) && s.Health == runtime.HealthHealthy }
@@ -135,7 +141,7 @@ func onlyWhatChanged(t *testing.T, p pair) {
 
 	third := another(second, 3, func(w *runtime.Workload) {
 		w.Services = w.Services[1:] // without "a"
-		w.Services[0].Restart, w.Services[0].StopGraceSeconds, w.Services[0].HealthCheck = runtime.RestartOnFailure, 1, well("/workload")
+		w.Services[0].Restart, w.Services[0].StopGraceSeconds, w.Services[0].HealthCheck = runtime.RestartOnFailure, 1, promptly(well("/workload"))
 	})
 	apply(t, p.a, third)
 	changed := among(t, p.a, 1, "db", 1, func(s runtime.ReplicaStatus) bool { return healthy(s) && s.Running == revision(3) })
@@ -201,7 +207,7 @@ func heldBack(t *testing.T, p pair) {
 	events := listen(t, p.a)
 	Push(t, p.a.Images(), alice, "hello", "1", Image(t, serving()))
 	Push(t, p.a.Images(), alice, "once", "1", Image(t, v1.Config{Entrypoint: []string{"/workload", "exit"}}))
-	first := Workload(1, "hello:1", func(s *runtime.Service) { s.HealthCheck, s.Env = well("/workload"), []string{"GENERATION=1"} })
+	first := Workload(1, "hello:1", func(s *runtime.Service) { s.HealthCheck, s.Env = promptly(well("/workload")), []string{"GENERATION=1"} })
 	apply(t, p.a, first)
 	Replica(t, p.a, 1, 0, healthy)
 	events.of(t, "web", runtime.EventCreated, runtime.EventStarted, runtime.EventHealthy)
@@ -249,7 +255,7 @@ func heldBack(t *testing.T, p pair) {
 
 func rolling(t *testing.T, p pair) {
 	Push(t, p.a.Images(), alice, "hello", "1", Image(t, serving()))
-	first := Workload(1, "hello:1", func(s *runtime.Service) { s.HealthCheck, s.Replicas = well("/workload"), 3 })
+	first := Workload(1, "hello:1", func(s *runtime.Service) { s.HealthCheck, s.Replicas = promptly(well("/workload")), 3 })
 	apply(t, p.a, first)
 	var before []runtime.ReplicaStatus
 	for i := range 3 {
@@ -389,7 +395,7 @@ func jobs(t *testing.T, p pair) {
 func health(t *testing.T, p pair) {
 	events := listen(t, p.a)
 	config := serving()
-	config.Healthcheck = &v1.HealthConfig{Test: []string{"CMD", "/workload", "check", "/tmp/ready"}, Interval: time.Second, Timeout: 5 * time.Second, Retries: 2}
+	config.Healthcheck = &v1.HealthConfig{Test: []string{"CMD", "/workload", "check", "/tmp/ready"}, Interval: time.Second, Timeout: slowly(5 * time.Second), Retries: 2}
 	Push(t, p.a.Images(), alice, "checked", "1", Image(t, config))
 	apply(t, p.a, Workload(1, "checked:1"))
 	apply(t, p.a, Workload(2, "checked:1", func(s *runtime.Service) { s.HealthCheck = &runtime.HealthCheck{Disabled: true} }))

@@ -30,7 +30,9 @@ func usage(t *testing.T, p pair) {
 	_, err := p.a.(runtime.Meter).Usage(t.Context(), 1)
 	require.ErrorIs(t, err, runtime.ErrNotFound)
 	Push(t, p.a.Images(), alice, "hello", "1", Image(t, serving()))
-	apply(t, p.a, Workload(1, "hello:1", func(s *runtime.Service) { s.Replicas = 2 }))
+	apply(t, p.a, Workload(1, "hello:1", func(s *runtime.Service) {
+		s.Replicas, s.Resources.CPUMillis = 2, 100 // so little that a busy machine gives it more, and it is throttled
+	}))
 	s := Running(t, p.a, 1)
 	Get(t, Replica(t, p.a, 1, 1, running), "/")
 	Get(t, s, "/")
@@ -43,7 +45,15 @@ func usage(t *testing.T, p pair) {
 	require.EqualValues(t, 64<<20, before.Total.DiskLimitBytes)
 	require.GreaterOrEqual(t, before.Total.PIDs, uint64(2))
 
-	Get(t, s, "/spin", "ms", "600") // with half a processor
+	Eventually(t, "it has used a fifth of a second of a processor, and was throttled", func() error {
+		Get(t, s, "/spin", "ms", "600")
+		now := sample(1)
+		used, throttled := now.Replicas[0].CPUNanos-before.Replicas[0].CPUNanos, now.Total.ThrottledNanos-before.Total.ThrottledNanos
+		if used < 200_000_000 || throttled < 5_000_000 && isolation(t, p.a) != "gvisor" {
+			return fmt.Errorf("%d ns, throttled for %d", used, throttled)
+		}
+		return nil
+	})
 	Get(t, s, "/memory", "mib", "16")
 	Get(t, s, "/write", "path", "/tmp/x", "mib", "8")
 	after := sample(1)

@@ -90,8 +90,8 @@ func layer(t testing.TB, files []File, directories bool) v1.Layer {
 	var b bytes.Buffer
 	w := tar.NewWriter(&b)
 	if directories {
-		for name, mode := range map[string]int64{"etc/": 0o755, "proc/": 0o755, "sys/": 0o755, "dev/": 0o755, "tmp/": 0o1777} {
-			require.NoError(t, w.WriteHeader(&tar.Header{Name: name, Typeflag: tar.TypeDir, Mode: mode}))
+		for _, dir := range []File{{Name: "etc/", Mode: 0o755}, {Name: "proc/", Mode: 0o755}, {Name: "sys/", Mode: 0o755}, {Name: "dev/", Mode: 0o755}, {Name: "tmp/", Mode: 0o1777}} {
+			require.NoError(t, w.WriteHeader(&tar.Header{Name: dir.Name, Typeflag: tar.TypeDir, Mode: dir.Mode}))
 		}
 	}
 	for _, f := range files {

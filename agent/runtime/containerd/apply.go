@@ -37,7 +37,7 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 		if now.Workload.Revision == w.Revision && !same {
 			return runtime.Invalidf("lease %d: revision %s stands for another workload already", w.Lease, w.Revision)
 		}
-		rec.Slot, rec.Published = now.Slot, now.Published
+		rec.Slot, rec.Published, rec.HostIDs = now.Slot, now.Published, now.HostIDs
 		rec.Numbers, rec.NextNumber = numbered(now, w)
 		resumed = now.Paused
 	} else {
@@ -46,6 +46,9 @@ func (r *Runtime) Apply(_ context.Context, w runtime.Workload) error {
 			return fmt.Errorf("apply lease %d: %w", w.Lease, err)
 		}
 		rec.Slot = slot
+		if rec.HostIDs, err = r.takeHostIDs(w.Lease); err != nil {
+			return fmt.Errorf("apply lease %d: %w", w.Lease, err)
+		}
 	}
 	var had []int
 	if l != nil {

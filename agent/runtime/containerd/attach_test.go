@@ -142,6 +142,7 @@ func seeded(t testing.TB) (state string, c containerd.Config) {
 	})
 	r, err := containerd.New(context.Background(), c)
 	require.NoError(t, err)
+	require.NoError(t, r.Alive(t.Context()))
 	conformance.Push(t, r.Images(), owner, "hello", "1", helloImage(t))
 	conformance.Push(t, r.Images(), owner, "once", "1", conformance.Image(t, v1.Config{Entrypoint: []string{"/workload", "exit"}}))
 	require.NoError(t, r.Close())

@@ -46,40 +46,63 @@ func oomKills(path string) uint64 {
 	return fields(filepath.Join(cgroupPath("memory", path), file))["oom_kill"]
 }
 
-// groupUsage is what a cgroup has used. A group that is not there has identity 0 and used nothing.
+// groupUsage is what a cgroup has used. A group that is not there, or of which a counter cannot be read, has identity 0: it
+// tells nothing.
 type groupUsage struct {
 	identity       uint64 // differs when the group was made anew
 	cpuNanos       uint64 // of the group and all below it, ended ones too
+	throttled      uint64 // the same identity, 0 where nothing is throttled
 	throttledNanos uint64 // of the group alone
 	memoryBytes    uint64 // without pages of files that were not used lately
 	pids           uint64
 }
 
-// readGroup reads a group on either version of cgroups. A group may go away meanwhile: what is missing is zero.
+// readGroup reads a group on either version of cgroups. A group may go away meanwhile, or be replaced: then what was read is of
+// neither.
 func readGroup(group string) groupUsage {
 	if cgroupV2() {
 		return readGroupV2(cgroupPath("", group))
 	}
-	accounting, memory := cgroupPath("cpuacct", group), cgroupPath("memory", group)
-	stat := fields(filepath.Join(memory, "memory.stat"))
+	return readGroupV1(cgroupPath("cpuacct", group), cgroupPath("cpu", group), cgroupPath("memory", group), cgroupPath("pids", group))
+}
+
+func readGroupV1(accounting, cpu, memory, pids string) groupUsage {
+	stat, before := fields(filepath.Join(memory, "memory.stat")), inode(accounting)
+	cpuNanos, counted := counter(filepath.Join(accounting, "cpuacct.usage"))
+	throttled, told := fields(filepath.Join(cpu, "cpu.stat"))["throttled_time"]
+	after := inode(accounting)
 	return groupUsage{
-		identity:       inode(accounting),
-		cpuNanos:       number(filepath.Join(accounting, "cpuacct.usage")),
-		throttledNanos: fields(filepath.Join(cgroupPath("cpu", group), "cpu.stat"))["throttled_time"],
+		identity:       sameGroup(before, after, counted),
+		cpuNanos:       cpuNanos,
+		throttled:      sameGroup(before, after, told),
+		throttledNanos: throttled,
 		memoryBytes:    less64(number(filepath.Join(memory, "memory.usage_in_bytes")), stat["total_inactive_file"]),
-		pids:           number(filepath.Join(cgroupPath("pids", group), "pids.current")),
+		pids:           number(filepath.Join(pids, "pids.current")),
 	}
 }
 
 func readGroupV2(dir string) groupUsage {
+	before := inode(dir)
 	cpu := fields(filepath.Join(dir, "cpu.stat"))
+	used, counted := cpu["usage_usec"]
+	throttled, told := cpu["throttled_usec"]
+	after := inode(dir)
 	return groupUsage{
-		identity:       inode(dir),
-		cpuNanos:       cpu["usage_usec"] * 1000,
-		throttledNanos: cpu["throttled_usec"] * 1000,
+		identity:       sameGroup(before, after, counted),
+		cpuNanos:       used * 1000,
+		throttled:      sameGroup(before, after, told),
+		throttledNanos: throttled * 1000,
 		memoryBytes:    less64(number(filepath.Join(dir, "memory.current")), fields(filepath.Join(dir, "memory.stat"))["inactive_file"]),
 		pids:           number(filepath.Join(dir, "pids.current")),
 	}
+}
+
+// sameGroup is the identity of a group whose counters were read between two looks at it.
+func sameGroup(before, after uint64, counted bool) uint64 {
+	if before != after || !counted {
+		return 0
+	}
+	return before
 }
 
 // inode of a group's directory: the kernel gives each its own.
@@ -93,15 +116,18 @@ func inode(path string) uint64 {
 
 // number reads a file that has one number, zero when there is none.
 func number(path string) uint64 {
+	n, _ := counter(path)
+	return n
+}
+
+// counter reads a file that has one number, and tells whether it has.
+func counter(path string) (uint64, bool) {
 	b, err := os.ReadFile(path)
 	if err != nil {
-		return 0
+		return 0, false
 	}
 	n, err := strconv.ParseUint(strings.TrimSpace(string(b)), 10, 64)
-	if err != nil {
-		return 0
-	}
-	return n
+	return n, err == nil
 }
 
 // fields reads a file of lines "name number".

@@ -25,3 +25,20 @@ func Check(cfg Config) (warnings []string, err error) {
 	}
 	return networkWarnings(instance.IDOf(cfg.ChainID, cfg.Provider, cfg.StateDir)), nil
 }
+
+// CheckUserNamespaces says why New would give containers no user namespaces here, nil when it would. It leaves nothing
+// behind and may run beside an agent.
+func CheckUserNamespaces(cfg Config) error {
+	cfg, err := cfg.withDefaults()
+	if err != nil {
+		return err
+	}
+	if cfg.UserNamespaces == UserNamespacesOff {
+		return ErrUserNamespacesOff
+	}
+	programs, err := findLibexec(cfg.Libexec)
+	if err != nil {
+		return err
+	}
+	return probeUserns(existingDir(cfg.StateDir), instance.IDOf(cfg.ChainID, cfg.Provider, cfg.StateDir), programs)
+}

@@ -41,6 +41,7 @@ type Config struct {
 
 	// DefaultIsolation is the class of workloads that name none: "runc" (taken when empty) or "gvisor", where it is built.
 	DefaultIsolation string
+	UserNamespaces   UserNamespaces // "": auto
 	// PinCPUs gives leases that have a whole number of processors these for themselves, as long as one is left for others.
 	PinCPUs bool
 	// NoFirewall is for tests on kernels without nf_tables for family inet: leases are not kept apart, have no names, no
@@ -130,6 +131,9 @@ func (c Config) withDefaults() (Config, error) {
 	}
 	if c.NoFirewall && !c.Ephemeral {
 		return c, fmt.Errorf("containerd runtime: only an ephemeral instance may go without a firewall")
+	}
+	if err := c.UserNamespaces.check(); err != nil {
+		return c, err
 	}
 	dir, err := filepath.Abs(c.StateDir)
 	if err != nil {

@@ -3,7 +3,6 @@ package containerd
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -199,7 +198,7 @@ func (e *execution) start(ctx context.Context, task client.Task, spec *specs.Pro
 	}
 	p, err := task.Exec(ctx, e.id, spec, cio.NewCreator(options...))
 	if err != nil {
-		return nil, nil, execError(err)
+		return nil, nil, e.r.execError(err)
 	}
 	ended, err := p.Wait(context.WithoutCancel(ctx))
 	if err == nil {
@@ -208,7 +207,7 @@ func (e *execution) start(ctx context.Context, task client.Task, spec *specs.Pro
 	if err != nil {
 		e.kill(ctx, p)
 		e.forget(ctx, p)
-		return nil, nil, execError(err)
+		return nil, nil, e.r.execError(err)
 	}
 	return p, ended, nil
 }
@@ -289,15 +288,21 @@ func (e *execution) kill(ctx context.Context, p client.Process) {
 }
 
 // execError tells a command that is not there from a replica that ended and from a host that cannot run it.
-func execError(err error) error {
+func (r *Runtime) execError(err error) error {
 	text := err.Error()
 	for _, tenants := range []string{"exec: ", "exec format error", "chdir to cwd", "not a directory", "permission denied", "failed to find", "failed to load"} {
-		if strings.Contains(text, tenants) {
+		if strings.Contains(text, tenants) && !r.ofHost(text) {
 			return runtime.Classify(runtime.ClassTenant, fmt.Errorf("%w: %w", runtime.ErrInvalid, err))
 		}
 	}
 	if errdefs.IsNotFound(err) || errdefs.IsFailedPrecondition(err) || strings.Contains(text, "cannot exec in a stopped") || strings.Contains(text, "container not running") {
-		return errors.Join(runtime.ErrNotRunning, err)
+		r.log.Debug("a command's container does not run", "error", err)
+		return runtime.ErrNotRunning
 	}
 	return err
+}
+
+// ofHost tells whether a text names places of the host that are this runtime's, and so nobody else's business.
+func (r *Runtime) ofHost(text string) bool {
+	return strings.Contains(text, r.id.RunDir()) || strings.Contains(text, r.dataDir())
 }

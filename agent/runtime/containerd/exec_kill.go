@@ -9,12 +9,12 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/containerd/containerd/v2/client"
 	"github.com/containerd/errdefs"
 	"golang.org/x/sys/unix"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
 )
 
@@ -23,26 +23,13 @@ import (
 // the tenant's own container and ends with that.
 func (r *Runtime) killMarked(ctx context.Context, lease runtime.LeaseID, container, mark string, pid uint32) error {
 	group := cgroupPath("pids", cgroupOf(r.id, lease, container))
-	for {
+	return instance.EndProcesses(ctx, func() ([]int, error) {
 		members, err := groupProcesses(group)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		victims := started(members, mark, int(pid))
-		if len(victims) == 0 {
-			return nil
-		}
-		for _, v := range victims {
-			if err := unix.Kill(v, unix.SIGKILL); err != nil && !errors.Is(err, unix.ESRCH) {
-				return fmt.Errorf("kill process %d: %w", v, err)
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return fmt.Errorf("processes %v do not end: %w", victims, ctx.Err())
-		case <-time.After(5 * time.Millisecond):
-		}
-	}
+		return started(members, mark, int(pid)), nil
+	})
 }
 
 // member is a process of a container as the host sees it.

@@ -28,6 +28,13 @@ func (l *lease) execProcess(ctx context.Context, c client.Container, u unit, q r
 		if p.User, err = l.execUser(ctx, c, u, q.User); err != nil {
 			return nil, err
 		}
+		ids, err := hostIDsOf(ctx, c)
+		if err == nil {
+			err = checkIDs(ids, p.User, nil)
+		}
+		if err != nil {
+			return nil, err
+		}
 		p.Capabilities = effective(p.Capabilities, p.User)
 	}
 	p.ConsoleSize = nil

@@ -11,6 +11,8 @@ import (
 
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
+
+	"github.com/souk-network/souk/agent/instance"
 )
 
 // secretFiles is the file system in memory that holds the files of a container.
@@ -32,8 +34,8 @@ func (r *Runtime) fileMounts(u unit) []specs.Mount {
 }
 
 // writeSecretFiles puts the files of a replica into memory, anew for each start: nothing of them is ever on disk, and
-// after a reboot nothing is left.
-func (r *Runtime) writeSecretFiles(u unit) error {
+// after a reboot nothing is left. They are the host's ids that stand for those of the container.
+func (r *Runtime) writeSecretFiles(u unit, ids instance.IDRange) error {
 	dir := r.secretFiles(u.id())
 	if err := unmountBelow(dir); err != nil {
 		return err
@@ -52,7 +54,7 @@ func (r *Runtime) writeSecretFiles(u unit) error {
 		return fmt.Errorf("keep files in memory: %w", err)
 	}
 	for n, f := range u.service.Files {
-		if err := writeSecretFile(filepath.Join(dir, strconv.Itoa(n)), f.Content, int(f.UID), int(f.GID), f.Mode); err != nil {
+		if err := writeSecretFile(filepath.Join(dir, strconv.Itoa(n)), f.Content, int(uint32(ids)+f.UID), int(uint32(ids)+f.GID), f.Mode); err != nil {
 			return fmt.Errorf("write file %s of %s: %w", f.Target, u.service.Name, err)
 		}
 	}

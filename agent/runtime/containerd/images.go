@@ -356,6 +356,15 @@ func (s *imageStore) DeleteScope(ctx context.Context, scope runtime.Scope) error
 	return nil
 }
 
+// Size implements runtime.Sizer.
+func (s *imageStore) Size(ctx context.Context, scope runtime.Scope) (int64, error) {
+	ctx, err := s.within(ctx, scope)
+	if err != nil {
+		return 0, err
+	}
+	return s.usedBytes(ctx)
+}
+
 // usedBytes is what a scope holds. Uploads come first: one that is finished meanwhile counts twice rather than not at all.
 func (s *imageStore) usedBytes(ctx context.Context) (int64, error) {
 	statuses, err := s.client.ContentStore().ListStatuses(ctx)

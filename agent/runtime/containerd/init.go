@@ -7,6 +7,7 @@ import specs "github.com/opencontainers/runtime-spec/specs-go"
 const (
 	initProgram = "souk-init"
 	initPath    = "/dev/init"
+	initUsage   = 126 // its exit code when it is not told what to run
 )
 
 // withInit runs a container's program below a small init.

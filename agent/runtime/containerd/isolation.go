@@ -11,6 +11,7 @@ import (
 	"github.com/containerd/containerd/v2/client"
 	"golang.org/x/sys/unix"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
 )
 
@@ -52,9 +53,10 @@ func (r *Runtime) isolationOf(wanted string) string {
 }
 
 // isolated runs a container in a class, with its state below the instance's directory.
-func (r *Runtime) isolated(class string) client.NewContainerOpts {
+func (r *Runtime) isolated(class string, ids instance.IDRange) client.NewContainerOpts {
 	return client.WithRuntime(r.libexec.path("containerd-shim-runc-v2"), &options.Options{
 		BinaryName: r.libexec.path(isolationProgram[class]), Root: r.isolationRoot(class),
+		IoUid: uint32(ids), IoGid: uint32(ids), // the streams of commands are root's of the container
 	})
 }
 

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	goruntime "runtime"
 
 	"golang.org/x/sys/unix"
@@ -12,15 +11,8 @@ import (
 
 // makeNetns makes a network namespace that lives as long as its bind mount at path.
 func makeNetns(path string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o711); err != nil {
-		return fmt.Errorf("make a network namespace: %w", err)
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDONLY, 0o600)
-	if err != nil {
-		return fmt.Errorf("make a network namespace: %w", err)
-	}
-	if err := f.Close(); err != nil {
-		return fmt.Errorf("make a network namespace: %w", err)
+	if err := makeNamespaceFile(path); err != nil {
+		return err
 	}
 	done := make(chan error)
 	go func() { done <- unshareTo(path) }()
@@ -74,13 +66,13 @@ func isNetns(path string) bool {
 	return unix.Statfs(path, &st) == nil && st.Type == unix.NSFS_MAGIC
 }
 
-// deleteNetns lets a namespace go; one that does not exist is no error.
+// deleteNetns lets a network or user namespace go; one that does not exist is no error.
 func deleteNetns(path string) error {
 	if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
-		return fmt.Errorf("let go of the network namespace %s: %w", path, err)
+		return fmt.Errorf("let go of the namespace %s: %w", path, err)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("delete the network namespace %s: %w", path, err)
+		return fmt.Errorf("delete the namespace %s: %w", path, err)
 	}
 	return nil
 }

@@ -17,9 +17,12 @@ import (
 	"github.com/containernetworking/cni/libcni"
 	types100 "github.com/containernetworking/cni/pkg/types/100"
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/internal/failpoint"
 )
 
 // network connects replicas: a bridge and a subnet for each lease, a namespace for each replica, plumbed by the CNI
@@ -50,6 +53,9 @@ func newNetwork(r rules, dns []netip.Addr, programs libexec, log *slog.Logger) *
 }
 
 func (n *network) netns(container string) string { return filepath.Join(n.id.NetnsDir(), container) }
+
+// userns is the user namespace that owns the network namespace of a container which has one.
+func (n *network) userns(container string) string { return filepath.Join(n.id.UsernsDir(), container) }
 
 // networkName is the CNI network of a subnet slot. IPAM keeps its addresses by it.
 func (n *network) networkName(slot uint16) string { return fmt.Sprintf("%s-%04x", n.id, slot) }
@@ -91,13 +97,15 @@ func ifbName(network, container string) string {
 	return fmt.Sprintf("bwp%x", sha512.Sum512([]byte(network+container)))[:15]
 }
 
-// attach connects a replica and gives its address. One that is connected already keeps its address.
-func (n *network) attach(ctx context.Context, u unit, slot uint16) (netip.Addr, error) {
+// attach connects a replica that does not run and gives its address. One that is connected already keeps its address. With ids its network
+// is owned by a user namespace that has these.
+func (n *network) attach(ctx context.Context, u unit, slot uint16, ids instance.IDRange) (netip.Addr, error) {
 	list, err := n.conf(slot, u.service.Resources.EgressMbps)
 	if err != nil {
 		return netip.Addr{}, err
 	}
-	if address, ok := n.address(u.id(), slot); ok {
+	owned := isNetns(n.userns(u.id())) == (ids != 0)
+	if address, ok := n.address(u.id(), slot); ok && owned && n.isLinked(u.id(), slot) {
 		return address, n.joined(u.lease, slot, u.id(), address)
 	}
 	if _, err := os.Lstat(n.netns(u.id())); err == nil { // left half done by an agent that was killed
@@ -105,7 +113,13 @@ func (n *network) attach(ctx context.Context, u unit, slot uint16) (netip.Addr, 
 			return netip.Addr{}, err
 		}
 	}
-	if err := makeNetns(n.netns(u.id())); err != nil {
+	if ids == 0 {
+		err = makeNetns(n.netns(u.id()))
+	} else {
+		err = makeOwnedNetns(n.userns(u.id()), n.netns(u.id()), ids)
+		failpoint.Hit("runtime/userns/make")
+	}
+	if err != nil {
 		return netip.Addr{}, err
 	}
 	if err := n.noteLink(ifbName(n.networkName(slot), u.id())); err != nil {
@@ -129,6 +143,31 @@ func (n *network) attach(ctx context.Context, u unit, slot uint16) (netip.Addr, 
 		return netip.Addr{}, fmt.Errorf("connect %s to its lease's network: it got no address", u.id())
 	}
 	return address, n.joined(u.lease, slot, u.id(), address)
+}
+
+// isLinked tells that a replica's namespace has its link, and that its other end is on the lease's bridge. An agent that is killed
+// while it disconnects a replica leaves the namespace, and what is kept of its address, without them.
+func (n *network) isLinked(container string, slot uint16) bool {
+	ns, err := netns.GetFromPath(n.netns(container))
+	if err != nil {
+		return false
+	}
+	defer func() { _ = ns.Close() }()
+	there, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
+	if err != nil {
+		return false
+	}
+	defer there.Close()
+	link, err := there.LinkByName(containerLink)
+	if err != nil {
+		return false
+	}
+	other, err := netlink.LinkByIndex(link.Attrs().ParentIndex)
+	if err != nil {
+		return false
+	}
+	bridge, err := netlink.LinkByName(n.id.BridgeName(slot))
+	return err == nil && other.Attrs().MasterIndex == bridge.Attrs().Index
 }
 
 func (n *network) join(container, link string) *libcni.RuntimeConf {
@@ -257,7 +296,7 @@ func (n *network) detach(ctx context.Context, container string, slot uint16) err
 	if err := os.Remove(filepath.Join(n.id.LinksDir(), ifb)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("forget link %s: %w", ifb, err)
 	}
-	return deleteNetns(n.netns(container))
+	return errors.Join(deleteNetns(n.netns(container)), deleteNetns(n.userns(container)))
 }
 
 // deleteBridge removes the bridge of a lease and what IPAM kept of its network.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/internal/reach"
 )
 
 // Runtime implements runtime.Runtime.
@@ -31,11 +32,14 @@ type Runtime struct {
 	network *network
 	swap    bool
 	ipv6    bool
-	files   uint64 // hard limit on open files
-	sealer  Sealer
-	execs   execs
-	events  events
-	meter   meter
+
+	usernsMissing error // why new containers get no user namespaces
+
+	files  uint64 // hard limit on open files
+	sealer Sealer
+	execs  execs
+	events events
+	meter  meter
 
 	ctx     context.Context // ends with Close
 	cancel  context.CancelFunc
@@ -94,6 +98,9 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err := errors.Join(r.libexec.first(), keepOffDisk()); err != nil {
 		return err
 	}
+	if err := r.chooseUserns(); err != nil {
+		return err
+	}
 	if r.sealer, err = r.openSealer(); err != nil {
 		return err
 	}
@@ -113,6 +120,9 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := r.holdHostIDs(records); err != nil {
+		return err
+	}
 	pool, err := choosePool(ctx, r.held, r.config.SubnetPool, len(records) > 0)
 	if err != nil {
 		return err
@@ -123,7 +133,7 @@ func (r *Runtime) start(ctx context.Context) error {
 	if err := instance.EnableForwarding(ctx); err != nil {
 		return err
 	}
-	closed := disjoint(append(slices.Clone(notPublicV4), r.config.Deny...))
+	closed := disjoint(append(reach.NotPublicV4(), r.config.Deny...))
 	r.network = newNetwork(rules{id: r.id, pool: pool, closed: closed, limits: r.config.Connections, absent: r.config.NoFirewall}, r.config.DNS, r.libexec, r.log)
 	if err := r.network.takeUp(records); err != nil {
 		return err

@@ -51,6 +51,8 @@ func (r *Runtime) Probe(context.Context) (runtime.Capabilities, error) {
 	if !r.swap {
 		c.Warnings = append(c.Warnings, "the kernel does not limit swap: turn swap off (swapoff -a), or boot with swapaccount=1")
 	}
+	c.UserNamespaces = r.makesUserns()
+	c.Warnings = append(c.Warnings, usernsWarning(r.usernsMissing)...)
 	c.Warnings = append(c.Warnings, networkWarnings(r.id)...)
 	return c, nil
 }

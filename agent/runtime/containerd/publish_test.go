@@ -307,6 +307,32 @@ func TestTheNetworkOutlivesTheAgentAndTheHost(t *testing.T) {
 	require.Equal(t, published, statusOf(t, r, 1).Published, "the same ports after a restart of the machine")
 }
 
+// An agent that is killed while it disconnects a replica, as for an update, has removed its link, and not what says that it was
+// connected.
+func TestAReplicaThatWasHalfDisconnectedIsConnectedAnew(t *testing.T) {
+	needRoot(t)
+	state, c := seeded(t)
+	r, err := containerd.New(t.Context(), c)
+	require.NoError(t, err)
+	require.NoError(t, r.Apply(t.Context(), conformance.Workload(1, "hello:1")))
+	conformance.Running(t, r, 1)
+	kept, err := os.ReadDir(r.Instance().NetnsDir())
+	require.NoError(t, err)
+	require.Len(t, kept, 1)
+	within(t, namespaceOf(t, r, kept[0].Name()), func() {
+		link, err := netlink.LinkByName("eth0")
+		require.NoError(t, err)
+		require.NoError(t, netlink.LinkDel(link))
+	})
+	require.NoError(t, r.Close())
+	require.NoError(t, instance.KillCgroup(t.Context(), instance.IDOf(c.ChainID, c.Provider, state), "1/"+kept[0].Name()))
+
+	r = open(t, c)
+	s := conformance.Replica(t, r, 1, 0, func(s runtime.ReplicaStatus) bool { return s.Phase == runtime.PhaseRunning && s.Restarts > 0 })
+	code, text := conformance.Get(t, s, "/")
+	require.Equal(t, 200, code, text)
+}
+
 func TestPortsThatTheHostUsesAreNotPublished(t *testing.T) {
 	needRoot(t)
 	c := config(t, "souk1one", stateDir(t))
@@ -359,6 +385,10 @@ func TestConnectionsOfALeaseAreBounded(t *testing.T) {
 		require.NoError(t, err)
 		t.Cleanup(func() { _ = l.Close() })
 		go keepOpen(l)
+		packets, err := net.ListenPacket("udp4", ":81")
+		require.NoError(t, err)
+		t.Cleanup(func() { _ = packets.Close() })
+		go answerAll(packets)
 	})
 	for name, limits := range map[string]containerd.ConnectionLimits{
 		"new": {NewPerSecond: 10, NewBurst: 20}, "open at once": {Open: 25},
@@ -377,6 +407,13 @@ func TestConnectionsOfALeaseAreBounded(t *testing.T) {
 			require.Greater(t, got, 10)
 			require.Less(t, got, 70)
 			requireNetwork(t, r, 2) // its neighbour has its own
+			_, text = conformance.Get(t, conformance.Running(t, r, 1), "/connect", "network", "udp", "n", "120", "address", publicThere+":81")
+			got, err = strconv.Atoi(text)
+			require.NoError(t, err)
+			t.Logf("%d of 120 exchanges of packets", got)
+			require.Less(t, got, 70, "flows without connections are entries of the host's table, too")
+			_, text = conformance.Get(t, conformance.Running(t, r, 2), "/connect", "network", "udp", "n", "5", "address", publicThere+":81")
+			require.Equal(t, "5", text, "the neighbour's packets pass")
 			var open []net.Conn
 			world.do(t, func() {
 				for range 60 {
@@ -409,6 +446,18 @@ func keepOpen(l net.Listener) {
 			return
 		}
 		all = append(all, c)
+	}
+}
+
+// answerAll sends every packet back, until the socket closes.
+func answerAll(c net.PacketConn) {
+	b := make([]byte, 2048)
+	for {
+		n, from, err := c.ReadFrom(b)
+		if err != nil {
+			return
+		}
+		_, _ = c.WriteTo(b[:n], from)
 	}
 }
 

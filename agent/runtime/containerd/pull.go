@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/netip"
 	"strconv"
-	"syscall"
 	"time"
 
 	"github.com/containerd/containerd/v2/client"
@@ -20,9 +18,8 @@ import (
 	"github.com/opencontainers/go-digest"
 
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/internal/reach"
 )
-
-var errNotPublic = errors.New("address is not public")
 
 // normalPublicName completes a name as people write it to the one under which a registry's image is kept.
 func normalPublicName(image string) (string, error) {
@@ -36,6 +33,11 @@ func normalPublicName(image string) (string, error) {
 // Pull implements runtime.ImageStore. Two that ask for one image at once share the work.
 func (s *imageStore) Pull(ctx context.Context, image string) (runtime.Descriptor, error) {
 	return s.pullInto(ctx, runtime.PublicScope, image, nil, func(string) {})
+}
+
+// PullAs implements runtime.ImageStore.
+func (s *imageStore) PullAs(ctx context.Context, scope runtime.Scope, image string, c runtime.Credentials) (runtime.Descriptor, error) {
+	return s.pullInto(ctx, scope, image, &c, func(string) {})
 }
 
 // progressInterval is how often the progress of a pull is told.
@@ -135,7 +137,7 @@ func pullError(name string, c *runtime.Credentials, err error) error {
 		return runtime.Classify(runtime.ClassTenant, fmt.Errorf("%w: the registry wants credentials: give them with the image, or push it to this provider instead", wrapped))
 	case errdefs.IsNotFound(err):
 		return runtime.Classify(runtime.ClassTenant, fmt.Errorf("image %s: %w: push it to this provider, or name one that a public registry has", name, runtime.ErrNotFound))
-	case errors.Is(err, errNotPublic):
+	case errors.Is(err, reach.ErrNotPublic):
 		return runtime.Classify(runtime.ClassTenant, fmt.Errorf("%w: images come from public registries only", wrapped))
 	default:
 		return runtime.Classify(runtime.ClassTransient, wrapped)
@@ -153,7 +155,7 @@ func isRefused(err error) bool {
 
 // publicClient connects to public addresses only, wherever names and redirects lead, save for the allowed registries.
 func publicClient(allowed map[string]bool) *http.Client {
-	guarded := &net.Dialer{Timeout: 15 * time.Second, Control: refusePrivate}
+	guarded := reach.Dialer(15*time.Second, false)
 	free := &net.Dialer{Timeout: 15 * time.Second}
 	return &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -168,15 +170,4 @@ func publicClient(allowed map[string]bool) *http.Client {
 		MaxIdleConnsPerHost:   4,
 		IdleConnTimeout:       30 * time.Second,
 	}}
-}
-
-func refusePrivate(_, address string, _ syscall.RawConn) error {
-	at, err := netip.ParseAddrPort(address)
-	if err != nil {
-		return fmt.Errorf("dial %s: %w", address, err)
-	}
-	if !isPublic(at.Addr()) {
-		return fmt.Errorf("dial %s: %w", at.Addr(), errNotPublic)
-	}
-	return nil
 }

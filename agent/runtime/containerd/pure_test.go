@@ -20,23 +20,13 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/internal/reach"
 )
 
-func TestOnlyAddressesOfThePublicInternetArePublic(t *testing.T) {
-	for address, want := range map[string]bool{
-		"1.1.1.1": true, "11.22.33.44": true, "223.255.255.255": true, "2606:4700::1111": true, "172.32.0.1": true, "100.128.0.1": true,
-		"0.0.0.0": false, "10.1.2.3": false, "100.64.0.1": false, "100.127.255.255": false, "127.0.0.1": false, "169.254.169.254": false,
-		"172.16.0.1": false, "172.31.255.255": false, "192.168.1.1": false, "198.18.0.1": false, "224.0.0.1": false, "255.255.255.255": false,
-		"::1": false, "::": false, "fe80::1": false, "fe80::1%eth0": false, "fd00::1": false, "ff02::1": false, "64:ff9b::a00:1": false,
-		"::ffff:10.0.0.1": false, "::ffff:1.1.1.1": true, "2002:a00:1::": false, "2001:db8::1": false, "2001::1": false,
-	} {
-		require.Equal(t, want, isPublic(netip.MustParseAddr(address)), address)
-	}
-}
-
 func TestBlockedIntervalsHoldWhatIsNotPublic(t *testing.T) {
-	elements := intervals(notPublicV4)
+	elements := intervals(reach.NotPublicV4())
 	rapid.Check(t, func(t *rapid.T) {
 		var b [4]byte
 		copy(b[:], rapid.SliceOfN(rapid.Byte(), 4, 4).Draw(t, "address"))
@@ -50,7 +40,7 @@ func TestBlockedIntervalsHoldWhatIsNotPublic(t *testing.T) {
 				inside = !e.IntervalEnd
 			}
 		}
-		if inside == isPublic(netip.AddrFrom4(b)) {
+		if inside == reach.Public(netip.AddrFrom4(b)) {
 			t.Fatalf("%v: inside %v", b, inside)
 		}
 	})
@@ -147,6 +137,49 @@ func TestSpecificationHoldsTheSecurityFloor(t *testing.T) {
 		if m.Type == "bind" {
 			require.Contains(t, m.Options, "ro")
 		}
+	}
+}
+
+func TestAUserNamespaceIsInTheSpecificationWhereThereAreIDs(t *testing.T) {
+	u := unit{lease: 7, service: runtime.Service{Name: "web", Resources: runtime.Resources{CPUMillis: 250, MemoryMiB: 64}}}
+	in := surroundings{netns: "/ns", userns: "/userns", files: "/files", cgroup: "/group", openFiles: 1 << 20}
+	s, err := containerSpec(u, ocispec.ImageConfig{Cmd: []string{"/x"}}, in)
+	require.NoError(t, err)
+	require.NotContains(t, s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: "/userns"})
+	require.Empty(t, s.Linux.UIDMappings)
+
+	in.hostIDs = 0x7001_0000
+	s, err = containerSpec(u, ocispec.ImageConfig{Cmd: []string{"/x"}}, in)
+	require.NoError(t, err)
+	require.Contains(t, s.Linux.Namespaces, specs.LinuxNamespace{Type: specs.UserNamespace, Path: "/userns"})
+	want := []specs.LinuxIDMapping{{ContainerID: 0, HostID: 0x7001_0000, Size: 65536}}
+	require.Equal(t, want, s.Linux.UIDMappings)
+	require.Equal(t, want, s.Linux.GIDMappings)
+	for _, m := range s.Mounts {
+		if m.Type == "bind" {
+			require.Equal(t, want, m.UIDMappings, m.Destination)
+			require.Equal(t, want, m.GIDMappings, m.Destination)
+		}
+	}
+}
+
+func TestIDsBeyondAUserNamespaceAreRefused(t *testing.T) {
+	const ids = instance.IDRange(0x7001_0000)
+	beyond := uint32(instance.IDRangeSize)
+	require.NoError(t, checkIDs(ids, specs.User{UID: beyond - 1, GID: beyond - 1}, []runtime.File{{UID: beyond - 1}}))
+	require.NoError(t, checkIDs(0, specs.User{UID: beyond}, []runtime.File{{UID: beyond}}), "without one all are there")
+	for name, c := range map[string]struct {
+		user specs.User
+		file runtime.File
+	}{
+		"a user":          {user: specs.User{UID: beyond}},
+		"a group":         {user: specs.User{GID: beyond}},
+		"another group":   {user: specs.User{AdditionalGids: []uint32{1, beyond}}},
+		"a file's owner":  {file: runtime.File{UID: beyond}},
+		"a file's group":  {file: runtime.File{GID: beyond}},
+		"the last of all": {user: specs.User{UID: 1<<31 - 1}},
+	} {
+		require.ErrorIs(t, checkIDs(ids, c.user, []runtime.File{c.file}), runtime.ErrInvalid, name)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
 	"github.com/souk-network/souk/internal/failpoint"
 )
@@ -23,6 +24,8 @@ type record struct {
 	// Numbers of the services, by name, which are part of the names of their containers.
 	Numbers    map[string]int `json:"numbers,omitempty"`
 	NextNumber int            `json:"next_number,omitempty"`
+
+	HostIDs instance.IDRange `json:"host_ids,omitempty"` // of its user namespaces; none: it has been made without
 
 	CPUs []int `json:"cpus,omitempty"` // for itself; none: it shares
 
@@ -87,9 +90,12 @@ func writeDurably(path string, v any) error {
 	return nil
 }
 
-// kindOf says what a file is for: "history" of l7-s0-r0.history.json.
+// kindOf says what a file is for: "history" of l7-s0-r0.history.json, "usage" of usage/7.json.
 func kindOf(path string) string {
 	name := strings.TrimSuffix(filepath.Base(path), ".json")
+	if _, err := strconv.ParseUint(name, 10, 64); err == nil {
+		return filepath.Base(filepath.Dir(path))
+	}
 	return name[strings.LastIndexByte(name, '.')+1:]
 }
 

@@ -47,6 +47,7 @@ func TestALeaseKeepsOnlyImagesThatItMayRun(t *testing.T) {
 	})
 	require.True(t, has(1))
 	s := conformance.Running(t, r, 1)
+	conformance.Get(t, s, "/") // it listens
 	tell(s, "/exit?code=1")
 	s = conformance.Replica(t, r, 1, 0, func(s runtime.ReplicaStatus) bool { return s.Phase == runtime.PhaseRunning && s.Restarts == 1 })
 	conformance.Get(t, s, "/")

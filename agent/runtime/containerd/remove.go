@@ -62,14 +62,16 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 	if err := instance.EndShims(ctx, l.r.id, shimPatience, l.isMine); err != nil {
 		return err
 	}
-	kept, err := names(l.r.id.NetnsDir())
-	if err != nil {
-		return err
-	}
-	for _, name := range kept {
-		if l.isMine(name) {
-			if err := l.r.network.detach(ctx, name, rec.Slot); err != nil {
-				return err
+	for _, dir := range []string{l.r.id.NetnsDir(), l.r.id.UsernsDir()} {
+		kept, err := names(dir)
+		if err != nil {
+			return err
+		}
+		for _, name := range kept {
+			if l.isMine(name) {
+				if err := l.r.network.detach(ctx, name, rec.Slot); err != nil {
+					return err
+				}
 			}
 		}
 	}
@@ -86,7 +88,7 @@ func (l *lease) teardown(ctx context.Context, rec record) error {
 	if err := l.r.forgetUsage(l.id); err != nil {
 		return err
 	}
-	return l.deleteFiles(d)
+	return errors.Join(l.deleteFiles(d), l.r.held.FreeIDRange(strconv.FormatUint(l.id, 10)))
 }
 
 // letGoOfImages removes the lease's views of image layers in every scope and lets the engine collect the rest.

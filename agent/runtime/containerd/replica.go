@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -475,10 +476,15 @@ func (l *lease) create(ctx context.Context, u unit) error {
 	if err != nil {
 		return err
 	}
+	class := l.r.isolationOf(u.isolation)
+	ids := l.hostIDs(class)
+	if err := checkIDs(ids, account, u.service.Files); err != nil {
+		return err
+	}
 	d := l.r.dir(l.id)
 	spec, err := containerSpec(u, i.config.Config, surroundings{
-		netns: l.r.network.netns(u.id()), files: d.files(u.id()), cgroup: cgroupOf(l.r.id, l.id, u.id()),
-		swap: l.r.swap, ipv6: l.r.ipv6, openFiles: l.r.files, user: account, mounts: l.r.storageMounts(u),
+		netns: l.r.network.netns(u.id()), userns: l.r.network.userns(u.id()), hostIDs: ids, files: d.files(u.id()), cgroup: cgroupOf(l.r.id, l.id, u.id()),
+		swap: l.r.swap, ipv6: l.r.ipv6, openFiles: l.r.files, user: account, mounts: l.r.storageMounts(u, ids),
 	})
 	if err != nil {
 		return err
@@ -486,7 +492,6 @@ func (l *lease) create(ctx context.Context, u unit) error {
 	if u.service.Init {
 		withInit(spec, l.r.libexec.path(initProgram))
 	}
-	class := l.r.isolationOf(u.isolation)
 	if class == isolationGVisor {
 		tmp := ""
 		if emptyTmp(layers) {
@@ -498,16 +503,25 @@ func (l *lease) create(ctx context.Context, u unit) error {
 		return err
 	}
 	_, err = l.r.engine.client.NewContainer(ctx, u.id(),
-		l.r.isolated(class),
+		l.r.isolated(class, ids),
 		withSealedSpec(l.r.sealer, spec),
 		client.WithContainerLabels(containerLabels(u, i)),
-		client.WithAdditionalContainerLabels(map[string]string{isolationLabel: class}),
+		client.WithAdditionalContainerLabels(apartLabels(class, ids)),
 	)
 	if err != nil {
 		return fmt.Errorf("make container %s: %w", u.id(), err)
 	}
 	l.tell(u, runtime.EventCreated, u.service.Image)
 	return nil
+}
+
+// apartLabels are the labels that say how a container is kept apart.
+func apartLabels(class string, ids instance.IDRange) map[string]string {
+	labels := map[string]string{isolationLabel: class}
+	if ids != 0 {
+		labels[hostIDsLabel] = strconv.FormatUint(uint64(ids), 10)
+	}
+	return labels
 }
 
 // containerLabels are what a container says of itself.
@@ -549,11 +563,15 @@ func (l *lease) bringUp(ctx context.Context, rec record, u unit, c client.Contai
 	if err := l.clearLeftover(ctx, u.id()); err != nil {
 		return err
 	}
-	d := l.r.dir(l.id)
-	if err := l.prepareStorage(ctx, rec, u, func() ([]string, error) { return l.layersOf(ctx, c) }); err != nil {
+	ids, err := hostIDsOf(ctx, c)
+	if err != nil {
 		return err
 	}
-	address, err := l.r.network.attach(ctx, u, rec.Slot)
+	d := l.r.dir(l.id)
+	if err := l.prepareStorage(ctx, rec, u, ids, func() ([]string, error) { return l.layersOf(ctx, c) }); err != nil {
+		return err
+	}
+	address, err := l.r.network.attach(ctx, u, rec.Slot, ids)
 	if err != nil {
 		return err
 	}
@@ -563,25 +581,25 @@ func (l *lease) bringUp(ctx context.Context, rec record, u unit, c client.Contai
 	if err := l.r.network.writeFiles(d.files(u.id()), u, rec.Slot, address, l.members(rec)); err != nil {
 		return err
 	}
-	root, err := l.rootfs(ctx, u, c)
+	root, err := l.rootfs(ctx, u, c, ids)
 	if err != nil {
 		return err
 	}
-	return l.launch(ctx, u, c, root)
+	return l.launch(ctx, u, c, root, ids)
 }
 
 // launch makes and starts the process, leaving nothing behind when it cannot be started.
-func (l *lease) launch(ctx context.Context, u unit, c client.Container, root mount.Mount) error {
+func (l *lease) launch(ctx context.Context, u unit, c client.Container, root mount.Mount, ids instance.IDRange) error {
 	logs := l.r.dir(l.id).log(u.service.Name, u.replica)
 	if err := os.MkdirAll(filepath.Dir(logs), 0o700); err != nil {
 		return fmt.Errorf("make the log directory: %w", err)
 	}
-	output := cio.BinaryIO(l.r.libexec.path("souk-logger"), map[string]string{"path": logs})
+	output := cio.BinaryIO(l.r.libexec.path("souk-logger"), loggerArguments(logs, ids))
 	task, err := c.NewTask(ctx, output, client.WithRootFS([]mount.Mount{root}))
 	if err != nil {
 		return startError(u, err)
 	}
-	err = l.confine(u.id())
+	err = errors.Join(l.confine(u.id()), l.r.unmapLayers(u.id()))
 	if err == nil {
 		err = task.Start(ctx)
 	}
@@ -589,6 +607,14 @@ func (l *lease) launch(ctx context.Context, u unit, c client.Container, root mou
 		return errors.Join(startError(u, err), l.discard(context.WithoutCancel(ctx), task))
 	}
 	return nil
+}
+
+func loggerArguments(path string, ids instance.IDRange) map[string]string {
+	arguments := map[string]string{"path": path}
+	if ids != 0 {
+		arguments["owner"] = strconv.FormatUint(uint64(ids), 10)
+	}
+	return arguments
 }
 
 // startError tells a program that is not there from a host that cannot run it.
@@ -614,7 +640,7 @@ func (l *lease) layersOf(ctx context.Context, c client.Container) ([]string, err
 }
 
 // rootfs is the overlay of the image's layers and the replica's own directory on the lease's disk.
-func (l *lease) rootfs(ctx context.Context, u unit, c client.Container) (mount.Mount, error) {
+func (l *lease) rootfs(ctx context.Context, u unit, c client.Container, ids instance.IDRange) (mount.Mount, error) {
 	layers, err := l.layersOf(ctx, c)
 	if err != nil {
 		return mount.Mount{}, err
@@ -626,12 +652,20 @@ func (l *lease) rootfs(ctx context.Context, u unit, c client.Container) (mount.M
 			return mount.Mount{}, fmt.Errorf("make the files of %s on its disk: %w", c.ID(), err)
 		}
 	}
+	if err := ownUpper(upper, ids); err != nil {
+		return mount.Mount{}, err
+	}
 	class, err := isolationOfContainer(ctx, c)
 	if err != nil {
 		return mount.Mount{}, err
 	}
 	if class == isolationGVisor {
 		if err := makeTmp(d.tmp(u.id(), u.revision)); err != nil {
+			return mount.Mount{}, err
+		}
+	}
+	if ids != 0 {
+		if layers, err = l.r.mapLayers(c.ID(), layers); err != nil {
 			return mount.Mount{}, err
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
 )
 
@@ -27,6 +28,8 @@ const (
 // surroundings is what the host gives a container.
 type surroundings struct {
 	netns     string // path
+	userns    string // path, when there are host ids
+	hostIDs   instance.IDRange
 	files     string // directory with hosts, hostname and resolv.conf
 	cgroup    string // path from the root of each hierarchy
 	swap      bool   // memory and swap can be limited together
@@ -118,6 +121,7 @@ func containerSpec(u unit, image ocispec.ImageConfig, h surroundings) (*specs.Sp
 	spec.Mounts = mounts(spec.Mounts, u.service, h)
 	spec.Annotations = map[string]string{shimGroupAnnotation: leaseGroup(u.lease)}
 	setLinux(spec.Linux, u.service.Resources, h)
+	inUserNamespace(spec, h.userns, h.hostIDs)
 	if err := seccomp.WithDefaultProfile()(ctx, nil, c, spec); err != nil {
 		return nil, fmt.Errorf("make the system call filter of %s: %w", u.id(), err)
 	}
@@ -138,10 +142,10 @@ func mounts(defaults []specs.Mount, s runtime.Service, h surroundings) []specs.M
 	}
 	list = append(list, h.mounts...)
 	for _, name := range []string{"hosts", "hostname", "resolv.conf"} {
-		list = append(list, specs.Mount{
+		list = append(list, mapped(specs.Mount{
 			Destination: "/etc/" + name, Type: "bind", Source: path.Join(h.files, name),
-			Options: []string{"rbind", "rprivate", "ro", "nosuid", "nodev", "noexec"},
-		})
+			Options: []string{"bind", "rprivate", "ro", "nosuid", "nodev", "noexec"},
+		}, h.hostIDs))
 	}
 	return list
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/internal/reach"
 )
 
 const (
@@ -35,7 +36,7 @@ func checkPool(pool netip.Prefix) error {
 	if !pool.IsValid() || !pool.Addr().Is4() || pool.Bits() > leaseBits || pool.Masked() != pool {
 		return fmt.Errorf("subnet pool %s: want an IPv4 prefix with its host bits zero, of at most /%d", pool, leaseBits)
 	}
-	if isPublic(pool.Addr()) {
+	if reach.Public(pool.Addr()) {
 		return fmt.Errorf("subnet pool %s is public; take one of 10.0.0.0/8, 172.16.0.0/12 or 192.168.0.0/16", pool)
 	}
 	return nil

@@ -17,6 +17,7 @@ import (
 
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/internal/reach"
 )
 
 // alone runs the test in a network namespace of its own, so that no rule touches the host.
@@ -36,7 +37,7 @@ func alone(t *testing.T, do func(t *testing.T)) {
 
 func networkOf(id instance.ID) *network {
 	pool := netip.MustParsePrefix("10.66.0.0/16")
-	r := rules{id: id, pool: pool, closed: disjoint(notPublicV4), limits: ConnectionLimits{}.withDefaults()}
+	r := rules{id: id, pool: pool, closed: disjoint(reach.NotPublicV4()), limits: ConnectionLimits{}.withDefaults()}
 	return newNetwork(r, nil, "", slog.New(slog.DiscardHandler))
 }
 

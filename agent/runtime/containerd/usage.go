@@ -60,7 +60,7 @@ func (l *lease) usage(now time.Time) (runtime.UsageSample, error) {
 	var readings []reading
 	for _, u := range rec.units() {
 		g := readGroup(cgroupOf(l.r.id, l.id, u.id()))
-		readings = append(readings, reading{counterThrottled, u.id(), g.identity, g.throttledNanos})
+		readings = append(readings, reading{counterThrottled, u.id(), g.throttled, g.throttledNanos})
 		s.Replicas = append(s.Replicas, runtime.ReplicaUsage{Service: u.service.Name, Replica: u.replica, Usage: runtime.Usage{
 			CPUNanos: g.cpuNanos, ThrottledNanos: g.throttledNanos, MemoryBytes: g.memoryBytes,
 			MemoryLimitBytes: u.service.Resources.MemoryMiB << 20, PIDs: g.pids,
@@ -94,9 +94,6 @@ func (l *lease) usage(now time.Time) (runtime.UsageSample, error) {
 		}
 		s.Total.DiskBytes += used
 		s.Total.DiskLimitBytes += v.SizeMiB << 20
-	}
-	if s.Total.EgressBytes, s.Total.IngressBytes, err = l.r.network.traffic(l.id); err != nil {
-		return runtime.UsageSample{}, err
 	}
 	return s, l.r.writeCarry(l.id, kept)
 }

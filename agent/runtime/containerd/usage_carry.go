@@ -22,6 +22,7 @@ type carry struct {
 	BootID string                     `json:"boot_id"`
 	Ended  map[string]uint64          `json:"ended"` // by counter: what sources said last that are no more
 	Last   map[string]map[string]last `json:"last"`  // by counter and source
+	Told   map[string]uint64          `json:"told"`  // by counter: the most that any sample said
 
 	changed bool
 }
@@ -56,11 +57,18 @@ func (c *carry) add(readings []reading) {
 	}
 }
 
-// total is a counter over all its sources since the boot.
+// total is a counter over all its sources since the boot. It is never less than it was.
 func (c *carry) total(counter string) uint64 {
 	sum := c.Ended[counter]
 	for _, l := range c.Last[counter] {
 		sum += l.Value
 	}
+	if sum <= c.Told[counter] {
+		return c.Told[counter]
+	}
+	if c.Told == nil {
+		c.Told = map[string]uint64{}
+	}
+	c.Told[counter], c.changed = sum, true
 	return sum
 }

@@ -6,11 +6,13 @@ import (
 	"strings"
 
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/manifest"
 )
 
+// What a manifest may ask for is what this runtime takes, so that nobody pays for what is refused here.
 const (
-	maxReplicas  = 60 // of all services of a lease: each has an address in its /26
-	minMemoryMiB = 8
+	maxReplicas  = manifest.MaxLeaseContainers // each has an address in the lease's /26
+	minMemoryMiB = manifest.MinMemoryMiB
 	minDiskMiB   = 1
 	maxNameBytes = 63
 	defaultPIDs  = 1024

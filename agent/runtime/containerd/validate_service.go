@@ -9,24 +9,26 @@ import (
 	"github.com/moby/sys/signal"
 
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/manifest"
 )
 
-// Bounds of what a service says about its life. They are no narrower than those of a manifest.
+// Bounds of what a service says about its life: those of a manifest.
 const (
-	maxStopGrace      = 300 // seconds
-	maxRestarts       = 1_000_000
-	maxHealthWords    = 256
-	minHealthTimeout  = 100 * time.Millisecond
-	maxHealthTimeout  = 10 * time.Minute
-	minHealthInterval = time.Second
-	maxHealthInterval = time.Hour
-	maxHealthRetries  = 100
-	maxAliases        = 16
-	maxExtraHosts     = 64
-	maxUserGroups     = 16
-	maxHostBytes      = 253
-	minOpenFiles      = 64
-	maxOpenFiles      = 1 << 20
+	maxStopGrace      = uint32(manifest.MaxStopGrace / time.Second)
+	maxRestarts       = manifest.MaxRestarts
+	maxHealthWords    = manifest.MaxArguments
+	minHealthTimeout  = manifest.MinHealthTimeout
+	maxHealthTimeout  = manifest.MaxHealthTimeout
+	minHealthInterval = manifest.MinHealthInterval
+	maxHealthInterval = manifest.MaxHealthInterval
+	maxHealthStart    = manifest.MaxHealthStart
+	maxHealthRetries  = manifest.MaxHealthRetries
+	maxAliases        = manifest.MaxAliases
+	maxExtraHosts     = manifest.MaxExtraHosts
+	maxUserGroups     = manifest.MaxUserGroups
+	maxHostBytes      = manifest.MaxHostnameBytes
+	minOpenFiles      = manifest.MinOpenFiles
+	maxOpenFiles      = manifest.MaxOpenFiles
 )
 
 var (
@@ -100,7 +102,7 @@ func healthTimes(c *runtime.HealthCheck) []healthTime {
 	return []healthTime{
 		{"interval", &c.Interval, minHealthInterval, maxHealthInterval},
 		{"timeout", &c.Timeout, minHealthTimeout, maxHealthTimeout},
-		{"start period", &c.StartPeriod, 0, maxHealthInterval},
+		{"start period", &c.StartPeriod, 0, maxHealthStart},
 		{"start interval", &c.StartInterval, minHealthTimeout, maxHealthInterval},
 	}
 }

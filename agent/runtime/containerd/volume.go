@@ -16,14 +16,15 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/souk-network/souk/agent/runtime"
+	"github.com/souk-network/souk/manifest"
 )
 
 const (
-	maxVolumes      = 16      // of a workload
-	maxVolumeCopies = 64      // of all copies of a workload: each is a mounted disk
-	maxMounts       = 32      // of a service
-	maxFiles        = 64      // of a service
-	maxFilesBytes   = 1 << 20 // of a service together
+	maxVolumes      = manifest.MaxVolumes      // of a workload
+	maxVolumeCopies = manifest.MaxLeaseVolumes // of all copies of a workload: each is a mounted disk
+	maxMounts       = manifest.MaxMounts       // of a service
+	maxFiles        = manifest.MaxFiles        // of a service
+	maxFilesBytes   = 1 << 20                  // of a service together
 )
 
 // volume is one copy of a workload's volume.

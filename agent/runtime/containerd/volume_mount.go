@@ -14,6 +14,7 @@ import (
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"golang.org/x/sys/unix"
 
+	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/agent/runtime"
 )
 
@@ -50,7 +51,7 @@ func volumeOf(u unit, m runtime.Mount) (volume, bool) {
 
 // storageMounts are the mounts of a replica's volumes, memory and files, as runc is told to make them. Their sources are
 // there once prepareStorage was called.
-func (r *Runtime) storageMounts(u unit) []specs.Mount {
+func (r *Runtime) storageMounts(u unit, ids instance.IDRange) []specs.Mount {
 	var list []specs.Mount
 	for n, m := range u.service.Mounts {
 		v, named := volumeOf(u, m)
@@ -66,15 +67,15 @@ func (r *Runtime) storageMounts(u unit) []specs.Mount {
 		if m.ReadOnly {
 			access = "ro"
 		}
-		list = append(list, specs.Mount{Destination: m.Target, Type: "bind", Source: source, Options: []string{"bind", "rprivate", "nosuid", "nodev", access}})
+		list = append(list, mapped(specs.Mount{Destination: m.Target, Type: "bind", Source: source, Options: []string{"bind", "rprivate", "nosuid", "nodev", access}}, ids))
 	}
 	sortByTarget(list)
 	return append(list, r.fileMounts(u)...)
 }
 
 // prepareStorage brings what a replica needs to start: the lease's disk, volumes mounted and filled, files in memory.
-// layers gives the directories of the replica's image, uppermost first.
-func (l *lease) prepareStorage(ctx context.Context, rec record, u unit, layers func() ([]string, error)) error {
+// ids are those of its user namespace, layers gives the directories of the replica's image, uppermost first.
+func (l *lease) prepareStorage(ctx context.Context, rec record, u unit, ids instance.IDRange, layers func() ([]string, error)) error {
 	if err := l.growsLater(leaseDisk(l.r.dir(l.id)).ensure(ctx, diskMiB(rec.Workload))); err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (l *lease) prepareStorage(ctx context.Context, rec record, u unit, layers f
 			return fmt.Errorf("volume %s for %s: %w", v.Name, u.service.Name, err)
 		}
 	}
-	return l.r.writeSecretFiles(u)
+	return l.r.writeSecretFiles(u, ids)
 }
 
 // growsLater takes a disk as it is when it cannot be made larger now.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log"
@@ -93,7 +94,10 @@ func connect(r *http.Request) (string, error) {
 		places <- struct{}{}
 		go func() {
 			defer func() { <-places }()
-			c, err := net.DialTimeout("tcp", r.FormValue("address"), 900*time.Millisecond)
+			c, err := net.DialTimeout(cmp.Or(r.FormValue("network"), "tcp"), r.FormValue("address"), 900*time.Millisecond)
+			if err == nil && c.LocalAddr().Network() == "udp" {
+				err = answered(c) // until then there is nothing to be had
+			}
 			if err != nil {
 				return
 			}
@@ -104,4 +108,16 @@ func connect(r *http.Request) (string, error) {
 		places <- struct{}{}
 	}
 	return fmt.Sprint(got.Load()), nil
+}
+
+// answered tells whether a packet comes back.
+func answered(c net.Conn) error {
+	if err := c.SetDeadline(time.Now().Add(900 * time.Millisecond)); err != nil {
+		return err
+	}
+	if _, err := c.Write([]byte("hello")); err != nil {
+		return err
+	}
+	_, err := c.Read(make([]byte, 2048))
+	return err
 }
