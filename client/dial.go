@@ -19,10 +19,12 @@ import (
 	authtypes "github.com/cosmos/cosmos-sdk/x/auth/types"
 	"github.com/cosmos/cosmos-sdk/x/authz"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
+	"github.com/cosmos/cosmos-sdk/x/feegrant"
 
 	"github.com/souk-network/souk/client/fault"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
@@ -42,10 +44,12 @@ type Client struct {
 	Auth     authtypes.QueryClient
 	Authz    authz.QueryClient
 	Bank     banktypes.QueryClient
+	Feegrant feegrant.QueryClient
 	Tx       txtypes.ServiceClient
 	Escrow   escrowtypes.QueryClient
 	Provider providertypes.QueryClient
 	Market   markettypes.QueryClient
+	Proof    prooftypes.QueryClient
 
 	comet cmtservice.ServiceClient
 	conn  *grpc.ClientConn
@@ -76,10 +80,12 @@ func Open(cfg Config) (*Client, error) {
 		Auth:     authtypes.NewQueryClient(conn),
 		Authz:    authz.NewQueryClient(conn),
 		Bank:     banktypes.NewQueryClient(conn),
+		Feegrant: feegrant.NewQueryClient(conn),
 		Tx:       txtypes.NewServiceClient(conn),
 		Escrow:   escrowtypes.NewQueryClient(conn),
 		Provider: providertypes.NewQueryClient(conn),
 		Market:   markettypes.NewQueryClient(conn),
+		Proof:    prooftypes.NewQueryClient(conn),
 		comet:    cmtservice.NewServiceClient(conn),
 		conn:     conn,
 		rpc:      &rpc{url: rpcURL, http: &http.Client{Timeout: rpcTimeout}},

@@ -14,6 +14,7 @@ import (
 	"github.com/cosmos/cosmos-sdk/x/authz"
 	banktypes "github.com/cosmos/cosmos-sdk/x/bank/types"
 	distributiontypes "github.com/cosmos/cosmos-sdk/x/distribution/types"
+	"github.com/cosmos/cosmos-sdk/x/feegrant"
 	govv1 "github.com/cosmos/cosmos-sdk/x/gov/types/v1"
 	stakingtypes "github.com/cosmos/cosmos-sdk/x/staking/types"
 	txsigning "github.com/cosmos/cosmos-sdk/x/tx/signing"
@@ -21,6 +22,7 @@ import (
 	"github.com/souk-network/souk/app/scope"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
@@ -50,11 +52,13 @@ func NewEncoding() (Encoding, error) {
 	authz.RegisterInterfaces(registry)
 	banktypes.RegisterInterfaces(registry)
 	distributiontypes.RegisterInterfaces(registry)
+	feegrant.RegisterInterfaces(registry)
 	govv1.RegisterInterfaces(registry)
 	stakingtypes.RegisterInterfaces(registry)
 	escrowtypes.RegisterInterfaces(registry)
 	providertypes.RegisterInterfaces(registry)
 	markettypes.RegisterInterfaces(registry)
+	prooftypes.RegisterInterfaces(registry)
 
 	cdc := codec.NewProtoCodec(registry)
 	return Encoding{

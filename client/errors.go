@@ -23,6 +23,8 @@ var (
 	ErrFeeBudget = errors.New("fee budget is used up")
 	// ErrOtherNetwork says that a node belongs to a network that was not asked for.
 	ErrOtherNetwork = errors.New("not the network that is meant")
+	// ErrTooLate: the chain's time has passed the request's Before without it.
+	ErrTooLate = errors.New("no block has taken the transaction in time")
 	// ErrQueueClosed: the queue was closed before the transaction was sent.
 	ErrQueueClosed = errors.New("transaction queue is closed")
 	// errTxNotFound: the node knows no included transaction of that hash.
@@ -69,7 +71,7 @@ func classify(err error) class {
 		return classSequence
 	case errors.Is(err, sdkerrors.ErrOutOfGas):
 		return classGas
-	case errors.Is(err, sdkerrors.ErrTxTimeoutHeight):
+	case errors.Is(err, sdkerrors.ErrTxTimeoutHeight), errors.Is(err, sdkerrors.ErrTxTimeout):
 		return classExpired
 	case errors.Is(err, sdkerrors.ErrMempoolIsFull):
 		return classTransient

@@ -41,11 +41,13 @@ type fakeChain struct {
 
 	mu       sync.Mutex
 	now      int64
+	time     time.Time // of the last block
 	sequence uint64
 	mempool  map[string][]byte
 	blocks   map[string]inclusion
 	paid     map[int64]int // times that each payment took place
 	refuse   map[int64]bool
+	crowded  bool             // no block has room
 	hungry   map[int64]uint64 // gas that a payment needs when it is executed
 	script   []trouble        // for the calls to come, one each
 	calls    map[string]int
@@ -55,7 +57,7 @@ type fakeChain struct {
 
 func newFakeChain(e Encoding) *fakeChain {
 	return &fakeChain{
-		encoding: e, now: 1, mempool: map[string][]byte{}, blocks: map[string]inclusion{}, paid: map[int64]int{},
+		encoding: e, now: 1, time: time.Now(), mempool: map[string][]byte{}, blocks: map[string]inclusion{}, paid: map[int64]int{},
 		refuse: map[int64]bool{}, hungry: map[int64]uint64{}, calls: map[string]int{}, gasUsed: 50_000,
 	}
 }
@@ -78,11 +80,12 @@ func (c *fakeChain) run(ctx context.Context) {
 
 func (c *fakeChain) makeBlock() {
 	c.now++
-	for progress := true; progress; {
+	c.time = time.Now()
+	for progress := !c.crowded; progress; {
 		progress = false
 		for hash, raw := range c.mempool {
 			tx, sequence, timeout := c.decode(raw)
-			if sequence < c.sequence || timeout < c.now {
+			if sequence < c.sequence || timeout < c.now || c.isTooLate(tx) {
 				delete(c.mempool, hash)
 				continue
 			}
@@ -163,13 +166,19 @@ func (c *fakeChain) account(context.Context, string) (number, sequence uint64, e
 	return 7, c.sequence, nil
 }
 
-func (c *fakeChain) height(context.Context) (int64, error) {
+func (c *fakeChain) tip(context.Context) (tip, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := c.next("height"); t == noAnswer || t == lostReply {
-		return 0, errGone
+	if t := c.next("tip"); t == noAnswer || t == lostReply {
+		return tip{}, errGone
 	}
-	return c.now, nil
+	return tip{c.now, c.time}, nil
+}
+
+// isTooLate tells that the last block's time is after that of a transaction.
+func (c *fakeChain) isTooLate(tx authsigning.Tx) bool {
+	timed, ok := tx.(sdk.TxWithTimeoutTimeStamp)
+	return ok && timed.GetTimeoutTimeStamp().Unix() > 0 && c.time.After(timed.GetTimeoutTimeStamp())
 }
 
 func (c *fakeChain) simulate(_ context.Context, raw []byte) (uint64, error) {
@@ -216,7 +225,7 @@ func (c *fakeChain) checkTx(hash string, raw []byte, t trouble) error {
 	) error {
 		return &ChainError{Hash: hash, Codespace: e.Codespace(), Code: e.ABCICode(), Log: "refused"}
 	}
-	_, sequence, timeout := c.decode(raw)
+	tx, sequence, timeout := c.decode(raw)
 	_, waits := c.mempool[hash]
 	switch {
 	case waits:
@@ -225,6 +234,8 @@ func (c *fakeChain) checkTx(hash string, raw []byte, t trouble) error {
 		return refused(sdkerrors.ErrMempoolIsFull)
 	case c.now > timeout:
 		return refused(sdkerrors.ErrTxTimeoutHeight)
+	case c.isTooLate(tx):
+		return refused(sdkerrors.ErrTxTimeout)
 	case sequence != c.sequence:
 		return refused(sdkerrors.ErrWrongSequence)
 	}

@@ -9,8 +9,9 @@ type Intent struct {
 	Tx            []byte    `json:"tx"`
 	Account       string    `json:"account"`
 	Sequence      uint64    `json:"sequence"`
-	TimeoutHeight int64     `json:"timeout_height"` // no block above it can contain the transaction
-	Notes         []string  `json:"notes"`          // the callers' own words, see Request.Note
+	TimeoutHeight int64     `json:"timeout_height"`  // no block above it can contain the transaction
+	Before        time.Time `json:"before,omitzero"` // nor one with a later time; zero for any time
+	Notes         []string  `json:"notes"`           // the callers' own words, see Request.Note
 	At            time.Time `json:"at"`
 }
 

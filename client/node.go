@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/hex"
 	"fmt"
+	"time"
 
 	errorsmod "cosmossdk.io/errors"
 	"google.golang.org/grpc/codes"
@@ -27,8 +28,14 @@ type node interface {
 	broadcast(ctx context.Context, tx []byte) error
 	// included finds a transaction in a block; errTxNotFound when there is none yet.
 	included(ctx context.Context, hash string) (inclusion, error)
-	// height of the last block.
-	height(ctx context.Context) (int64, error)
+	// tip is the last block.
+	tip(ctx context.Context) (tip, error)
+}
+
+// tip is where the chain stands.
+type tip struct {
+	height int64
+	time   time.Time // of the block; zero when the node does not say
 }
 
 // inclusion is a transaction in a block.
@@ -91,13 +98,13 @@ func (c *Client) included(ctx context.Context, hash string) (inclusion, error) {
 	return in, err
 }
 
-func (c *Client) height(ctx context.Context) (int64, error) {
+func (c *Client) tip(ctx context.Context) (tip, error) {
 	s, err := c.Status(ctx)
 	if err == nil && !s.TxIndex {
-		return 0, fault.New("it could not be seen whether a transaction takes place", errNoTxIndex,
+		return tip{}, fault.New("it could not be seen whether a transaction takes place", errNoTxIndex,
 			`set indexer = "kv" under [tx_index] in the node's config.toml, or use another node`)
 	}
-	return s.Height, err
+	return tip{s.Height, s.BlockTime}, err
 }
 
 func newChainError(r *sdk.TxResponse) *ChainError {

@@ -14,12 +14,17 @@ import (
 	codectypes "github.com/cosmos/cosmos-sdk/codec/types"
 	"github.com/cosmos/cosmos-sdk/crypto/keyring"
 	sdk "github.com/cosmos/cosmos-sdk/types"
+
+	"github.com/souk-network/souk/app/scope"
 )
 
 // QueueConfig says for whom and how a queue sends.
 type QueueConfig struct {
 	Keyring keyring.Keyring
 	Key     string // name of the account's key in the keyring
+
+	// FeeGranter, when not empty, is the account that pays the fees, which granted them to this one.
+	FeeGranter string
 
 	GasFactor     float64 // gas limit over simulated gas; 1.3 when 0
 	MinGas        uint64  // least gas limit; 100,000 when 0
@@ -28,9 +33,11 @@ type QueueConfig struct {
 
 	// MaxFee, when not empty, is the most that one transaction may cost.
 	MaxFee sdk.Coins
-	// FeeBudget, when not empty, is the most that all transactions of this queue may cost within FeeWindow; for one process.
+	// FeeBudget, when not empty, is the most that all transactions of this queue may cost within FeeWindow.
 	FeeBudget sdk.Coins
 	FeeWindow time.Duration // after it the budget is whole again; 0 for never
+	// Ledger keeps what was spent of it over restarts. Nil for one process.
+	Ledger Ledger
 	// FeeReserve is the part of FeeBudget that only urgent requests may use.
 	FeeReserve sdk.Coins
 	// OnFees is told each fee that was paid, and what is spent within the window; also when a window begins. It must return
@@ -48,6 +55,9 @@ type Request struct {
 	Alone bool   // not together with other requests in one transaction
 	// Urgent requests may use all of the fee budget; together with others in one transaction they count as those.
 	Urgent bool
+	// Before, when not zero, is the time of the chain after which no block may contain the request. It is tried again up to
+	// then, also by a later process, and refused with ErrTooLate afterwards: whoever asks makes it anew.
+	Before time.Time
 }
 
 // Receipt is a transaction that took place.
@@ -71,6 +81,9 @@ func (r Receipt) Response(i int, into proto.Message) error {
 	}
 	return proto.Unmarshal(packed.Value, into)
 }
+
+// Responses is how many messages the request had.
+func (r Receipt) Responses() int { return len(r.responses) }
 
 // Queue sends the transactions of one account, one at a time, with what was asked for meanwhile batched into the next. No
 // other program should send for the account at the same time; if one does, the queue recovers the sequence.
@@ -103,6 +116,8 @@ type pending struct {
 	// sent is true once a transaction with it may be on its way.
 	sent   bool
 	sentMu sync.Mutex
+	// answered by the worker, which owns it.
+	answered bool
 }
 
 type result struct {
@@ -116,6 +131,11 @@ func NewQueue(c *Client, cfg QueueConfig) (*Queue, error) {
 	if err != nil {
 		return nil, err
 	}
+	if cfg.FeeGranter != "" {
+		if s.granter, err = scope.AddressCodec().StringToBytes(cfg.FeeGranter); err != nil {
+			return nil, fmt.Errorf("fee granter %q: %w", cfg.FeeGranter, err)
+		}
+	}
 	return startQueue(c, s, c.Config.GasPrices, cfg), nil
 }
 
@@ -126,6 +146,8 @@ func startQueue(n node, s *signer, prices sdk.DecCoins, cfg QueueConfig) *Queue 
 		node: n, signer: s, prices: prices, cfg: cfg, log: cfg.Log.With("account", s.address),
 		requests: make(chan *pending), stop: cancel, done: make(chan struct{}),
 	}
+	q.spentSince, q.spent = cfg.Ledger.Spent()
+	q.warned = map[bool]bool{}
 	go q.work(ctx)
 	return q
 }
@@ -142,6 +164,9 @@ func setDefaults(cfg *QueueConfig) {
 	}
 	if cfg.TimeoutBlocks == 0 {
 		cfg.TimeoutBlocks = 60
+	}
+	if cfg.Ledger == nil {
+		cfg.Ledger = noLedger{}
 	}
 	if cfg.OnFees == nil {
 		cfg.OnFees = func(sdk.Coins, sdk.Coins) {}

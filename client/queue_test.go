@@ -178,6 +178,93 @@ func TestARequestAloneGetsATransactionOfItsOwn(t *testing.T) {
 	})
 }
 
+func TestARequestThatMustNotComeLaterSaysSoInItsTransaction(t *testing.T) {
+	inBubble(t, QueueConfig{}, func(b *bench) {
+		before := time.Now().Add(20 * time.Second).UTC()
+		ask := func(id int64) error {
+			_, err := b.queue.Do(b.t.Context(), Request{Msgs: []sdk.Msg{b.msg(id)}, Before: before})
+			return err
+		}
+		require.NoError(t, ask(1))
+		first := b.journal.begun[0]
+		tx, _, _ := b.chain.decode(first.Tx)
+		timed, ok := tx.(sdk.TxWithTimeoutTimeStamp)
+		require.True(t, ok)
+		require.True(t, before.Equal(timed.GetTimeoutTimeStamp()))
+		require.True(t, before.Equal(first.Before), "a later process knows it, too")
+
+		b.chain.mu.Lock()
+		b.chain.script = slices.Repeat([]trouble{noAnswer}, 200)
+		b.chain.mu.Unlock()
+		require.ErrorIs(t, ask(2), ErrTooLate, "the node came back too late")
+		b.chain.mu.Lock()
+		b.chain.script = nil
+		b.chain.mu.Unlock()
+		require.ErrorIs(t, ask(3), ErrTooLate)
+		_, err := b.pay(4)
+		require.NoError(t, err)
+		require.Zero(t, b.chain.times(2)+b.chain.times(3))
+	})
+}
+
+// A transaction that no block takes is given up when the chain's time has passed its last, long before its last height; what waits
+// with it for the queue is not refused.
+func TestARequestThatNoBlockTakesInTimeIsGivenUpWhenItIsTooLate(t *testing.T) {
+	inBubble(t, QueueConfig{}, func(b *bench) {
+		b.chain.mu.Lock()
+		b.chain.crowded = true
+		b.chain.mu.Unlock()
+		began := time.Now()
+		var wait sync.WaitGroup
+		var late error
+		wait.Go(func() {
+			_, late = b.queue.Do(b.t.Context(), Request{Msgs: []sdk.Msg{b.msg(1)}, Before: began.Add(10 * time.Second)})
+		})
+		wait.Go(func() {
+			_, err := b.pay(2)
+			require.NoError(t, err)
+		})
+		time.Sleep(9 * time.Second)
+		b.chain.mu.Lock()
+		require.NotEmpty(t, b.chain.mempool)
+		b.chain.mu.Unlock()
+		time.Sleep(2 * time.Second)
+		b.chain.mu.Lock()
+		b.chain.crowded = false
+		b.chain.mu.Unlock()
+		wait.Wait()
+		require.ErrorIs(t, late, ErrTooLate)
+		require.Zero(t, b.chain.times(1))
+		require.Equal(t, 1, b.chain.times(2))
+		require.Less(t, time.Since(began), 30*time.Second, "the last height would come after a minute")
+	})
+}
+
+func TestARequestThatIsTooLateIsNotSentAgainByTheNextProcess(t *testing.T) {
+	inBubble(t, QueueConfig{}, func(b *bench) {
+		b.chain.mu.Lock()
+		b.chain.crowded = true
+		b.chain.mu.Unlock()
+		ctx, kill := context.WithTimeout(b.t.Context(), 2*time.Second)
+		defer kill()
+		_, err := b.queue.Do(ctx, Request{Msgs: []sdk.Msg{b.msg(1)}, Before: time.Now().Add(5 * time.Second)})
+		require.ErrorIs(t, err, ErrOutcomeUnknown)
+		b.queue.Close()
+		b.chain.mu.Lock()
+		b.chain.mempool = map[string][]byte{} // the node was killed, too
+		b.chain.crowded = false
+		b.chain.mu.Unlock()
+		time.Sleep(5 * time.Second)
+		began := time.Now()
+		next := startQueue(b.chain, b.signer, prices, QueueConfig{Journal: b.journal})
+		defer next.Close()
+		_, err = next.Send(b.t.Context(), b.msg(2))
+		require.NoError(t, err)
+		require.Zero(t, b.chain.times(1))
+		require.Less(t, time.Since(began), 30*time.Second)
+	})
+}
+
 func TestOneBadRequestDoesNotSpoilTheOthers(t *testing.T) {
 	inBubble(t, QueueConfig{}, func(b *bench) {
 		b.chain.refuse[3] = true
@@ -332,6 +419,64 @@ func TestFeesStayWithinTheirLimits(t *testing.T) {
 	})
 	require.Equal(t, []string{"", "2500usouk", "", "2500usouk"}, paid)
 	require.Equal(t, []string{"", "2500usouk", "", "2500usouk"}, spent)
+}
+
+// memoryLedger is a ledger that outlives queues.
+type memoryLedger struct {
+	since time.Time
+	fees  map[string]sdk.Coins
+}
+
+func (l *memoryLedger) Spent() (since time.Time, spent sdk.Coins) {
+	for _, f := range l.fees {
+		spent = spent.Add(f...)
+	}
+	return l.since, spent
+}
+
+func (l *memoryLedger) Reserve(since time.Time, hash string, fee sdk.Coins) error {
+	if !l.since.Equal(since) {
+		l.since, l.fees = since, map[string]sdk.Coins{}
+	}
+	l.fees[hash] = fee
+	return nil
+}
+
+func (l *memoryLedger) Release(hash string) error {
+	delete(l.fees, hash)
+	return nil
+}
+
+func TestARestartDoesNotRenewTheFeeBudget(t *testing.T) {
+	fee := func(n int64) sdk.Coins { return sdk.NewCoins(sdk.NewInt64Coin("usouk", n)) }
+	ledger := &memoryLedger{}
+	cfg := QueueConfig{FeeBudget: fee(5100), FeeWindow: 24 * time.Hour, Ledger: ledger}
+	inBubble(t, cfg, func(b *bench) {
+		_, err := b.pay(1)
+		require.NoError(t, err)
+		again := func() {
+			b.queue.Close()
+			cfg.Journal = b.journal
+			b.queue = startQueue(b.chain, b.signer, prices, cfg)
+		}
+		again()
+		b.chain.mu.Lock()
+		b.chain.script = []trouble{fine, fine, outside, fine} // a sequence that is no more: refused, and sent anew
+		b.chain.mu.Unlock()
+		_, err = b.pay(3)
+		require.NoError(t, err)
+		_, spent := ledger.Spent()
+		require.Equal(t, "5000usouk", spent.String(), "what was refused before a block costs nothing")
+		again()
+		_, err = b.pay(4)
+		require.ErrorIs(t, err, ErrFeeBudget)
+		time.Sleep(24 * time.Hour)
+		again()
+		_, err = b.pay(4)
+		require.NoError(t, err, "a day later")
+		_, spent = ledger.Spent()
+		require.Equal(t, "2500usouk", spent.String())
+	})
 }
 
 // The process is killed at every call of the node in turn; the next one settles the journal and pays what is left to pay.

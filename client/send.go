@@ -84,7 +84,7 @@ func (q *Queue) attempt(ctx context.Context, batch []*pending, factor float64) e
 		return err
 	}
 	intent := Intent{
-		Hash: hash, Tx: tx, Account: q.signer.address, Sequence: d.sequence, TimeoutHeight: d.timeoutHeight,
+		Hash: hash, Tx: tx, Account: q.signer.address, Sequence: d.sequence, TimeoutHeight: d.timeoutHeight, Before: d.before,
 		Notes: notes(batch), At: time.Now().UTC(),
 	}
 	for _, p := range batch {
@@ -93,7 +93,7 @@ func (q *Queue) attempt(ctx context.Context, batch []*pending, factor float64) e
 			return errBatchChanged
 		}
 	}
-	if err := q.begin(intent); err != nil {
+	if err := q.begin(intent, d.fee); err != nil {
 		unmark(batch)
 		return err
 	}
@@ -104,7 +104,7 @@ func (q *Queue) attempt(ctx context.Context, batch []*pending, factor float64) e
 	if endErr := q.end(hash); endErr != nil {
 		q.log.Error("outcome could not be journalled", "hash", hash, "error", endErr)
 	}
-	q.book(d, in)
+	q.book(d, in, hash)
 	if err != nil {
 		unmark(batch)
 		return err
@@ -135,11 +135,14 @@ func (q *Queue) prepare(ctx context.Context, batch []*pending, factor float64) (
 	if err != nil {
 		return draft{}, fmt.Errorf("simulate: %w", err)
 	}
-	height, err := q.node.height(ctx)
+	last, err := q.node.tip(ctx)
 	if err != nil {
 		return draft{}, fmt.Errorf("ask for the height: %w", err)
 	}
-	d.timeoutHeight = height + q.cfg.TimeoutBlocks
+	if refuseLate(batch, last.time) {
+		return draft{}, errBatchChanged
+	}
+	d.timeoutHeight, d.before = last.height+q.cfg.TimeoutBlocks, earliest(batch)
 	d.gas = max(q.cfg.MinGas, uint64(math.Ceil(float64(used)*factor)))
 	d.fee = feeOf(d.gas, q.prices)
 	return d, q.afford(d.fee, isUrgent(batch))
@@ -189,15 +192,40 @@ func (q *Queue) withinBudget(fee sdk.Coins, urgent bool) error {
 		fmt.Errorf("%w: %s of %s are spent, the next would cost %s", ErrFeeBudget, q.spent, budget, fee), "raise the fee budget")
 }
 
+// earliest is the first time after which some request of a batch must not take effect; zero for never.
+func earliest(batch []*pending) (before time.Time) {
+	for _, p := range batch {
+		if !p.Before.IsZero() && (before.IsZero() || p.Before.Before(before)) {
+			before = p.Before
+		}
+	}
+	return before
+}
+
+// refuseLate answers the requests that no block can take in time any more: the chain's time only grows.
+func refuseLate(batch []*pending, now time.Time) (some bool) {
+	for _, p := range batch {
+		if !p.Before.IsZero() && now.After(p.Before) {
+			p.answer <- result{err: fmt.Errorf("%w: it was to be in a block until %s, the last is of %s", ErrTooLate,
+				p.Before.Format(time.RFC3339Nano), now.Format(time.RFC3339Nano))}
+			p.answered, some = true, true
+		}
+	}
+	return some
+}
+
 // isUrgent tells whether every request of a batch is.
 func isUrgent(batch []*pending) bool {
 	return !slices.ContainsFunc(batch, func(p *pending) bool { return !p.Urgent })
 }
 
 // book moves the sequence and the spent fees on after a transaction's end.
-func (q *Queue) book(d draft, in inclusion) {
+func (q *Queue) book(d draft, in inclusion, hash string) {
 	if in.height == 0 {
 		q.known = false // refused or expired: ask the chain where the account stands
+		if err := q.cfg.Ledger.Release(hash); err != nil {
+			q.log.Error("a fee that was not taken could not be written down, and counts", "hash", hash, "error", err)
+		}
 		return
 	}
 	q.sequence = d.sequence + 1
@@ -210,7 +238,7 @@ func (q *Queue) book(d draft, in inclusion) {
 // doubtful says that somebody may have sent it before: then a refusal alone proves nothing.
 func (q *Queue) deliver(ctx context.Context, intent Intent, doubtful bool) (inclusion, error) {
 	if doubtful {
-		if in, done, err := q.look(ctx, intent); done {
+		if in, done, err := q.look(ctx, &intent); done {
 			return in, err
 		}
 	}
@@ -229,7 +257,7 @@ func (q *Queue) deliver(ctx context.Context, intent Intent, doubtful bool) (incl
 			doubtful = true
 			q.log.Debug("no clear answer to a broadcast", "hash", intent.Hash, "error", err)
 		}
-		if in, done, err := q.watch(ctx, intent); done {
+		if in, done, err := q.watch(ctx, &intent); done {
 			return in, err
 		}
 	}
@@ -237,7 +265,7 @@ func (q *Queue) deliver(ctx context.Context, intent Intent, doubtful bool) (incl
 }
 
 // watch looks for the transaction for resendEvery.
-func (q *Queue) watch(ctx context.Context, intent Intent) (inclusion, bool, error) {
+func (q *Queue) watch(ctx context.Context, intent *Intent) (inclusion, bool, error) {
 	deadline := time.Now().Add(resendEvery)
 	for ctx.Err() == nil && time.Now().Before(deadline) {
 		sleep(ctx, lookEvery)
@@ -248,18 +276,21 @@ func (q *Queue) watch(ctx context.Context, intent Intent) (inclusion, bool, erro
 	return inclusion{}, false, nil
 }
 
-// look asks once whether the transaction has come to its end.
-func (q *Queue) look(ctx context.Context, intent Intent) (in inclusion, done bool, err error) {
+// look asks once whether the transaction has come to its end, and notes an earlier last block that it learns of.
+func (q *Queue) look(ctx context.Context, intent *Intent) (in inclusion, done bool, err error) {
 	// The height is asked for before the transaction: what is not found afterwards was in no block up to that height.
-	height, heightErr := q.node.height(ctx)
+	last, tipErr := q.node.tip(ctx)
+	if tipErr == nil && !intent.Before.IsZero() && last.time.After(intent.Before) {
+		intent.TimeoutHeight = min(intent.TimeoutHeight, last.height-1) // this block is too late already
+	}
 	in, err = q.node.included(ctx, intent.Hash)
 	switch {
 	case err == nil && in.code == 0:
 		return in, true, nil
 	case err == nil:
 		return in, true, &ChainError{Hash: intent.Hash, Height: in.height, Codespace: in.codespace, Code: in.code, Log: in.log}
-	case errors.Is(err, errTxNotFound) && heightErr == nil && height > intent.TimeoutHeight+indexGrace:
-		return inclusion{}, true, errExpired(intent)
+	case errors.Is(err, errTxNotFound) && tipErr == nil && last.height > intent.TimeoutHeight+indexGrace:
+		return inclusion{}, true, errExpired(*intent)
 	}
 	return inclusion{}, false, nil
 }
@@ -273,7 +304,10 @@ func errExpired(intent Intent) error {
 	}
 }
 
-func (q *Queue) begin(intent Intent) error {
+func (q *Queue) begin(intent Intent, fee sdk.Coins) error {
+	if err := q.cfg.Ledger.Reserve(q.spentSince, intent.Hash, fee); err != nil {
+		return fmt.Errorf("write down the fee before the transaction is sent: %w", err)
+	}
 	if q.cfg.Journal == nil {
 		return nil
 	}
@@ -293,7 +327,7 @@ func (q *Queue) end(hash string) error {
 func stillWanted(batch []*pending) []*pending {
 	var out []*pending
 	for _, p := range batch {
-		if p.ctx.Err() == nil {
+		if p.ctx.Err() == nil && !p.answered {
 			out = append(out, p)
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"time"
 
 	"github.com/cosmos/cosmos-sdk/crypto/keyring"
 	cryptotypes "github.com/cosmos/cosmos-sdk/crypto/types"
@@ -22,6 +23,7 @@ type signer struct {
 	key     string
 	public  cryptotypes.PubKey
 	address string
+	granter sdk.AccAddress // pays the fees; nil when the account does
 }
 
 // draft is a transaction before it is signed.
@@ -30,6 +32,7 @@ type draft struct {
 	gas           uint64
 	fee           sdk.Coins
 	timeoutHeight int64
+	before        time.Time // zero for no bound
 	number        uint64
 	sequence      uint64
 }
@@ -96,7 +99,11 @@ func (s *signer) build(d draft) (sdkclient.TxBuilder, error) {
 	}
 	builder.SetGasLimit(d.gas)
 	builder.SetFeeAmount(d.fee)
+	builder.SetFeeGranter(s.granter)
 	builder.SetTimeoutHeight(uint64(max(d.timeoutHeight, 0)))
+	if !d.before.IsZero() {
+		builder.SetTimeoutTimestamp(d.before)
+	}
 	if err := builder.SetSignatures(s.signature(d.sequence, nil)); err != nil {
 		return nil, fmt.Errorf("put signer: %w", err)
 	}

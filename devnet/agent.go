@@ -31,6 +31,10 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 	if err != nil {
 		return agentIdentity{}, err
 	}
+	beaconKey, err := filepath.Abs(n.beaconFile())
+	if err != nil {
+		return agentIdentity{}, err
+	}
 	gateway := fmt.Sprintf("127.0.0.1:%d", p.Gateway)
 	args := []string{
 		"init", "--output", "json", "--home", n.agentHome(i),
@@ -42,8 +46,11 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 		// Each provider asks a little more than the one before, so that the market has something to choose.
 		"--prices", prices(i, scope.Denom), "--prices", prices(i, Stable), "--labels", "region=" + regions[i%len(regions)],
 		"--reserve-cpu-millis", noReserve, "--reserve-memory-mib", noReserve,
+		"--watch-every", "2s", // who fails is noticed while one looks on
+		"--allow-private-peers", // all providers are on this machine
 		// Whatever the disk really is: volumes of one class are enough to try them out.
 		"--storage", "ssd=" + volumes,
+		"--beacon-key", beaconKey,
 	}
 	if n.Ephemeral {
 		args = append(args, "--ephemeral")

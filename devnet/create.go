@@ -65,7 +65,11 @@ func (n *Network) create(ctx context.Context, settings []setting) error {
 	if err := n.fundAccounts(ctx, addresses); err != nil {
 		return err
 	}
-	if err := editGenesis(n.genesisFile(0), settings); err != nil {
+	group, err := n.makeBeacon()
+	if err != nil {
+		return err
+	}
+	if err := editGenesis(n.genesisFile(0), append([]setting{group}, settings...)); err != nil {
 		return err
 	}
 	if err := n.stakeValidators(ctx); err != nil {

@@ -64,7 +64,7 @@ func devnetSettings() []setting {
 	return []setting{
 		{[]string{"app_state", "escrow", "params", "epoch_seconds"}, epochSeconds},
 		{[]string{"app_state", "escrow", "clock", "epoch_end"}, fmt.Sprint(epochSeconds)}, // of the first epoch
-		{[]string{"app_state", "escrow", "params", "holdback_epochs"}, 5},
+		{[]string{"app_state", "escrow", "params", "holdback_epochs"}, 8},
 		{[]string{"app_state", "escrow", "params", "max_tick_seconds"}, 5}, // a third of the ack window below
 		{[]string{"app_state", "escrow", "params", "min_runway_seconds"}, 120},
 		{[]string{"app_state", "escrow", "params", "pause_runway_seconds"}, 60},
@@ -73,9 +73,22 @@ func devnetSettings() []setting {
 		{[]string{"app_state", "provider", "params", "maintenance_quota_seconds"}, 3600},
 		{[]string{"app_state", "provider", "params", "maintenance_period_seconds"}, 7200},
 		{[]string{"app_state", "market", "params", "ack_window_seconds"}, 15},
+		{[]string{"app_state", "market", "params", "answer_window_seconds"}, 15}, // three of the ticks above
 		{[]string{"app_state", "market", "params", "notice_seconds"}, 30},
 		{[]string{"app_state", "market", "params", "reclaim_notice_seconds"}, 10},
 		{[]string{"app_state", "market", "params", "suspension_seconds"}, 10},
+		{[]string{"app_state", "proof", "params", "tick_seconds"}, 1},
+		{[]string{"app_state", "proof", "params", "commit_window_seconds"}, 8},
+		{[]string{"app_state", "proof", "params", "seed_delay_seconds"}, 2},
+		{[]string{"app_state", "proof", "params", "open_window_seconds"}, 15},  // an agent that crashes is back by then,
+		{[]string{"app_state", "proof", "params", "receipt_grace_seconds"}, 4}, // three blocks and the second that is cut off
+		{[]string{"app_state", "proof", "params", "probation_epochs"}, 6},
+		{[]string{"app_state", "proof", "params", "forged_jail_seconds"}, 60},
+		{[]string{"app_state", "proof", "params", "missed_ppm"}, 500_000}, // three of the six epochs above
+		{[]string{"app_state", "proof", "params", "missed_jail_seconds"}, 30},
+		{[]string{"app_state", "proof", "params", "failed_jail_seconds"}, 30},
+		{[]string{"app_state", "proof", "params", "force_window_seconds"}, 10},
+		{[]string{"app_state", "proof", "params", "beacon_timeout_seconds"}, 15},
 		{[]string{"app_state", "gov", "params", "voting_period"}, "30s"},
 		{[]string{"app_state", "gov", "params", "expedited_voting_period"}, "15s"},
 		{[]string{"app_state", "gov", "params", "max_deposit_period"}, "30s"},

@@ -23,9 +23,12 @@ const (
 
 // Book is the chain's order book at one moment: what providers offer that take leases now.
 type Book struct {
-	Entries []markettypes.BookEntry // by offer id
+	// Entries by offer id, those whose providers only quote behind the others: only a bid that collects quotes sees them.
+	Entries []markettypes.BookEntry
 	// Halted tells that governance lets no new leases begin.
 	Halted bool
+	// StandbyBps is the share of its rate that a standby is paid, in basis points.
+	StandbyBps uint32
 }
 
 // Load reads the whole book.
@@ -34,12 +37,22 @@ func Load(ctx context.Context, c *client.Client) (*Book, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the market's parameters: %w", err)
 	}
-	b := &Book{Halted: params.Params.Halted}
+	b := &Book{Halted: params.Params.Halted, StandbyBps: params.Params.StandbyBps}
+	for _, quotesOnly := range []bool{false, true} {
+		if err := b.load(ctx, c, quotesOnly); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// load adds the offers of the auction, or those outside of it.
+func (b *Book) load(ctx context.Context, c *client.Client, quotesOnly bool) error {
 	page := &query.PageRequest{Limit: pageSize}
 	for len(b.Entries) < maxEntries {
-		res, err := c.Market.Book(ctx, &markettypes.QueryBookRequest{Pagination: page})
+		res, err := c.Market.Book(ctx, &markettypes.QueryBookRequest{Pagination: page, QuotesOnly: quotesOnly})
 		if err != nil {
-			return nil, fmt.Errorf("read the order book: %w", err)
+			return fmt.Errorf("read the order book: %w", err)
 		}
 		b.Entries = append(b.Entries, res.Entries...)
 		if res.Pagination == nil || len(res.Pagination.NextKey) == 0 {
@@ -47,7 +60,7 @@ func Load(ctx context.Context, c *client.Client) (*Book, error) {
 		}
 		page = &query.PageRequest{Limit: pageSize, Key: res.Pagination.NextKey}
 	}
-	return b, nil
+	return nil
 }
 
 // Candidate is an offer that could serve a bid, taken alone.
@@ -74,13 +87,27 @@ func (b *Book) ScreenFor(bid markettypes.BidSpec, tenant markettypes.Tenant) Scr
 	if b.Halted {
 		return Screening{Reason: match.Reason{Block: match.NoOffers}}
 	}
-	v := viewOf(b.Entries, bid, tenant)
+	v := viewOf(b.seenBy(bid).Entries, bid, tenant)
 	m := v.demand(bid)
 	s := Screening{Reason: match.Explain(m, v.book)}
 	for _, c := range match.Candidates(m, v.book) {
 		s.Candidates = append(s.Candidates, Candidate{Entry: v.entries[c.Offer], Replicas: c.Replicas, Rate: c.RatePerHour})
 	}
 	return s
+}
+
+// seenBy is the book without the offers that take no part in the auction, unless the bid takes none either.
+func (b *Book) seenBy(bid markettypes.BidSpec) *Book {
+	if bid.Quoted() {
+		return b
+	}
+	seen := &Book{Halted: b.Halted}
+	for _, e := range b.Entries {
+		if !e.Offer.Terms.QuotesOnly {
+			seen.Entries = append(seen.Entries, e)
+		}
+	}
+	return seen
 }
 
 // Offers are of one of two classes in the eyes of a single bid.

@@ -19,6 +19,7 @@ func (b *Book) WhyNot(bid markettypes.BidSpec, tenant markettypes.Tenant, reason
 	if b.Halted {
 		return "the network lets no new leases begin at present"
 	}
+	b = b.seenBy(bid)
 	passed := b.passed(bid, tenant, reason)
 	found := "1 provider matches"
 	if passed != 1 {
@@ -73,7 +74,9 @@ type condition struct {
 func (b *Book) unmet(bid markettypes.BidSpec) string {
 	conditions := conditionsOf(bid)
 	for _, c := range conditions {
-		trial := markettypes.BidSpec{Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, LeaseSeconds: bid.LeaseSeconds}
+		trial := markettypes.BidSpec{
+			Class: markettypes.LeaseClass_LEASE_CLASS_SPOT, LeaseSeconds: bid.LeaseSeconds, Mode: bid.Mode,
+		}
 		c.only(&trial)
 		if b.suited(trial) == 0 {
 			return fmt.Sprintf("none of %s has %s%s", providersText(b.providers()), c.text, b.instead(c.key))

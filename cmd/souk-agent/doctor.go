@@ -5,39 +5,23 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/souk-network/souk/agent"
 	"github.com/souk-network/souk/agent/config"
 	"github.com/souk-network/souk/client"
-	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/client/checkup"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
-
-// Results of a check.
-const (
-	resultOK   = "ok"
-	resultWarn = "warn"
-	resultFail = "fail"
-)
-
-// finding is one thing that was looked at, for programs.
-type finding struct {
-	Check  string `json:"check"`
-	Result string `json:"result"` // ok, warn or fail
-	Detail string `json:"detail"`
-	Try    string `json:"try,omitempty"`
-}
 
 func doctorCommand() *cobra.Command {
 	var format string
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check what this machine needs to serve leases, and say what to do about what is missing",
-		Long: `Check settings, keys, node, clock, registration, bond, offer, money, gateway and ingress
-at their public addresses, names of workloads, ports, disk, limits, firewall and the program
+		Long: `Check settings, keys, node, clock, registration, bond, offer, money, what would be committed
+to of the running epoch, the beacon, gateway and ingress at their public addresses, names of workloads, ports, disk, limits, firewall and the program
 that sets prices. It changes nothing and may run beside the agent; as root it sees most. The
 exit code is 1 if anything failed.`,
 		Example: "  sudo souk-agent doctor --home /var/lib/souk-agent\n  sudo souk-agent doctor -o json",
@@ -48,7 +32,7 @@ exit code is 1 if anything failed.`,
 			if err := d.print(cmd.OutOrStdout(), format); err != nil {
 				return err
 			}
-			return d.verdict()
+			return checkup.Verdict(d.findings)
 		},
 	}
 	cmd.Flags().StringVarP(&format, "output", "o", "text", "text or json")
@@ -58,28 +42,21 @@ exit code is 1 if anything failed.`,
 // doctor collects findings; later ones need what earlier ones found.
 type doctor struct {
 	cfg      config.Config
-	findings []finding
+	findings []checkup.Check
 	running  bool // the agent of these settings answers
 }
 
 func (d *doctor) ok(check, format string, args ...any) {
-	d.findings = append(d.findings, finding{Check: check, Result: resultOK, Detail: fmt.Sprintf(format, args...)})
+	d.findings = append(d.findings, checkup.New(check, checkup.OK, fmt.Sprintf(format, args...), ""))
 }
 
 func (d *doctor) warn(check, try, format string, args ...any) {
-	d.findings = append(d.findings, finding{check, resultWarn, fmt.Sprintf(format, args...), try})
+	d.findings = append(d.findings, checkup.New(check, checkup.Warning, fmt.Sprintf(format, args...), try))
 }
 
 // fail takes cause and remedy from an error; or is the remedy when it has none.
 func (d *doctor) fail(check string, err error, or string) {
-	summary, cause, try := fault.Parts(err)
-	if cause != "" {
-		summary += ": " + cause
-	}
-	if try == "" {
-		try = or
-	}
-	d.findings = append(d.findings, finding{check, resultFail, strings.ReplaceAll(summary, "\n", "; "), try})
+	d.findings = append(d.findings, checkup.Fail(check, err, or))
 }
 
 func (d *doctor) run(ctx context.Context, cmd *cobra.Command) {
@@ -136,6 +113,7 @@ func (d *doctor) checkChain(ctx context.Context, id agent.Identity) *providertyp
 	if p != nil {
 		d.checkBond(p)
 		d.checkOffer(ctx, c, p.Provider.Operator)
+		d.checkProof(ctx, c, p.Provider.Operator)
 	}
 	return p
 }
@@ -147,31 +125,14 @@ func (d *doctor) print(out io.Writer, format string) error {
 		return encoder.Encode(d.findings)
 	}
 	for _, f := range d.findings {
-		if _, err := fmt.Fprintf(out, "%-5s %-12s %s\n", f.Result, f.Check, f.Detail); err != nil {
+		if _, err := fmt.Fprintf(out, "%-7s %-12s %s\n", f.Result, f.Check, f.Detail); err != nil {
 			return err
 		}
-		if f.Try != "" && f.Result != resultOK {
-			if _, err := fmt.Fprintf(out, "%-18s try: %s\n", "", f.Try); err != nil {
+		if f.Try != "" && f.Result != checkup.OK {
+			if _, err := fmt.Fprintf(out, "%-20s try: %s\n", "", f.Try); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
-}
-
-// verdict is an error when anything failed.
-func (d *doctor) verdict() error {
-	failures, first := 0, ""
-	for _, f := range d.findings {
-		if f.Result != resultFail {
-			continue
-		}
-		if failures++; first == "" {
-			first = f.Try
-		}
-	}
-	if failures == 0 {
-		return nil
-	}
-	return fault.New(fmt.Sprintf("%d of %d checks failed", failures, len(d.findings)), nil, first)
 }

@@ -72,7 +72,7 @@ func (d *doctor) checkBalance(ctx context.Context, c *client.Client, address str
 		d.fail("balance", client.Explain("read the agent's balance", err), "")
 		return
 	}
-	try := "souk bank send FROM " + address + " 10000000" + denom
+	try := "soukd tx bank send FROM " + address + " 10000000" + denom
 	switch amount := res.Balance.Amount; {
 	case amount.IsZero():
 		d.fail("balance", fmt.Errorf("%s has nothing to pay fees with: it can acknowledge no lease", address), try)

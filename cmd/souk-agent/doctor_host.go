@@ -167,6 +167,23 @@ func (d *doctor) checkRuntime(operator string) {
 		d.warn("network", "see the detail", "%s", w)
 	}
 	d.ok("runtime", "everything that containers need is there")
+	d.checkUserNamespaces(operator)
+}
+
+// checkUserNamespaces tells whether root of a container is root of the host, too.
+func (d *doctor) checkUserNamespaces(operator string) {
+	const name = "user namespaces"
+	missing := containerd.CheckUserNamespaces(runtimeConfig(d.cfg, operator))
+	switch {
+	case missing == nil:
+		d.ok(name, "root of a container is nobody on this machine")
+	case errors.Is(missing, containerd.ErrUserNamespacesOff):
+		d.warn(name, "--user-namespaces auto", "%v: root of a container that breaks out is root of this machine", missing)
+	case d.cfg.UserNamespaces == string(containerd.UserNamespacesOn):
+		d.fail(name, missing, "see the cause; --user-namespaces auto goes without")
+	default:
+		d.warn(name, "see the cause", "containers go without, and root of one that breaks out is root of this machine: %v", missing)
+	}
 }
 
 // fetch reads an address; host, if any, is asked for by its header.

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/souk-network/souk/agent"
+	"github.com/souk-network/souk/internal/reach"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
@@ -46,9 +47,17 @@ func (d *doctor) checkGateway(ctx context.Context, p providertypes.Provider, id 
 	case !slices.ContainsFunc(p.TlsKeys, func(key []byte) bool { return string(key) == string(hash) }):
 		d.fail(name, fmt.Errorf("%s has key %s, which is not on the chain", p.GatewayUri, hex.EncodeToString(hash)),
 			"another program answers there, or: "+id.RegisterCommand())
+	case !d.cfg.AllowPrivatePeers && !isPublic(conn.RemoteAddr()):
+		d.warn(name, "register a public address: souk provider init --gateway; in a private network all set allow-private-peers",
+			"%s answers, but leads to %s from here: tenants and other providers connect to public addresses only", p.GatewayUri, conn.RemoteAddr())
 	default:
 		d.ok(name, "%s answers with its pinned key", p.GatewayUri)
 	}
+}
+
+func isPublic(a net.Addr) bool {
+	at, is := a.(*net.TCPAddr)
+	return is && reach.Public(at.AddrPort().Addr())
 }
 
 // unreached is a failure while the agent runs, and to be expected while it does not.

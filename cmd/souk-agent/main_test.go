@@ -18,6 +18,7 @@ import (
 
 	"github.com/souk-network/souk/agent/instance"
 	"github.com/souk-network/souk/app/scope"
+	"github.com/souk-network/souk/client/checkup"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/internal/ports"
 	"github.com/souk-network/souk/internal/version"
@@ -211,12 +212,12 @@ func TestPurgeFindsTheHomesInstanceWhenItsRecordCannotBeRead(t *testing.T) {
 }
 
 // findings runs doctor and gives its words by check.
-func findings(t *testing.T, args ...string) (map[string]finding, error) {
+func findings(t *testing.T, args ...string) (map[string]checkup.Check, error) {
 	t.Helper()
 	out, _, err := run(t, t.Context(), append([]string{"doctor", "-o", "json"}, args...)...)
-	var all []finding
+	var all []checkup.Check
 	require.NoError(t, json.Unmarshal([]byte(out), &all), "%s", out)
-	byName := map[string]finding{}
+	byName := map[string]checkup.Check{}
 	for _, f := range all {
 		byName[f.Check] = f
 	}
@@ -227,11 +228,11 @@ func TestDoctorSaysWhatIsMissingAndFails(t *testing.T) {
 	home, _ := initialized(t)
 	found, err := findings(t, "--home", home)
 	require.ErrorContains(t, err, "checks failed")
-	require.Equal(t, resultOK, found["settings"].Result)
-	require.Equal(t, resultOK, found["keys"].Result)
-	require.Equal(t, resultOK, found["ports"].Result)
-	require.Equal(t, resultWarn, found["agent"].Result, "it does not run")
-	require.Equal(t, resultFail, found["node"].Result)
+	require.Equal(t, checkup.OK, found["settings"].Result)
+	require.Equal(t, checkup.OK, found["keys"].Result)
+	require.Equal(t, checkup.OK, found["ports"].Result)
+	require.Equal(t, checkup.Warning, found["agent"].Result, "it does not run")
+	require.Equal(t, checkup.Failed, found["node"].Result)
 	require.NotEmpty(t, found["node"].Try)
 	require.NotContains(t, found, "bond", "what can not be asked is not judged")
 
@@ -240,18 +241,18 @@ func TestDoctorSaysWhatIsMissingAndFails(t *testing.T) {
 	defer busy.Close()
 	found, err = findings(t, "--home", home, "--ingress-listen", busy.Addr().String())
 	require.Error(t, err)
-	require.Equal(t, resultFail, found["ports"].Result)
+	require.Equal(t, checkup.Failed, found["ports"].Result)
 	require.Contains(t, found["ports"].Try, "--ingress-listen")
 
 	require.NoError(t, os.RemoveAll(filepath.Join(home, "keys")))
 	found, err = findings(t, "--home", home)
 	require.Error(t, err)
-	require.Equal(t, resultFail, found["keys"].Result)
+	require.Equal(t, checkup.Failed, found["keys"].Result)
 	require.Contains(t, found["keys"].Try, "souk keys add agent --recover")
 
 	found, err = findings(t, "--home", home, "--log-level", "loud")
 	require.Error(t, err)
-	require.Equal(t, resultFail, found["settings"].Result)
+	require.Equal(t, checkup.Failed, found["settings"].Result)
 	require.Len(t, found, 1)
 }
 
@@ -261,22 +262,22 @@ func TestDoctorAsksTheProgramThatSetsPrices(t *testing.T) {
 	home, _ := initialized(t, "--prices", "usouk cpu=100", "--pricing", "script", "--price-script", program)
 	found, err := findings(t, "--home", home)
 	require.Error(t, err)
-	require.Equal(t, resultFail, found["prices"].Result)
+	require.Equal(t, checkup.Failed, found["prices"].Result)
 	require.Contains(t, found["prices"].Detail, "closed today")
 	require.NoError(t, os.WriteFile(program, []byte(`#!/bin/sh
 echo '{"asks":[{"denom":"usouk","cpu":120}]}'
 `), 0o700))
 	found, _ = findings(t, "--home", home)
-	require.Equal(t, resultOK, found["prices"].Result)
+	require.Equal(t, checkup.OK, found["prices"].Result)
 }
 
 func TestDoctorReadsForPeople(t *testing.T) {
 	home, _ := initialized(t)
 	out, _, err := run(t, t.Context(), "doctor", "--home", home)
 	require.Error(t, err)
-	require.Regexp(t, `(?m)^ok    settings     `, out)
-	require.Regexp(t, `(?m)^fail  node         `, out)
-	require.Regexp(t, `(?m)^ {18} try: `, out)
+	require.Regexp(t, `(?m)^ok      settings     `, out)
+	require.Regexp(t, `(?m)^failed  node         `, out)
+	require.Regexp(t, `(?m)^ {21}try: `, out)
 }
 
 func TestWhatCanNotBeUsedHasAnExitCodeOfItsOwn(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 	"github.com/souk-network/souk/agent"
 	"github.com/souk-network/souk/agent/audit"
 	"github.com/souk-network/souk/agent/config"
+	"github.com/souk-network/souk/agent/custody"
 	"github.com/souk-network/souk/agent/events"
 	"github.com/souk-network/souk/agent/gateway"
 	"github.com/souk-network/souk/agent/ingress"
@@ -25,6 +26,7 @@ import (
 	"github.com/souk-network/souk/agent/runtime/containerd"
 	"github.com/souk-network/souk/agent/seal"
 	"github.com/souk-network/souk/agent/store"
+	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/internal/version"
@@ -97,6 +99,10 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (err error)
 	if err != nil {
 		return err
 	}
+	signer, err := tokenSigner(cfg)
+	if err != nil {
+		return err
+	}
 	journal, err := store.Open(cfg.StateDir)
 	if err != nil {
 		return err
@@ -133,6 +139,7 @@ func start(ctx context.Context, cfg config.Config, log *slog.Logger) (err error)
 		defer queue.Close()
 		return serve(ctx, cfg, log, open, agent.Parts{
 			Config: cfg, Log: log, Chain: chain, Queue: queue, Store: journal, Health: health, Money: money, Provider: provider.Operator,
+			Signer: signer,
 		})
 	})
 	if err := group.Wait(); err != nil && !errors.Is(err, context.Canceled) {
@@ -174,9 +181,9 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 	door := gateway.New(gateway.Config{
 		ChainID: cfg.Client.ChainID, Provider: parts.Provider, Version: version.Version,
 		IngressDomain: cfg.Domain, IngressPort: portOf(open.ingress), IngressTLSPort: portOf(open.https), Isolation: capabilities.Isolation,
-		MaxBlobBytes: maxBlobBytes, Certificate: certificate,
+		MaxBlobBytes: maxBlobBytes, Certificate: certificate, Custody: custodyBounds(cfg.Custody),
 	}, gateway.Parts{
-		Agent: a, Manifests: parts.Store, Runtime: rt, Events: parts.Events, Audit: record, Metrics: parts.Health.Registry(), Log: log,
+		Agent: a, Manifests: parts.Store, Custody: parts.Store, Runtime: rt, Events: parts.Events, Audit: record, Metrics: parts.Health.Registry(), Log: log,
 	})
 
 	group, ctx := errgroup.WithContext(ctx)
@@ -188,6 +195,25 @@ func serve(ctx context.Context, cfg config.Config, log *slog.Logger, open doors,
 	group.Go(func() error { parts.Ingress.KeepNames(ctx); return ctx.Err() })
 	group.Go(func() error { a.Run(ctx); return ctx.Err() })
 	return group.Wait()
+}
+
+// tokenSigner signs tokens for other providers. It has a keyring of its own: the queue signs transactions meanwhile.
+func tokenSigner(cfg config.Config) (token.Signer, error) {
+	ring, err := openKeyring(cfg)
+	if err != nil {
+		return token.Signer{}, err
+	}
+	return token.KeyringSigner(ring, cfg.Key)
+}
+
+// custodyBounds are what the settings let the provider keep for others to take over; nil for nothing.
+func custodyBounds(c config.Custody) *gateway.CustodyBounds {
+	if !c.Keep {
+		return nil
+	}
+	return &gateway.CustodyBounds{
+		Manifests: custody.Manifests, ImageBytes: int64(c.ImagesMiB) << 20, OwnerImageBytes: int64(c.OwnerImagesMiB) << 20, //nolint:gosec // bounded by package config
+	}
 }
 
 func openRuntime(ctx context.Context, cfg config.Config, log *slog.Logger, provider string, key seal.Key) (runtime.Runtime, runtime.Capabilities, error) {
@@ -206,7 +232,7 @@ func openRuntime(ctx context.Context, cfg config.Config, log *slog.Logger, provi
 	for _, warning := range capabilities.Warnings {
 		log.Warn(warning)
 	}
-	log.Info("runtime is ready", "runtime", capabilities.Runtime, "instance", capabilities.Instance, "isolation", capabilities.Isolation)
+	log.Info("runtime is ready", "runtime", capabilities.Runtime, "instance", capabilities.Instance, "isolation", capabilities.Isolation, "user namespaces", capabilities.UserNamespaces)
 	return rt, capabilities, nil
 }
 
@@ -234,7 +260,7 @@ func runtimeConfig(cfg config.Config, provider string) containerd.Config {
 	return containerd.Config{
 		ChainID: cfg.Client.ChainID, Provider: provider, StateDir: cfg.StateDir,
 		Libexec: cfg.Libexec, SubnetPool: cfg.SubnetPool, DNS: cfg.DNS, Registries: cfg.Registries, Ephemeral: cfg.Ephemeral,
-		DefaultIsolation: cfg.Isolation, PinCPUs: cfg.PinCPUs, Storage: cfg.Storage, Deny: cfg.Deny, PublishedPorts: cfg.PublishedPorts,
+		DefaultIsolation: cfg.Isolation, UserNamespaces: containerd.UserNamespaces(cfg.UserNamespaces), PinCPUs: cfg.PinCPUs, Storage: cfg.Storage, Deny: cfg.Deny, PublishedPorts: cfg.PublishedPorts,
 		Keep: containerd.Keep{Volumes: cfg.Keep.Volumes, Logs: cfg.Keep.Logs, Images: cfg.Keep.Images},
 		Connections: containerd.ConnectionLimits{
 			NewPerSecond: cfg.Connections.NewPerSecond, NewBurst: cfg.Connections.Burst, Open: cfg.Connections.AtOnce,

@@ -44,6 +44,7 @@ var choices = map[string][]string{
 	config.LogLevel:       {"debug", "info", "warn", "error"},
 	config.LogFormat:      {"text", "json"},
 	config.Isolation:      {"runc", "gvisor"},
+	config.UserNamespaces: {"auto", "on", "off"},
 	config.Storage:        {"hdd=", "ssd=", "nvme="},
 	"output":              {"text", "json"},
 }

@@ -144,10 +144,10 @@ func TestTheLoggerServesAShim(t *testing.T) {
 
 func TestArgumentsWithoutAPathAreRefused(t *testing.T) {
 	for _, args := range [][]string{nil, {"path"}, {"path", ""}, {"other", "x"}} {
-		_, err := pathArgument(args)
+		_, err := argument(args, "path")
 		require.Error(t, err)
 	}
-	path, err := pathArgument([]string{"other", "x", "path", "/a"})
+	path, err := argument([]string{"other", "x", "path", "/a"}, "path")
 	require.NoError(t, err)
 	require.Equal(t, "/a", path)
 }

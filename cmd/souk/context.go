@@ -80,7 +80,7 @@ func contextUseCommand() *cobra.Command {
 func contextAddCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "add NAME",
-		Short: "Add or replace a context, from --node, --grpc, --chain-id, --from, --keyring-backend, --keyring-dir, --gas-prices",
+		Short: "Add or replace a context, from --node, --grpc, --chain-id, --from, --keyring-backend, --keyring-dir, --gas-prices, --allow-private-peers",
 		Example: `  souk context add testnet --node https://rpc.example.org --grpc grpc.example.org:443 \
     --chain-id souk-testnet-1 --from alice`,
 		Args: cobra.ExactArgs(1),

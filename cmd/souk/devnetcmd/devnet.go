@@ -133,6 +133,7 @@ func writeContext(s *session.Session, n *devnet.Network) error {
 	all.Contexts[contextName] = session.Context{
 		ChainID: n.ChainID, Node: n.RPC(), GRPC: n.GRPC(),
 		KeyringBackend: "test", KeyringDir: n.KeyringDir(), From: devnet.KeyTenant, GasPrices: devnet.GasPrices,
+		AllowPrivatePeers: true, // all providers are on this machine
 	}
 	all.Current = contextName
 	return all.Save()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,80 +19,58 @@ import (
 
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client"
-	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/client/checkup"
 	"github.com/souk-network/souk/cmd/souk/output"
+	"github.com/souk-network/souk/internal/reach"
 	markettypes "github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// Results of a check.
-const (
-	resultOK   = "ok"
-	resultWarn = "warning"
-	resultFail = "failed"
-)
-
-// check is one thing that was looked at, for programs; as souk doctor prints them.
-type check struct {
-	Check  string `json:"check"`
-	Result string `json:"result"` // ok, warning or failed
-	Detail string `json:"detail"`
-	Try    string `json:"try,omitempty"`
-}
-
 func doctorCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "doctor [OPERATOR]",
-		Short: "Check a provider from outside: registration, bond, offer, agent's money, gateway and its key",
+		Short: "Check a provider from outside: registration, bond, offer, agent's money, proof of service, gateway and its key",
 		Long: `Check what tenants need of a provider, from where this command runs: best from a machine
 that is not the provider's. What only the machine itself can tell, souk-agent doctor says.
 The exit code is 1 if anything failed.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			op, err := openOperator(cmd)
+		RunE: ofProvider(func(ctx context.Context, op *operator, address string) error {
+			p, err := op.mustFind(ctx, address)
 			if err != nil {
 				return err
 			}
-			defer op.Close()
-			address := op.address
-			if len(args) > 0 {
-				address = args[0]
-			}
-			p, err := op.mustFind(cmd.Context(), address)
-			if err != nil {
-				return err
-			}
-			return op.printChecks(op.examine(cmd.Context(), p.Provider.Operator, p))
-		},
+			return op.printChecks(op.examine(ctx, p.Provider.Operator, p))
+		}),
 	}
 }
 
-func (op *operator) examine(ctx context.Context, address string, p *providertypes.QueryProviderResponse) []check {
-	return append([]check{
-		checkStanding(p), checkMaintenance(p), checkBond(p),
+func (op *operator) examine(ctx context.Context, address string, p *providertypes.QueryProviderResponse) []checkup.Check {
+	return slices.Concat([]checkup.Check{
+		op.checkStanding(ctx, p), checkMaintenance(p), checkBond(p),
 		op.checkOffer(ctx, address), op.checkAgentMoney(ctx, p.Provider.Agent),
-	}, checkGateway(ctx, p.Provider)...)
+	}, op.checkProof(ctx, address), checkGateway(ctx, p.Provider, op.Context.AllowPrivatePeers))
 }
 
-func checkStanding(p *providertypes.QueryProviderResponse) check {
+func (op *operator) checkStanding(ctx context.Context, p *providertypes.QueryProviderResponse) checkup.Check {
 	switch {
 	case p.Jailed:
-		return check{"standing", resultFail, fmt.Sprintf("jailed until second %d", p.Provider.JailedUntil), "souk provider unjail   once the time is over"}
+		return checkup.New("standing", checkup.Failed, "jailed; souk provider unjail is possible "+op.in(ctx, p.Provider.JailedUntil),
+			"souk provider faults   says why; then souk provider unjail")
 	case p.Provider.Lifecycle != providertypes.Lifecycle_LIFECYCLE_ACTIVE:
 		state := strings.ToLower(strings.TrimPrefix(p.Provider.Lifecycle.String(), "LIFECYCLE_"))
-		return check{"standing", resultFail, "it is " + state + " and gets no leases", "souk provider init   registers again once it is gone"}
+		return checkup.New("standing", checkup.Failed, "it is "+state+" and gets no leases", "souk provider init   registers again once it is gone")
 	}
-	return check{Check: "standing", Result: resultOK, Detail: "registered and active"}
+	return checkup.New("standing", checkup.OK, "registered and active", "")
 }
 
-func checkMaintenance(p *providertypes.QueryProviderResponse) check {
+func checkMaintenance(p *providertypes.QueryProviderResponse) checkup.Check {
 	if p.InMaintenance {
-		return check{"maintenance", resultWarn, "it is in maintenance and gets no leases", "wait until it is over"}
+		return checkup.New("maintenance", checkup.Warning, "it is in maintenance and gets no leases", "wait until it is over")
 	}
-	return check{Check: "maintenance", Result: resultOK, Detail: fmt.Sprintf("none now, %d declared", len(p.Provider.Maintenance))}
+	return checkup.New("maintenance", checkup.OK, fmt.Sprintf("none now, %d declared", len(p.Provider.Maintenance)), "")
 }
 
-func checkBond(p *providertypes.QueryProviderResponse) check {
+func checkBond(p *providertypes.QueryProviderResponse) checkup.Check {
 	var missing []string
 	for _, need := range p.Required {
 		if have := p.Provider.Bond.AmountOf(need.Denom); have.LT(need.Amount) {
@@ -99,15 +78,15 @@ func checkBond(p *providertypes.QueryProviderResponse) check {
 		}
 	}
 	if len(missing) > 0 {
-		return check{"bond", resultFail, strings.Join(missing, ", ") + " is missing: offers are suspended", "souk provider bond " + missing[0]}
+		return checkup.New("bond", checkup.Failed, strings.Join(missing, ", ")+" is missing: offers are suspended", "souk provider bond "+missing[0])
 	}
-	return check{Check: "bond", Result: resultOK, Detail: coinsText(p.Provider.Bond) + ", needed " + coinsText(p.Required)}
+	return checkup.New("bond", checkup.OK, coinsText(p.Provider.Bond)+", needed "+coinsText(p.Required), "")
 }
 
-func (op *operator) checkOffer(ctx context.Context, address string) check {
+func (op *operator) checkOffer(ctx context.Context, address string) checkup.Check {
 	res, err := op.Market.ProviderOffers(ctx, &markettypes.QueryProviderOffersRequest{Provider: address})
 	if err != nil {
-		return failed("offer", client.Explain("read the offers", err))
+		return checkup.Fail("offer", client.Explain("read the offers", err), "")
 	}
 	active := 0
 	for _, o := range res.Offers {
@@ -116,102 +95,77 @@ func (op *operator) checkOffer(ctx context.Context, address string) check {
 		}
 	}
 	if active == 0 {
-		return check{"offer", resultFail, fmt.Sprintf("none of %d offers is active", len(res.Offers)), "give souk-agent a price list (prices in agent.yaml), and bond enough"}
+		return checkup.New("offer", checkup.Failed, fmt.Sprintf("none of %d offers is active", len(res.Offers)), "give souk-agent a price list (prices in agent.yaml), and bond enough")
 	}
-	return check{Check: "offer", Result: resultOK, Detail: fmt.Sprintf("%d active, %d pools", active, len(res.Pools))}
+	return checkup.New("offer", checkup.OK, fmt.Sprintf("%d active, %d pools", active, len(res.Pools)), "")
 }
 
 // fewFees is a balance, in usouk, with which an agent will soon stand still.
 const fewFees = 1_000_000
 
-func (op *operator) checkAgentMoney(ctx context.Context, agent string) check {
+func (op *operator) checkAgentMoney(ctx context.Context, agent string) checkup.Check {
 	res, err := op.Bank.Balance(ctx, &banktypes.QueryBalanceRequest{Address: agent, Denom: scope.Denom})
 	if err != nil {
-		return failed("agent's balance", client.Explain("read the agent's balance", err))
+		return checkup.Fail("agent's balance", client.Explain("read the agent's balance", err), "")
 	}
 	text := output.Money(res.Balance.Amount, scope.Denom)
-	try := "souk bank send FROM " + agent + " 10000000" + scope.Denom
+	try := "soukd tx bank send FROM " + agent + " 10000000" + scope.Denom
 	switch {
 	case res.Balance.Amount.IsZero():
-		return check{"agent's balance", resultFail, text + ": it can acknowledge nothing", try}
+		return checkup.New("agent's balance", checkup.Failed, text+": it can acknowledge nothing", try)
 	case res.Balance.Amount.Int64() < fewFees && res.Balance.Amount.IsInt64():
-		return check{"agent's balance", resultWarn, text + " for fees", try}
+		return checkup.New("agent's balance", checkup.Warning, text+" for fees", try)
 	}
-	return check{Check: "agent's balance", Result: resultOK, Detail: text + " for fees"}
+	return checkup.New("agent's balance", checkup.OK, text+" for fees", "")
 }
 
 const reachTimeout = 10 * time.Second
 
 // checkGateway connects to the address that tenants use, and holds the key found there against the chain's.
-func checkGateway(ctx context.Context, p providertypes.Provider) []check {
+func checkGateway(ctx context.Context, p providertypes.Provider, private bool) []checkup.Check {
 	const name = "gateway"
 	u, err := url.Parse(p.GatewayUri)
 	if err != nil || u.Host == "" {
-		return []check{failed(name, fmt.Errorf("%q is not an address", p.GatewayUri))}
+		return []checkup.Check{checkup.Fail(name, fmt.Errorf("%q is not an address", p.GatewayUri), "")}
 	}
 	host := u.Host
 	if u.Port() == "" {
 		host = net.JoinHostPort(u.Hostname(), "443")
 	}
 	// The pin is what is trusted, not a name: whoever holds the key on the chain is the provider.
-	dialer := tls.Dialer{NetDialer: &net.Dialer{Timeout: reachTimeout}, Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}}
+	dialer := tls.Dialer{NetDialer: reach.Dialer(reachTimeout, private), Config: &tls.Config{InsecureSkipVerify: true, MinVersion: tls.VersionTLS13}}
 	ctx, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	conn, err := dialer.DialContext(ctx, "tcp", host)
 	if err != nil {
-		c := failed(name, fmt.Errorf("%s can not be reached: %w", p.GatewayUri, err))
+		c := checkup.Fail(name, fmt.Errorf("%s can not be reached: %w", p.GatewayUri, err), "")
 		c.Try = "start souk-agent, open its port to the world; another address: souk provider init --gateway"
-		return []check{c}
+		if errors.Is(err, reach.ErrNotPublic) {
+			c.Try = "register a public address: souk provider init --gateway; in a private network: --allow-private-peers"
+		}
+		return []checkup.Check{c}
 	}
 	defer conn.Close()
-	found := check{Check: name, Result: resultOK, Detail: p.GatewayUri + " answers"}
-	return []check{found, checkPin(conn, p.TlsKeys)}
+	found := checkup.New(name, checkup.OK, p.GatewayUri+" answers", "")
+	return []checkup.Check{found, checkPin(conn, p.TlsKeys)}
 }
 
-func checkPin(conn net.Conn, keys [][]byte) check {
+func checkPin(conn net.Conn, keys [][]byte) checkup.Check {
 	secure, is := conn.(*tls.Conn)
 	if !is || len(secure.ConnectionState().PeerCertificates) == 0 {
-		return failed("tls key", errors.New("the gateway shows no certificate"))
+		return checkup.Fail("tls key", errors.New("the gateway shows no certificate"), "")
 	}
 	hash := sha256.Sum256(secure.ConnectionState().PeerCertificates[0].RawSubjectPublicKeyInfo)
 	for _, key := range keys {
 		if string(key) == string(hash[:]) {
-			return check{Check: "tls key", Result: resultOK, Detail: hex.EncodeToString(hash[:8]) + "… is on the chain"}
+			return checkup.New("tls key", checkup.OK, hex.EncodeToString(hash[:8])+"… is on the chain", "")
 		}
 	}
-	return check{
-		"tls key", resultFail, "the gateway has key " + hex.EncodeToString(hash[:]) + ", which is not on the chain: no tenant will talk to it",
-		"souk provider init --gateway URI --tls-key " + hex.EncodeToString(hash[:]),
-	}
+	return checkup.New("tls key", checkup.Failed,
+		"the gateway has key "+hex.EncodeToString(hash[:])+", which is not on the chain: no tenant will talk to it",
+		"souk provider init --gateway URI --tls-key "+hex.EncodeToString(hash[:]))
 }
 
-func failed(name string, err error) check {
-	summary, cause, try := fault.Parts(err)
-	if cause != "" {
-		summary += ": " + cause
-	}
-	return check{name, resultFail, strings.ReplaceAll(summary, "\n", " "), try}
-}
-
-func (op *operator) printChecks(checks []check) error {
-	rows := output.Rows{Columns: []output.Column{{Name: "check"}, {Name: "result", Tone: output.StateTone}, {Name: "detail"}, {Name: "try"}}}
-	var items []any
-	failures, first := 0, ""
-	for _, c := range checks {
-		items = append(items, c)
-		rows.Cells = append(rows.Cells, []string{c.Check, c.Result, output.Clean(c.Detail), output.Clean(c.Try)})
-		if c.Result != resultFail {
-			continue
-		}
-		if failures++; first == "" {
-			first = c.Try
-		}
-	}
-	if err := op.Out.List(items, rows); err != nil {
-		return err
-	}
-	if failures > 0 {
-		return fault.New(fmt.Sprintf("%d of %d checks failed", failures, len(checks)), nil, first)
-	}
-	return nil
+func (op *operator) printChecks(checks []checkup.Check) error {
+	return errors.Join(op.Out.Checks(checks), checkup.Verdict(checks))
 }

@@ -37,13 +37,25 @@ type coinEarnings struct {
 	Denom     string   `json:"denom"`
 	Rate      math.Int `json:"rate_per_hour"`
 	Accruing  math.Int `json:"accruing"`
-	HeldBack  math.Int `json:"held_back"`
+	HeldBack  math.Int `json:"held_back"`  // in closed epochs, proven or not
+	Unproven  math.Int `json:"unproven"`   // part of it that waits for its proof
+	Refund    math.Int `json:"refundable"` // not proven: it waits for tenants' claims
+	Forfeited math.Int `json:"forfeited"`  // for a fault, likewise
 	Available math.Int `json:"available"`
+	Next      *matures `json:"matures_next,omitempty"` // nil when nothing that is credited is held back
+	Last      *matures `json:"matures_last,omitempty"`
 	Withdrawn math.Int `json:"withdrawn"` // paid to the payout account, as far as the node's index of transactions reaches
 	Fees      math.Int `json:"withdrawal_fees"`
 }
 
-// leaseEarned is what a lease paid in the period.
+// matures is when held back money can be withdrawn, as things stand.
+type matures struct {
+	Epoch  uint64   `json:"epoch"`
+	Amount math.Int `json:"amount"` // of that epoch
+	At     uint64   `json:"at"`     // service second
+}
+
+// leaseEarned is what accrued by a lease in the period, before refunds.
 type leaseEarned struct {
 	Lease      uint64   `json:"lease"`
 	Deployment string   `json:"deployment,omitempty"`
@@ -59,32 +71,25 @@ func earningsCommand() *cobra.Command {
 	var since time.Duration
 	cmd := &cobra.Command{
 		Use:   "earnings [OPERATOR]",
-		Short: "Show what leases pay: accruing, held back, available, withdrawn, and each lease's part",
-		Long: `Show the provider's pots: what accrues in the running epoch, what is held back, what
-can be withdrawn, and what was, as far as the node's index of transactions reaches.
-Below them stand the live leases with what they paid, and the ended ones of the same
-accounts as long as the chain remembers them. --since counts the last hours or days.`,
+		Short: "Show what leases pay: accruing, held back, unproven, refundable, forfeited, available, withdrawn, and each lease's part",
+		Long: `Show the provider's pots: what accrues in the running epoch, what is held back, what of
+that waits for its proof, what was not proven and waits for tenants' claims, what was
+forfeited for a fault, what can be withdrawn, and what was, as far as the node's index of transactions reaches.
+Below them stand the live leases with what accrued by them, before refunds, and the
+ended ones of the same accounts as long as the chain remembers them. --since counts
+the last hours or days.`,
 		Example: "  souk provider earnings\n  souk provider earnings --since 24h -o json",
 		Args:    cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			op, err := openOperator(cmd)
-			if err != nil {
+		RunE: ofProvider(func(ctx context.Context, op *operator, address string) error {
+			if _, err := op.mustFind(ctx, address); err != nil {
 				return err
 			}
-			defer op.Close()
-			address := op.address
-			if len(args) > 0 {
-				address = args[0]
-			}
-			if _, err := op.mustFind(cmd.Context(), address); err != nil {
-				return err
-			}
-			e, err := op.earnings(cmd.Context(), address, since)
+			e, err := op.earnings(ctx, address, since)
 			if err != nil {
 				return err
 			}
 			return op.Out.One(e, e.text())
-		},
+		}),
 	}
 	cmd.Flags().DurationVar(&since, "since", 0, "count what leases paid in this time only, such as 24h")
 	return cmd
@@ -112,8 +117,15 @@ func (op *operator) earnings(ctx context.Context, address string, since time.Dur
 		if err != nil {
 			return e, client.Explain("read the earnings of "+address, err)
 		}
+		pots, err := op.epochPots(ctx, address, d.Denom)
+		if err != nil {
+			return e, err
+		}
+		refundable, forfeited := claimable(pots, e.Until)
+		next, last := maturing(pots, e.Until)
 		e.Coins = append(e.Coins, coinEarnings{
 			Denom: d.Denom, Rate: pot.Rate, Accruing: pot.Accruing, HeldBack: pot.HeldBack, Available: pot.Available,
+			Unproven: unprovenOf(pots), Refund: refundable, Forfeited: forfeited, Next: next, Last: last,
 			Withdrawn: paid.received.AmountOf(d.Denom), Fees: paid.fees.AmountOf(d.Denom),
 		})
 	}
@@ -123,6 +135,45 @@ func (op *operator) earnings(ctx context.Context, address string, since time.Dur
 	}
 	e.Leases, err = op.earnedByLease(ctx, address, work, e.Since, e.Until)
 	return e, err
+}
+
+// unprovenOf is what was earned in epochs that are not credited yet, in micro-denom.
+func unprovenOf(pots []escrowtypes.EpochPot) math.Int {
+	grains := math.ZeroInt()
+	for _, pot := range pots {
+		if !pot.Credited {
+			grains = grains.Add(pot.Service).Add(pot.Hold)
+		}
+	}
+	return grains.QuoRaw(grainsPerMicro)
+}
+
+// claimable is what waits for tenants' claims in epochs that have not matured, in micro-denom: not proven, and forfeited.
+func claimable(pots []escrowtypes.EpochPot, now uint64) (refundable, forfeited math.Int) {
+	refundable, forfeited = math.ZeroInt(), math.ZeroInt()
+	for _, pot := range pots {
+		if now < pot.MaturesAt {
+			refundable, forfeited = refundable.Add(pot.Refundable), forfeited.Add(pot.Forfeited)
+		}
+	}
+	return refundable.QuoRaw(grainsPerMicro), forfeited.QuoRaw(grainsPerMicro)
+}
+
+// maturing finds the first and the last of the pots that are credited and held back; nil if there is none.
+func maturing(pots []escrowtypes.EpochPot, now uint64) (next, last *matures) {
+	for _, pot := range pots {
+		if !pot.Credited || pot.MaturesAt <= now || !pot.Payable.IsPositive() {
+			continue
+		}
+		m := matures{Epoch: pot.Epoch, Amount: pot.Payable.QuoRaw(grainsPerMicro), At: pot.MaturesAt}
+		if next == nil || m.At < next.At {
+			next = &m
+		}
+		if last == nil || m.At > last.At {
+			last = &m
+		}
+	}
+	return next, last
 }
 
 // earnedByLease reads the streams of the accounts that pay the provider now.
@@ -258,37 +309,69 @@ func (p *payments) add(events []abci.Event, payee string) error {
 	return nil
 }
 
+// empty tells that nothing was ever earned in the coin, as far as is known.
+func (c coinEarnings) empty() bool {
+	sum := c.Rate
+	for _, part := range []math.Int{c.Accruing, c.HeldBack, c.Refund, c.Forfeited, c.Available, c.Withdrawn} {
+		sum = sum.Add(part)
+	}
+	return sum.IsZero()
+}
+
 func (e earnings) text() string {
 	coins := output.Rows{Columns: []output.Column{
 		{Name: "coin"},
 		{Name: "rate", Right: true},
 		{Name: "accruing", Right: true},
 		{Name: "held back", Right: true},
+		{Name: "unproven", Right: true},
+		{Name: "refundable", Right: true},
+		{Name: "forfeited", Right: true},
 		{Name: "available", Right: true},
 		{Name: "withdrawn", Right: true},
 	}}
-	for _, c := range e.Coins {
+	for i, c := range e.Coins {
+		if i > 0 && c.empty() {
+			continue
+		}
 		rate := uint64(0)
 		if c.Rate.IsUint64() {
 			rate = c.Rate.Uint64()
 		}
 		coins.Cells = append(coins.Cells, []string{
 			c.Denom, output.PerHour(rate, c.Denom), output.Money(c.Accruing, c.Denom), output.Money(c.HeldBack, c.Denom),
+			output.Money(c.Unproven, c.Denom), output.Money(c.Refund, c.Denom), output.Money(c.Forfeited, c.Denom),
 			output.Money(c.Available, c.Denom), output.Money(c.Withdrawn, c.Denom),
 		})
 	}
-	leases := output.Rows{Columns: []output.Column{
+	leases := output.Rows{Empty: "no lease pays now", Columns: []output.Column{
 		{Name: "lease", Right: true},
 		{Name: "state"},
 		{Name: "deployment"},
 		{Name: "rate", Right: true},
 		{Name: "paid for", Right: true},
-		{Name: "earned", Right: true},
+		{Name: "accrued", Right: true},
 	}}
 	for _, l := range e.Leases {
 		leases.Cells = append(leases.Cells, []string{
 			fmt.Sprint(l.Lease), l.State, output.Clean(l.Deployment), output.PerHour(l.Rate, l.Denom), output.Runway(l.Seconds), output.Money(l.Earned, l.Denom),
 		})
 	}
-	return coins.Text(true) + "\n" + leases.Text(true)
+	return coins.Text(true) + "\n" + e.maturesText() + "\n" + textOf(leases) + "\n"
+}
+
+// maturesText says until when money is held back.
+func (e earnings) maturesText() string {
+	var text strings.Builder
+	for _, c := range e.Coins {
+		if c.Next == nil {
+			continue
+		}
+		fmt.Fprintf(&text, "%s of epoch %d can be withdrawn %s", output.Money(c.Next.Amount, c.Denom), c.Next.Epoch, inText(c.Next.At, e.Until))
+		if c.Last.Epoch != c.Next.Epoch {
+			fmt.Fprintf(&text, ", all that is proven by now %s", inText(c.Last.At, e.Until))
+		}
+		text.WriteString("\n")
+	}
+	return text.String()
 }

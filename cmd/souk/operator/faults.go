@@ -1,6 +1,7 @@
 package operator
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -18,24 +19,21 @@ type faults struct {
 	Jailings    uint64 `json:"jailings"`     // so far
 	Jailed      bool   `json:"jailed"`       // now
 	JailedUntil uint64 `json:"jailed_until"` // service second
+
+	Proof []faultView `json:"proof"` // in its proof of service, with their evidence, the newest first
+	now   uint64
 }
 
 func faultsCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "faults [OPERATOR]",
-		Short: "Show what the chain holds against a provider, and what to do about it",
-		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			op, err := openOperator(cmd)
-			if err != nil {
-				return err
-			}
-			defer op.Close()
-			address := op.address
-			if len(args) > 0 {
-				address = args[0]
-			}
-			p, err := op.mustFind(cmd.Context(), address)
+		Short: "Show what the chain holds against a provider, why, and what to do about it",
+		Long: `Show what the chain holds against a provider: how its leases ended, and the faults in
+its proof of service, each with the reason, the commitment it is about, what it cost,
+and what to do about it. -o json has all of the evidence.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: ofProvider(func(ctx context.Context, op *operator, address string) error {
+			p, err := op.mustFind(ctx, address)
 			if err != nil {
 				return err
 			}
@@ -43,8 +41,14 @@ func faultsCommand() *cobra.Command {
 				Provider: address, Missed: p.Record.Missed, Declined: p.Record.Declined, Resigned: p.Record.Resigned,
 				Failed: p.Record.Failed, Jailings: p.Record.Jailings, Jailed: p.Jailed, JailedUntil: p.Provider.JailedUntil,
 			}
+			if f.Proof, err = op.proofFaults(ctx, address); err != nil {
+				return err
+			}
+			if f.now, err = op.now(ctx); err != nil {
+				return err
+			}
 			return op.Out.One(f, f.text(p.Record.Acknowledged))
-		},
+		}),
 	}
 }
 
@@ -55,11 +59,11 @@ func (f faults) text(acknowledged uint64) string {
 		times uint64
 		try   string
 	}{
-		{"missed", f.Missed, "keep souk-agent running and its account funded; an hour of the rate was taken from the bond each time"},
-		{"declined", f.Declined, "offer what there is: souk-agent does, with a price list"},
-		{"resigned", f.Resigned, ""},
-		{"failed", f.Failed, "announce maintenance before the machine goes: souk provider maintenance"},
-		{"jailed", f.Jailings, "souk provider status   says when souk provider unjail is possible"},
+		{"leases not acknowledged", f.Missed, "keep souk-agent running and its account funded; an hour of the rate was taken from the bond each time"},
+		{"leases declined", f.Declined, "offer what there is: souk-agent does, with a price list"},
+		{"leases resigned", f.Resigned, ""},
+		{"leases failed", f.Failed, "announce maintenance before the machine goes: souk provider maintenance"},
+		{"jailings", f.Jailings, "souk provider status   says when souk provider unjail is possible"},
 	} {
 		if line.times == 0 {
 			line.try = ""
@@ -67,8 +71,11 @@ func (f faults) text(acknowledged uint64) string {
 		rows.Cells = append(rows.Cells, []string{line.name, fmt.Sprint(line.times), line.try})
 	}
 	text := rows.Text(true) + fmt.Sprintf("\n%d leases were acknowledged\n", acknowledged)
-	if f.Jailed {
-		text += fmt.Sprintf("JAILED until second %d\n", f.JailedUntil)
+	if len(f.Proof) == 0 {
+		text += "no faults in its proof of service\n"
 	}
-	return text
+	if f.Jailed {
+		text += jailText(f.JailedUntil, f.now) + "; then souk provider unjail\n"
+	}
+	return text + proofFaultsText(f.Proof, f.now)
 }

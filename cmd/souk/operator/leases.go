@@ -19,17 +19,8 @@ func leasesCommand() *cobra.Command {
 		Use:   "leases [OPERATOR]",
 		Short: "List the live leases of a provider",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			op, err := openOperator(cmd)
-			if err != nil {
-				return err
-			}
-			defer op.Close()
-			address := op.address
-			if len(args) > 0 {
-				address = args[0]
-			}
-			work, err := op.work(cmd.Context(), address)
+		RunE: ofProvider(func(ctx context.Context, op *operator, address string) error {
+			work, err := op.work(ctx, address)
 			if err != nil {
 				return err
 			}
@@ -52,7 +43,7 @@ func leasesCommand() *cobra.Command {
 				})
 			}
 			return op.Out.List(items, rows)
-		},
+		}),
 	}
 }
 

@@ -129,7 +129,7 @@ func maintenanceCommand() *cobra.Command {
 		Long: `Announce a time without service. It has to be announced well before it begins, and
 there is a limit to how much of it there may be; the network's parameters say both
 (soukd query provider params). Workloads are not moved: tell their tenants.`,
-		Example: "  souk provider maintenance --in 3h --for 1h\n  souk provider maintenance --in 3h --cancel",
+		Example: "  souk provider maintenance --in 3h --for 1h\n  souk provider maintenance --in 3h --cancel\n  souk provider maintenance ls",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			op, err := openOperator(cmd)
@@ -169,6 +169,7 @@ there is a limit to how much of it there may be; the network's parameters say bo
 	flags.DurationVar(&duration, "for", time.Hour, "how long it lasts")
 	flags.BoolVar(&cancel, "cancel", false, "cancel the next one that has not begun")
 	flags.StringVar(&provider, "provider", "", "provider by its operator, when the agent's key signs")
+	cmd.AddCommand(maintenanceListCommand())
 	return yesFlag(cmd, &yes)
 }
 

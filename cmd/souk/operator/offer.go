@@ -41,6 +41,7 @@ type termFlags struct {
 	minDeposit         string
 	minLease, maxLease time.Duration
 	expires            time.Duration
+	noStandbys         bool
 }
 
 func (t *termFlags) add(flags *pflag.FlagSet) {
@@ -50,13 +51,14 @@ func (t *termFlags) add(flags *pflag.FlagSet) {
 	flags.StringVar(&t.minDeposit, "min-deposit", "", "least deposit of a deployment, such as 5SOUK")
 	flags.DurationVar(&t.minLease, "min-lease", 0, "least term of a lease that has one")
 	flags.DurationVar(&t.maxLease, "max-lease", 0, "only leases with a term of at most this")
+	flags.BoolVar(&t.noStandbys, "no-standbys", false, "take no standbys, which bind capacity for a share of the rate")
 	flags.DurationVar(&t.expires, "expires", 0, "withdraw the offer after this; 0 is never")
 }
 
 // terms are what the chain is told; now is its clock.
 func (t *termFlags) terms(now uint64) (markettypes.OfferTerms, error) {
 	out := markettypes.OfferTerms{
-		Class: markettypes.LeaseClass_LEASE_CLASS_ON_DEMAND, Allow: t.allow, Deny: t.deny,
+		Class: markettypes.LeaseClass_LEASE_CLASS_ON_DEMAND, Allow: t.allow, Deny: t.deny, NoStandbys: t.noStandbys,
 		MinLeaseSeconds: uint64(t.minLease / time.Second), MaxLeaseSeconds: uint64(t.maxLease / time.Second),
 	}
 	if t.spot {

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/cmd/souk/session"
@@ -21,7 +22,7 @@ import (
 func Command() *cobra.Command {
 	cmd := &cobra.Command{Use: "provider", Short: "Offer machines: register, bond, watch, withdraw", Args: cobra.NoArgs}
 	cmd.AddCommand(
-		initCommand(), bondCommand(), offerCommand(), statusCommand(), leasesCommand(), withdrawCommand(), earningsCommand(), faultsCommand(), doctorCommand(),
+		initCommand(), bondCommand(), offerCommand(), quoteCommand(), statusCommand(), leasesCommand(), withdrawCommand(), earningsCommand(), proofCommand(), faultsCommand(), doctorCommand(),
 		maintenanceCommand(), resignCommand(), rotateCommand(), unjailCommand(),
 		unbondCommand(), deregisterCommand(), attestCommand(),
 	)
@@ -50,6 +51,30 @@ func openOperator(cmd *cobra.Command) (*operator, error) {
 		return nil, err
 	}
 	return &operator{Session: s, Client: c, address: address}, nil
+}
+
+// ofProvider makes a command of what is asked about a provider: the one that is named, or the one who asks.
+func ofProvider(do func(ctx context.Context, op *operator, address string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		op, err := openOperator(cmd)
+		if err != nil {
+			return err
+		}
+		defer op.Close()
+		address := named(args, op.address)
+		if _, err := scope.AddressCodec().StringToBytes(address); err != nil {
+			return session.Usage(fault.New(address+" is no operator's address", err, "souk offers -o wide   shows those of all who offer"))
+		}
+		return do(cmd.Context(), op, address)
+	}
+}
+
+// named is the provider that arguments name, else the one's own.
+func named(args []string, own string) string {
+	if len(args) > 0 {
+		return args[0]
+	}
+	return own
 }
 
 // send signs messages with the session's key and waits until they took effect.

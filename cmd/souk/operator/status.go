@@ -35,6 +35,7 @@ type providerStatus struct {
 	HeldBack  math.Int                   `json:"held_back"`
 	Available math.Int                   `json:"available"`
 	Denom     string                     `json:"denom"`
+	now       uint64
 }
 
 func statusCommand() *cobra.Command {
@@ -42,22 +43,13 @@ func statusCommand() *cobra.Command {
 		Use:   "status [OPERATOR]",
 		Short: "Show a provider: bond, capacity, offers, leases, earnings",
 		Args:  cobra.MaximumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			op, err := openOperator(cmd)
-			if err != nil {
-				return err
-			}
-			defer op.Close()
-			address := op.address
-			if len(args) > 0 {
-				address = args[0]
-			}
-			s, err := op.status(cmd.Context(), address)
+		RunE: ofProvider(func(ctx context.Context, op *operator, address string) error {
+			s, err := op.status(ctx, address)
 			if err != nil {
 				return err
 			}
 			return op.Out.One(s, s.text())
-		},
+		}),
 	}
 }
 
@@ -87,6 +79,9 @@ func (op *operator) status(ctx context.Context, address string) (providerStatus,
 		Required: []string{}, Pools: offers.Pools, Offers: offers.Offers, Leases: len(work), Denom: scope.Denom,
 		Rate: earned.Rate, Accruing: earned.Accruing, HeldBack: earned.HeldBack, Available: earned.Available,
 	}
+	if s.now, err = op.now(ctx); err != nil {
+		return s, err
+	}
 	for _, c := range p.Required {
 		s.Required = append(s.Required, output.Money(c.Amount, c.Denom))
 	}
@@ -105,7 +100,7 @@ func (s providerStatus) text() string {
 		required = strings.Join(s.Required, ", ")
 	}
 	if s.Jailed {
-		fmt.Fprintf(&text, "JAILED    until second %d; then souk provider unjail\n", p.JailedUntil)
+		fmt.Fprintf(&text, "JAILED    until second %d (%s); then souk provider unjail\n", p.JailedUntil, inText(p.JailedUntil, s.now))
 	}
 	if p.Lifecycle != providertypes.Lifecycle_LIFECYCLE_ACTIVE {
 		fmt.Fprintf(&text, "state     %s\n", strings.ToLower(strings.TrimPrefix(p.Lifecycle.String(), "LIFECYCLE_")))

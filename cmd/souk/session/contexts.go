@@ -23,6 +23,8 @@ type Context struct {
 	KeyringDir     string `yaml:"keyring_dir,omitempty" json:"keyring_dir,omitempty"`
 	From           string `yaml:"from,omitempty" json:"from,omitempty"`             // name of the key that signs
 	GasPrices      string `yaml:"gas_prices,omitempty" json:"gas_prices,omitempty"` // such as 0.001usouk
+	// AllowPrivatePeers lets gateways of providers be on this machine or in private networks.
+	AllowPrivatePeers bool `yaml:"allow_private_peers,omitempty" json:"allow_private_peers,omitempty"`
 }
 
 // Contexts is the file of all contexts and which of them is current.

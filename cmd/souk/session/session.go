@@ -38,6 +38,7 @@ const (
 	flagKeyringBackend = "keyring-backend"
 	flagKeyringDir     = "keyring-dir"
 	flagGasPrices      = "gas-prices"
+	flagPrivatePeers   = "allow-private-peers"
 )
 
 // AddFlags declares the shared flags on the root command.
@@ -52,6 +53,7 @@ func AddFlags(flags *pflag.FlagSet) {
 	flags.String(flagKeyringBackend, "", "where keys are kept (os, file, test), instead of the context's")
 	flags.String(flagKeyringDir, "", "folder of the keyring, instead of the context's")
 	flags.String(flagGasPrices, "", "gas prices, instead of the context's")
+	flags.Bool(flagPrivatePeers, false, "connect to providers on this machine or in private networks; else the context says")
 }
 
 // DefaultHome is the folder of contexts, keys and journals.
@@ -178,6 +180,9 @@ func lay(v *viper.Viper, c Context, home string) Context {
 			*f.to = f.or
 		}
 	}
+	if v.IsSet(flagPrivatePeers) {
+		c.AllowPrivatePeers = v.GetBool(flagPrivatePeers)
+	}
 	return c
 }
 
@@ -251,25 +256,39 @@ func (s *Session) Confirm(ctx context.Context, yes bool, question string) error 
 	if !s.Interactive() {
 		return Usage(fault.New("there is no terminal to ask on", nil, "add -y to proceed without being asked"))
 	}
-	fmt.Fprintf(s.Notes, "%s [Y/n] ", question)
-	answered := make(chan string, 1)
+	answer, err := s.Ask(ctx, question+" [Y/n]")
+	if err != nil {
+		return err
+	}
+	switch strings.ToLower(answer) {
+	case "", "y", "yes":
+		return nil
+	default:
+		return ErrNotConfirmed
+	}
+}
+
+// Ask asks a question on the terminal and returns the line that is typed, without spaces around it. It ends with ctx, which an
+// interrupt does, and with the terminal.
+func (s *Session) Ask(ctx context.Context, question string) (string, error) {
+	fmt.Fprintf(s.Notes, "%s ", question)
+	type line struct {
+		text string
+		err  error
+	}
+	answered := make(chan line, 1)
 	go func() {
-		answer, err := bufio.NewReader(s.In).ReadString('\n')
-		if err != nil && answer == "" {
-			answer = "no"
-		}
-		answered <- answer
+		text, err := bufio.NewReader(s.In).ReadString('\n')
+		answered <- line{strings.TrimSpace(text), err}
 	}()
 	select {
 	case <-ctx.Done():
 		fmt.Fprintln(s.Notes)
-		return ErrNotConfirmed
+		return "", ErrNotConfirmed
 	case answer := <-answered:
-		switch strings.ToLower(strings.TrimSpace(answer)) {
-		case "", "y", "yes":
-			return nil
-		default:
-			return ErrNotConfirmed
+		if answer.err != nil && answer.text == "" {
+			return "", ErrNotConfirmed
 		}
+		return answer.text, nil
 	}
 }

@@ -27,7 +27,7 @@ var scopes = map[string]markettypes.Scope{
 // scopeNames lists them for help and completion.
 var scopeNames = []string{"read", "exec", "manage", "watch"}
 
-const scopeHelp = "what it may do: read (status, logs, events), exec (commands in containers), manage (update, close leases, send manifests and images), watch (fail over, claim refunds)"
+const scopeHelp = "what it may do: read (status, logs, events), exec (commands in containers), manage (update, close leases, send manifests and images), watch (challenge, fail over, read and send manifests)"
 
 func accessCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -209,8 +209,17 @@ func keysWith(keys []markettypes.AccessKey, now uint64, without []string, added 
 
 // writeAccess declares the deployment as it is, with other access keys.
 func (t *tenant) writeAccess(ctx context.Context, d *open, keys []markettypes.AccessKey) (client.Receipt, error) {
+	msg, err := t.accessMessage(d, keys)
+	if err != nil {
+		return client.Receipt{}, err
+	}
+	return t.Send(ctx, t.Client, t.owner, "change the access keys of "+d.Name, msg)
+}
+
+// accessMessage declares a deployment as it is, with other access keys.
+func (t *tenant) accessMessage(d *open, keys []markettypes.AccessKey) (*markettypes.MsgUpdateDeployment, error) {
 	if len(keys) > markettypes.MaxAccessKeys {
-		return client.Receipt{}, session.Usage(fault.Newf("change the access keys of "+d.Name, "souk access remove "+d.Name+" ADDRESS",
+		return nil, session.Usage(fault.Newf("change the access keys of "+d.Name, "souk access remove "+d.Name+" ADDRESS",
 			"a deployment has at most %d", markettypes.MaxAccessKeys))
 	}
 	msg := &markettypes.MsgUpdateDeployment{
@@ -221,5 +230,5 @@ func (t *tenant) writeAccess(ctx context.Context, d *open, keys []markettypes.Ac
 			msg.Bids = append(msg.Bids, b.Spec)
 		}
 	}
-	return t.Send(ctx, t.Client, t.owner, "change the access keys of "+d.Name, msg)
+	return msg, nil
 }

@@ -15,13 +15,14 @@ import (
 type authority struct {
 	chainID string
 	owner   string
+	private bool // gateways may be at addresses that are not public
 	logins  logins
 	account func() (token.Signer, error)
 }
 
 func newAuthority(s *session.Session, owner string) *authority {
 	return &authority{
-		chainID: s.Context.ChainID, owner: owner, logins: loginsIn(s.Home, s.Context.ChainID),
+		chainID: s.Context.ChainID, owner: owner, private: s.Context.AllowPrivatePeers, logins: loginsIn(s.Home, s.Context.ChainID),
 		account: sync.OnceValues(func() (token.Signer, error) {
 			ring, err := s.Keyring()
 			if err != nil {
@@ -34,9 +35,18 @@ func newAuthority(s *session.Session, owner string) *authority {
 
 // token makes a token for one lease that allows one thing.
 func (a *authority) token(lease markettypes.Lease, allows token.Scope) (string, error) {
+	return a.issue(lease.Deployment, allows, token.Grant{Provider: lease.Provider, Lease: lease.Id})
+}
+
+// custody makes a token for what a provider keeps of a deployment.
+func (a *authority) custody(provider string, deployment uint64, allows token.Scope) (string, error) {
+	return a.issue(deployment, allows, token.Grant{Provider: provider, Deployment: deployment})
+}
+
+func (a *authority) issue(deployment uint64, allows token.Scope, grant token.Grant) (string, error) {
 	now := time.Now()
-	grant := token.Grant{ChainID: a.chainID, Provider: lease.Provider, Lease: lease.Id, Scopes: []token.Scope{allows}, Owner: a.owner}
-	signer, expires, err := a.signer(lease.Deployment, allows, now)
+	grant.ChainID, grant.Owner, grant.Scopes = a.chainID, a.owner, []token.Scope{allows}
+	signer, expires, err := a.signer(deployment, allows, now)
 	if err != nil {
 		return "", err
 	}

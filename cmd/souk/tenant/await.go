@@ -20,7 +20,6 @@ import (
 	"github.com/souk-network/souk/cmd/souk/output"
 	"github.com/souk-network/souk/cmd/souk/session"
 	"github.com/souk-network/souk/manifest"
-	"github.com/souk-network/souk/manifest/manifestpb"
 	"github.com/souk-network/souk/match"
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
@@ -40,11 +39,18 @@ type readyLease struct {
 
 func msgs(m ...sdk.Msg) []sdk.Msg { return m }
 
-// awaitLeases waits until every bid has all its replicas in active leases.
+// awaitLeases waits until every bid has all its replicas in active leases. Standbys are waited for later.
 func (u *upRun) awaitLeases(ctx context.Context) ([]markettypes.Lease, error) {
+	return u.awaitPlaced(ctx, "no provider has taken it", progressOf)
+}
+
+// awaitPlaced waits until leases are as they should be, which look tells: those that matter, and what they wait for.
+func (u *upRun) awaitPlaced(
+	ctx context.Context, overdue string, look func(*open, []markettypes.Lease) ([]markettypes.Lease, string),
+) ([]markettypes.Lease, error) {
 	started := time.Now()
 	var active []markettypes.Lease
-	err := u.wait(ctx, "waiting", "no provider has taken it", func(say func(string)) (bool, error) {
+	err := u.wait(ctx, "waiting", overdue, func(say func(string)) (bool, error) {
 		d, err := u.find(ctx, u.project.Name)
 		if err != nil {
 			return false, transient(err)
@@ -58,7 +64,7 @@ func (u *upRun) awaitLeases(ctx context.Context) ([]markettypes.Lease, error) {
 			return false, transient(err)
 		}
 		var text string
-		if active, text = progressOf(d, leases); text == "" {
+		if active, text = look(d, leases); text == "" {
 			return true, nil
 		}
 		if time.Since(started) > explainAfter {
@@ -70,12 +76,12 @@ func (u *upRun) awaitLeases(ctx context.Context) ([]markettypes.Lease, error) {
 	return active, err
 }
 
-// progressOf returns the active leases, and what is waited for; nothing once all replicas are there.
+// progressOf returns the active leases that serve, and what is waited for; nothing once all replicas are there.
 func progressOf(d *open, leases []markettypes.Lease) (active []markettypes.Lease, text string) {
 	pending, paused := 0, 0
 	for _, l := range leases {
 		switch {
-		case !live(l):
+		case !live(l) || l.Standby:
 		case l.State == markettypes.LeaseState_LEASE_STATE_PENDING:
 			pending++
 		case l.Paused:
@@ -85,7 +91,11 @@ func progressOf(d *open, leases []markettypes.Lease) (active []markettypes.Lease
 		}
 	}
 	for _, b := range d.bids {
-		if b.State == markettypes.BidState_BID_STATE_OPEN {
+		switch {
+		case !lacksReplicas(b):
+		case b.Spec.Mode == markettypes.BidMode_BID_MODE_QUOTE:
+			return active, fmt.Sprintf("for a quote of %s that is accepted", b.Spec.Name)
+		default:
 			return active, fmt.Sprintf("for a match of %s", b.Spec.Name)
 		}
 	}
@@ -108,7 +118,7 @@ func (u *upRun) whyNot(ctx context.Context, d *open) string {
 		return ""
 	}
 	for _, b := range d.bids {
-		if b.State != markettypes.BidState_BID_STATE_OPEN {
+		if !lacksReplicas(b) || b.Spec.Mode == markettypes.BidMode_BID_MODE_QUOTE {
 			continue
 		}
 		if s := orders.ScreenFor(b.Spec, u.asTenant(d.Denom)); s.Reason.Block != match.Clears {
@@ -120,10 +130,7 @@ func (u *upRun) whyNot(ctx context.Context, d *open) string {
 
 // serveAll hands every lease its images and manifest and waits until its workload runs.
 func (u *upRun) serveAll(ctx context.Context, leases []markettypes.Lease) error {
-	groups := map[uint64]string{}
-	for _, b := range u.deployment.bids {
-		groups[b.Id] = b.Spec.Name
-	}
+	groups := u.deployment.groups()
 	for _, l := range leases {
 		ready, err := u.serve(ctx, l, groups[l.Bid])
 		if err != nil {
@@ -150,16 +157,23 @@ func (u *upRun) serve(ctx context.Context, l markettypes.Lease, group string) (r
 	if err := u.pushImages(ctx, g, group); err != nil {
 		return readyLease{}, u.notReady(err)
 	}
-	envelope, err := manifest.Seal(u.manifest, group)
-	if err != nil {
+	if err := u.sendManifest(ctx, g, l, group); err != nil {
 		return readyLease{}, err
 	}
-	if _, err := g.SendManifest(ctx, connect.NewRequest(&api.SendManifestRequest{Lease: l.Id, Envelope: envelope})); err != nil {
-		return readyLease{}, u.notReady(fault.New("send the manifest to "+g.uri.Host, err, u.again))
-	}
-	u.Notef("sent     manifest of %s to %s", group, g.uri.Host)
 	addresses, err := u.awaitReady(ctx, g, l)
 	return readyLease{l, addresses}, err
+}
+
+func (u *upRun) sendManifest(ctx context.Context, g *gateway, l markettypes.Lease, group string) error {
+	envelope, err := manifest.Seal(u.manifest, group)
+	if err != nil {
+		return err
+	}
+	if _, err := g.SendManifest(ctx, connect.NewRequest(&api.SendManifestRequest{Lease: l.Id, Envelope: envelope})); err != nil {
+		return u.notReady(fault.New("send the manifest to "+g.uri.Host, err, u.again))
+	}
+	u.Notef("sent     manifest of %s to %s", group, g.uri.Host)
+	return nil
 }
 
 // reach waits for the gateway to answer for a lease: an agent may lag a block behind the chain.
@@ -250,29 +264,6 @@ func heldBack(status *api.StatusResponse) error {
 		return nil
 	}
 	return errors.New(strings.Join(why, "; "))
-}
-
-// fetchGroup asks the provider of a bid's lease for the manifest group that its owner once sent.
-func (u *upRun) fetchGroup(ctx context.Context, bid uint64, leases []markettypes.Lease) (*manifestpb.Group, error) {
-	for _, l := range leases {
-		if l.Bid != bid || !live(l) || l.AckedAt == 0 {
-			continue
-		}
-		g, err := u.gatewayOf(ctx, l)
-		if err != nil {
-			return nil, err
-		}
-		res, err := g.GetManifest(ctx, connect.NewRequest(&api.GetManifestRequest{Lease: l.Id}))
-		if err != nil {
-			return nil, fmt.Errorf("lease %d does not give its manifest back: %w", l.Id, err)
-		}
-		verified, err := manifest.Verify(res.Msg.GetEnvelope(), u.deployment.ManifestHash)
-		if err != nil {
-			return nil, err
-		}
-		return verified.Group, nil
-	}
-	return nil, errors.New("no provider holds its manifest yet, and this machine has another one")
 }
 
 // errTransient marks an error that waiting may mend.

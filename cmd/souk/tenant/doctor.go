@@ -9,27 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/client/checkup"
 	"github.com/souk-network/souk/cmd/souk/output"
 	"github.com/souk-network/souk/cmd/souk/session"
 	"github.com/souk-network/souk/internal/version"
 )
-
-// Results of a check.
-const (
-	checkOK      = "ok"
-	checkWarning = "warning"
-	checkFailed  = "failed"
-	checkSkipped = "skipped"
-)
-
-// check is one thing that was looked at, for programs.
-type check struct {
-	Check  string `json:"check"`
-	Result string `json:"result"` // ok, warning, failed or skipped
-	Detail string `json:"detail"`
-	Try    string `json:"try,omitempty"`
-}
 
 func doctorCommand() *cobra.Command {
 	return &cobra.Command{
@@ -45,7 +29,7 @@ what is not. The exit code is 0 if nothing failed, warnings apart.`,
 			}
 			x := &examination{Session: s}
 			x.run(cmd)
-			return x.print()
+			return errors.Join(x.Out.Checks(x.checks), checkup.Verdict(x.checks))
 		},
 	}
 }
@@ -53,30 +37,23 @@ what is not. The exit code is 0 if nothing failed, warnings apart.`,
 // examination collects checks; later ones need what earlier ones found.
 type examination struct {
 	*session.Session
-	checks []check
+	checks []checkup.Check
 	tenant *tenant
 	height int64 // of the node
 }
 
-func (x *examination) add(name, result, try, format string, args ...any) {
-	x.checks = append(x.checks, check{name, result, fmt.Sprintf(format, args...), try})
+func (x *examination) add(name string, result checkup.Result, try, format string, args ...any) {
+	x.checks = append(x.checks, checkup.New(name, result, fmt.Sprintf(format, args...), try))
 }
 
 // fail takes cause and remedy from an error.
 func (x *examination) fail(name string, err error, or string) {
-	summary, cause, try := fault.Parts(err)
-	if cause != "" {
-		summary += ": " + cause
-	}
-	if try == "" {
-		try = or
-	}
-	x.checks = append(x.checks, check{name, checkFailed, strings.ReplaceAll(summary, "\n", " "), try})
+	x.checks = append(x.checks, checkup.Fail(name, err, or))
 }
 
 func (x *examination) skip(why string, names ...string) {
 	for _, name := range names {
-		x.add(name, checkSkipped, "", "%s", why)
+		x.add(name, checkup.Skipped, "", "%s", why)
 	}
 }
 
@@ -89,7 +66,7 @@ func (x *examination) run(cmd *cobra.Command) {
 		return
 	}
 	x.Session = s
-	x.add("context", checkOK, "", "%s, node %s", s.Context.ChainID, s.Context.Node)
+	x.add("context", checkup.OK, "", "%s, node %s", s.Context.ChainID, s.Context.Node)
 	owner := x.checkKey()
 	if !x.checkNode(ctx, owner) {
 		x.skip("the node can not be asked", "clock", "balance", "providers", "versions")
@@ -114,7 +91,7 @@ func (x *examination) checkKey() string {
 		x.fail("key", err, "souk keys add NAME, then souk context add … --from NAME")
 		return ""
 	}
-	x.add("key", checkOK, "", "%s is %s", x.Context.From, owner)
+	x.add("key", checkup.OK, "", "%s is %s", x.Context.From, owner)
 	return owner
 }
 
@@ -127,40 +104,11 @@ func (x *examination) checkLogins() {
 	}
 	for _, l := range all {
 		if left := time.Until(l.Expires); left <= 0 {
-			x.add("login "+l.Name, checkWarning, "souk login "+l.Name+"   or: souk logout "+l.Name, "the session key has expired")
+			x.add("login "+l.Name, checkup.Warning, "souk login "+l.Name+"   or: souk logout "+l.Name, "the session key has expired")
 		} else {
-			x.add("login "+l.Name, checkOK, "", "%s, for %s", strings.Join(l.Scopes, ", "), output.Age(left))
+			x.add("login "+l.Name, checkup.OK, "", "%s, for %s", strings.Join(l.Scopes, ", "), output.Age(left))
 		}
 	}
-}
-
-func (x *examination) print() error {
-	rows := output.Rows{Columns: []output.Column{{Name: "check"}, {Name: "result", Tone: output.StateTone}, {Name: "detail"}, {Name: "try"}}}
-	var items []any
-	failed := 0
-	for _, c := range x.checks {
-		items = append(items, c)
-		rows.Cells = append(rows.Cells, []string{c.Check, c.Result, c.Detail, c.Try})
-		if c.Result == checkFailed {
-			failed++
-		}
-	}
-	if err := x.Out.List(items, rows); err != nil {
-		return err
-	}
-	if failed > 0 {
-		return fault.New(fmt.Sprintf("%d of %d checks failed", failed, len(x.checks)), nil, x.firstRemedy())
-	}
-	return nil
-}
-
-func (x *examination) firstRemedy() string {
-	for _, c := range x.checks {
-		if c.Result == checkFailed && c.Try != "" {
-			return c.Try
-		}
-	}
-	return ""
 }
 
 // errNoAnswer is a gateway that is not what the chain says.
@@ -172,8 +120,8 @@ func (x *examination) checkVersions(ctx context.Context) {
 	case err != nil:
 		x.fail("versions", err, "souk doctor once the node answers")
 	case node != version.Version:
-		x.add("versions", checkWarning, "install the same release of souk as the network runs", "souk is %s, the node is %s", version.Version, node)
+		x.add("versions", checkup.Warning, "install the same release of souk as the network runs", "souk is %s, the node is %s", version.Version, node)
 	default:
-		x.add("versions", checkOK, "", "souk and node are %s", node)
+		x.add("versions", checkup.OK, "", "souk and node are %s", node)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/souk-network/souk/agent/api"
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/checkup"
 	"github.com/souk-network/souk/cmd/souk/output"
 	"github.com/souk-network/souk/internal/version"
 )
@@ -42,11 +43,11 @@ func (x *examination) checkNode(ctx context.Context, owner string) bool {
 	x.tenant, x.height = t, status.Height
 	switch {
 	case status.CatchingUp:
-		x.add("node", checkFailed, "wait until it has caught up, or use another node: souk context add", "it is at block %d and catching up", status.Height)
+		x.add("node", checkup.Failed, "wait until it has caught up, or use another node: souk context add", "it is at block %d and catching up", status.Height)
 	case !status.TxIndex:
-		x.add("node", checkFailed, `set indexer = "kv" under [tx_index] in its config.toml, or use another node`, "it can not look transactions up")
+		x.add("node", checkup.Failed, `set indexer = "kv" under [tx_index] in its config.toml, or use another node`, "it can not look transactions up")
 	default:
-		x.add("node", checkOK, "", "%s at block %d", status.ChainID, status.Height)
+		x.add("node", checkup.OK, "", "%s at block %d", status.ChainID, status.Height)
 	}
 	return true
 }
@@ -63,15 +64,15 @@ func (x *examination) checkClock(ctx context.Context) {
 }
 
 // judgeClock says what to think of a last block that is so old by this machine's clock.
-func judgeClock(age time.Duration) (result, try, text string) {
+func judgeClock(age time.Duration) (result checkup.Result, try, text string) {
 	switch {
 	case age < -maxSkew:
-		return checkFailed, "set the clock: timedatectl set-ntp true", fmt.Sprintf("this machine is %s behind the chain", (-age).Round(time.Second))
+		return checkup.Failed, "set the clock: timedatectl set-ntp true", fmt.Sprintf("this machine is %s behind the chain", (-age).Round(time.Second))
 	case age > maxBlockAge:
-		return checkFailed, "set the clock if it is ahead; else the chain stands still or the node lags: use another node",
+		return checkup.Failed, "set the clock if it is ahead; else the chain stands still or the node lags: use another node",
 			fmt.Sprintf("the last block is %s old by this machine's clock", age.Round(time.Second))
 	default:
-		return checkOK, "", fmt.Sprintf("the last block is %s old", max(age, 0).Round(time.Second))
+		return checkup.OK, "", fmt.Sprintf("the last block is %s old", max(age, 0).Round(time.Second))
 	}
 }
 
@@ -83,10 +84,10 @@ func (x *examination) checkBalance(ctx context.Context) {
 	}
 	text := output.Money(res.Balance.Amount, scope.Denom)
 	if res.Balance.Amount.IsZero() {
-		x.add("balance", checkFailed, "send coins to "+x.tenant.owner+"; on a devnet: souk devnet fund "+x.tenant.owner+" 100SOUK", "%s", text)
+		x.add("balance", checkup.Failed, "send coins to "+x.tenant.owner+"; on a devnet: souk devnet fund "+x.tenant.owner+" 100SOUK", "%s", text)
 		return
 	}
-	x.add("balance", checkOK, "", "%s", text)
+	x.add("balance", checkup.OK, "", "%s", text)
 }
 
 // checkProviders asks the gateway of every provider that serves a lease, with its key pinned.
@@ -131,11 +132,11 @@ func (x *examination) checkProvider(ctx context.Context, operator string, serves
 	}
 	switch behind := x.height - info.GetHeight(); {
 	case behind > maxAgentLag:
-		x.add(name, checkWarning, "tell the provider that its agent lags", "%s is %d blocks behind", host, behind)
+		x.add(name, checkup.Warning, "tell the provider that its agent lags", "%s is %d blocks behind", host, behind)
 	case info.GetVersion() != version.Version:
-		x.add(name, checkWarning, "", "%s runs version %s, souk is %s", host, info.GetVersion(), version.Version)
+		x.add(name, checkup.Warning, "", "%s runs version %s, souk is %s", host, info.GetVersion(), version.Version)
 	default:
-		x.add(name, checkOK, "", "%s answers with its pinned key, serves %d leases", host, len(serves))
+		x.add(name, checkup.OK, "", "%s answers with its pinned key, serves %d leases", host, len(serves))
 	}
 }
 
@@ -147,7 +148,7 @@ func (x *examination) info(ctx context.Context, operator string) (*api.InfoRespo
 	if err != nil {
 		return nil, "", err
 	}
-	g, err := dialGateway(p)
+	g, err := dialGateway(p, x.tenant.authority.private)
 	if err != nil {
 		return nil, "", err
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/souk-network/souk/agent/api"
+	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/cmd/souk/output"
 	markettypes "github.com/souk-network/souk/x/market/types"
@@ -39,18 +40,9 @@ func eventsCommand() *cobra.Command {
 		Example: `  souk events shop
   souk events -f shop/web --since 1h`,
 		Args: cobra.ExactArgs(1), ValidArgsFunction: completeTargets,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := parseTarget(args[0])
-			if err != nil {
-				return err
-			}
-			t, err := openReader(cmd)
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			return t.events(cmd.Context(), g, lease, since, follow)
-		},
+		RunE: onTarget(func(ctx context.Context, t *tenant, g target, _ []string) error {
+			return t.events(ctx, g, lease, since, follow)
+		}),
 	}
 	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")
 	cmd.Flags().Uint64Var(&lease, "lease", 0, "lease to read, where a deployment has several")
@@ -75,16 +67,13 @@ func (t *tenant) events(ctx context.Context, g target, lease uint64, since time.
 		return err
 	}
 	streams := []stream[event]{listed(history)}
-	for _, l := range leases {
-		if !live(l) || l.AckedAt == 0 {
-			continue // its provider keeps nothing of it, or does not know of it yet
-		}
-		gateway, err := t.gatewayOf(ctx, l)
-		if err != nil {
-			return err
-		}
+	asked, err := t.opened(ctx, leases)
+	if err != nil {
+		return err
+	}
+	for _, s := range asked {
 		streams = append(streams, func(ctx context.Context, each func(event) error) error {
-			return readEvents(ctx, gateway, l.Id, follow, each)
+			return readEvents(ctx, s.gateway, s.lease.Id, follow, each)
 		})
 	}
 	oldest := time.Now().Add(-since)
@@ -122,20 +111,43 @@ func (t *tenant) chainEvents(ctx context.Context, leases []markettypes.Lease) ([
 		return nil, err
 	}
 	var all []event
+	window, err := t.answerWindow(ctx, leases)
+	if err != nil {
+		return nil, err
+	}
 	for _, l := range leases {
-		all = append(all, leaseEvents(l, clock.at)...)
+		all = append(all, leaseEvents(l, window, clock.at)...)
 	}
 	slices.SortStableFunc(all, func(a, b event) int { return a.Time.Compare(b.Time) })
 	return all, nil
 }
 
-func leaseEvents(l markettypes.Lease, wall func(uint64) time.Time) []event {
+// answerWindow is how long a challenged provider has to answer, in seconds; it is asked for only if one is challenged.
+func (t *tenant) answerWindow(ctx context.Context, leases []markettypes.Lease) (uint64, error) {
+	if !slices.ContainsFunc(leases, func(l markettypes.Lease) bool { return l.AnswerBy != 0 }) {
+		return 0, nil
+	}
+	res, err := t.Market.Params(ctx, &markettypes.QueryParamsRequest{})
+	if err != nil {
+		return 0, client.Explain("read the market parameters", err)
+	}
+	return uint64(res.Params.AnswerWindowSeconds), nil
+}
+
+func leaseEvents(l markettypes.Lease, answerWindow uint64, wall func(uint64) time.Time) []event {
 	at := func(second uint64, kind, message string) event {
 		return event{Time: wall(second), Lease: l.Id, From: "chain", Kind: kind, Message: message}
 	}
 	all := []event{at(l.CreatedAt, "matched", fmt.Sprintf("provider %s, %s", l.Provider, output.PerHour(l.Rate, l.Denom)))}
-	if l.AckedAt != 0 {
+	switch {
+	case l.AckedAt == 0:
+	case l.Standby:
+		all = append(all, at(l.AckedAt, "accepted", "it stands by; payment of a share of its rate begins"))
+	default:
 		all = append(all, at(l.AckedAt, "accepted", "payment begins"))
+	}
+	if l.AnswerBy != 0 {
+		all = append(all, at(l.AnswerBy-min(answerWindow, l.AnswerBy), "challenged", fmt.Sprintf("the provider has to answer within %d s", answerWindow)))
 	}
 	if !live(l) {
 		all = append(all, at(l.ClosedAt, "ended", reasonText(l.Reason)))
@@ -208,7 +220,7 @@ func eventTone(kind string) output.Tone {
 		return output.Good
 	case "oom-killed", "unhealthy", "degraded", "failed", "ended", "refused":
 		return output.Bad
-	case "exited", "paused":
+	case "exited", "paused", "challenged":
 		return output.Weak
 	}
 	return output.Plain

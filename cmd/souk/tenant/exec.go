@@ -51,18 +51,9 @@ a terminal.`,
 			return nil
 		},
 		ValidArgsFunction: completeTargets,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := parseTarget(args[0])
-			if err != nil {
-				return err
-			}
-			t, err := openReader(cmd)
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			return t.exec(cmd.Context(), g, args[1:], o)
-		},
+		RunE: onTarget(func(ctx context.Context, t *tenant, g target, rest []string) error {
+			return t.exec(ctx, g, rest, o)
+		}),
 	}
 	flags := cmd.Flags()
 	flags.BoolVarP(&o.input, "interactive", "i", false, "pass standard input on")
@@ -142,11 +133,14 @@ func (g *gateway) dialExec(ctx context.Context, p place, command []string, tty b
 		return nil, err
 	}
 	// A WebSocket begins as HTTP/1.1.
-	transport := &http.Transport{TLSClientConfig: g.tls.Clone(), TLSHandshakeTimeout: dialTimeout, Proxy: http.ProxyFromEnvironment}
+	transport, err := g.newTransport()
+	if err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()
 	conn, res, err := websocket.Dial(ctx, g.execURL(p, command, tty), &websocket.DialOptions{ //nolint:bodyclose // Dial closes it
-		HTTPClient:   &http.Client{Transport: pinnedOnly{transport, g.uri.Host}},
+		HTTPClient:   g.client(pinnedOnly{transport, g.uri.Host}),
 		HTTPHeader:   http.Header{"Authorization": {"Bearer " + secret}},
 		Subprotocols: []string{execSubprotocol},
 	})

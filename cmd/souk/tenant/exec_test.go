@@ -31,11 +31,11 @@ func provider(t *testing.T, serve http.HandlerFunc) *gateway {
 	uri, err := url.Parse(server.URL)
 	require.NoError(t, err)
 	pin := sha256.Sum256(server.Certificate().RawSubjectPublicKeyInfo)
-	return &gateway{uri: uri, tls: pinned([][]byte{pin[:]}), token: func(s token.Scope) (string, error) { return "token-for-" + string(s), nil }}
+	return &gateway{uri: uri, tls: pinned([][]byte{pin[:]}), private: true, token: func(s token.Scope) (string, error) { return "token-for-" + string(s), nil }}
 }
 
 func replicaOf(service string, n uint32) place {
-	return place{lease: markettypes.Lease{Id: 7}, replica: &api.ReplicaStatus{Service: service, Replica: n}}
+	return place{served: served{lease: markettypes.Lease{Id: 7}}, replica: &api.ReplicaStatus{Service: service, Replica: n}}
 }
 
 // cat answers every input with itself, says on standard error when input has ended, and exits with 3.

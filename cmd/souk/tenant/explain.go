@@ -44,8 +44,13 @@ type explainedBid struct {
 	Cap          uint64                         `json:"cap_per_hour,omitempty"` // of one replica
 	Requirements []markettypes.LabelRequirement `json:"requirements,omitempty"`
 	Replace      bool                           `json:"replace"`
+	Standbys     uint32                         `json:"standbys"`
+	Mode         string                         `json:"mode"`
+	IfItFails    string                         `json:"if_its_provider_fails"`
 	Spec         markettypes.BidSpec            `json:"spec"`
 	Candidates   []explainedCandidate           `json:"candidates,omitempty"`
+
+	custodians []string
 }
 
 type explainedCandidate struct {
@@ -55,6 +60,7 @@ type explainedCandidate struct {
 	Rate     uint64 `json:"rate_per_hour"` // of one replica
 	Replicas uint32 `json:"replicas"`      // that it could take
 	Chosen   bool   `json:"chosen"`
+	Standby  bool   `json:"standby"`
 }
 
 func explainCommand() *cobra.Command {
@@ -77,6 +83,7 @@ with --offline, manifest and bids only. The exit code is 3 if nobody can serve i
 	}
 	cmd.Flags().StringVar(&o.name, "name", "", "name of the deployment; that of the file or its folder if empty")
 	cmd.Flags().StringSliceVar(&o.scale, "scale", nil, "replicas of a group, such as web=3, whatever the file says")
+	addQuotesFlag(cmd, &o)
 	cmd.Flags().BoolVar(&offline, "offline", false, "ask no network")
 	return cmd
 }
@@ -118,7 +125,11 @@ func scaledProject(ctx context.Context, file string, o upOptions) (*project, err
 	if err != nil {
 		return nil, err
 	}
-	if err := p.applyScale(scale); err != nil {
+	err = p.applyScale(scale)
+	if err == nil && o.quotes {
+		err = p.byQuotes()
+	}
+	if err != nil {
 		return nil, errors.Join(session.Usage(err), p.close())
 	}
 	return p, nil
@@ -141,13 +152,18 @@ func explainFile(p *project) (*explained, error) {
 		e.Images = append(e.Images, fmt.Sprintf("%s from %s", local.Reference, local.Path))
 	}
 	for _, demand := range p.Demands {
-		e.Bids = append(e.Bids, explainBid(bidOf(demand)))
+		e.Bids = append(e.Bids, explainBid(bidOf(demand), p.Custodians))
 	}
 	return e, nil
 }
 
-func explainBid(bid markettypes.BidSpec) explainedBid {
+func explainBid(bid markettypes.BidSpec, custodians []string) explainedBid {
+	mode := manifest.Auction
+	if bid.Mode == markettypes.BidMode_BID_MODE_QUOTE {
+		mode = manifest.Quote
+	}
 	return explainedBid{
+		Standbys: bid.Standbys, Mode: string(mode), IfItFails: whatThen(bid, len(custodians)), custodians: custodians,
 		Group: bid.Name, Replicas: bid.Replicas, Unit: bid.Unit, Cap: bid.Cap, Requirements: bid.Requirements,
 		Replace: !bid.NoReplace, Spec: bid,
 	}
@@ -197,7 +213,7 @@ func (e *explained) change(ctx context.Context, u *upRun) error {
 		e.Action = "nothing"
 	}
 	for i, bid := range d.bids {
-		e.Bids[i] = explainBid(bid)
+		e.Bids[i] = explainBid(bid, u.project.Custodians)
 	}
 	return nil
 }
@@ -206,11 +222,12 @@ func (e *explained) change(ctx context.Context, u *upRun) error {
 func (e *explained) take(p *plan) {
 	e.Rate, e.CapRate, e.Deposit, e.Lasts = p.rate, p.capRate, p.deposit.String(), lasts(p.deposit, p.rate)
 	for i, g := range p.groups {
-		bid := explainBid(g.bid)
+		bid := explainBid(g.bid, e.Custodians)
 		wanted := g.bid.Replicas
 		for _, c := range g.screening.Candidates {
 			bid.Candidates = append(bid.Candidates, explainedCandidate{
-				Offer: c.Entry.Offer.Id, Provider: c.Entry.Offer.Provider, Name: c.Entry.ProviderName, Rate: c.Rate, Replicas: c.Replicas, Chosen: wanted > 0,
+				Offer: c.Entry.Offer.Id, Provider: c.Entry.Offer.Provider, Name: c.Entry.ProviderName, Rate: c.Rate, Replicas: c.Replicas,
+				Chosen: wanted > 0 && g.bid.Mode != markettypes.BidMode_BID_MODE_QUOTE, Standby: g.standsBy(c),
 			})
 			wanted -= min(wanted, c.Replicas)
 		}
@@ -265,6 +282,13 @@ func (b explainedBid) write(text *strings.Builder, denom string) {
 		fmt.Fprintf(text, "label     %s %s %s\n", r.Key, word(r.Operator, "OPERATOR_"), strings.Join(r.Values, ", "))
 	}
 	fmt.Fprintf(text, "replace   %t\n", b.Replace)
+	if b.Standbys > 0 {
+		fmt.Fprintf(text, "standbys  %d\n", b.Standbys)
+	}
+	if b.Mode != string(manifest.Auction) {
+		fmt.Fprintf(text, "mode      %s\n", b.Mode)
+	}
+	fmt.Fprintf(text, "%s\n", failsText(b.Spec, false, b.custodians))
 }
 
 // redacted is a project's manifest without its secrets, as a value and as YAML.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"time"
 
 	"connectrpc.com/connect"
@@ -20,6 +21,7 @@ import (
 	"github.com/souk-network/souk/agent/api/apiconnect"
 	"github.com/souk-network/souk/agent/token"
 	"github.com/souk-network/souk/client/fault"
+	"github.com/souk-network/souk/internal/reach"
 	markettypes "github.com/souk-network/souk/x/market/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -37,42 +39,76 @@ type gateway struct {
 	uri       *url.URL
 	tls       *tls.Config
 	transport *http.Transport
-	lease     uint64
+	private   bool   // addresses that are not public are allowed
+	folder    string // of the registry: where images are pushed
 	token     func(token.Scope) (string, error)
 }
 
 // openGateway prepares calls to a provider about one lease. The TLS key must be one that the provider pinned on the chain;
 // no certificate authority is asked.
 func openGateway(provider providertypes.Provider, authority *authority, lease markettypes.Lease) (*gateway, error) {
-	g, err := dialGateway(provider)
+	g, err := dialGateway(provider, authority.private)
 	if err != nil {
 		return nil, err
 	}
-	g.lease = lease.Id
-	g.token = func(allows token.Scope) (string, error) { return authority.token(lease, allows) }
-	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(
-		&http.Client{Transport: g.transport}, g.uri.String(), connect.WithInterceptors(bearer{g.token}))
+	g.authorize(strconv.FormatUint(lease.Id, 10), func(allows token.Scope) (string, error) { return authority.token(lease, allows) })
 	return g, nil
 }
 
-// dialGateway prepares calls to a provider for which nobody needs to say who he is.
-func dialGateway(provider providertypes.Provider) (*gateway, error) {
+// openCustody prepares calls to a provider about what it keeps of a deployment as custodian.
+func openCustody(provider providertypes.Provider, authority *authority, deployment uint64) (*gateway, error) {
+	g, err := dialGateway(provider, authority.private)
+	if err != nil {
+		return nil, err
+	}
+	g.authorize(fmt.Sprintf("d%d", deployment), func(allows token.Scope) (string, error) {
+		return authority.custody(provider.Operator, deployment, allows)
+	})
+	return g, nil
+}
+
+// authorize puts a token on every call.
+func (g *gateway) authorize(folder string, secret func(token.Scope) (string, error)) {
+	g.folder, g.token = folder, secret
+	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(
+		g.client(g.transport), g.uri.String(), connect.WithInterceptors(bearer{g.token}))
+}
+
+// dialGateway prepares calls to a provider for which nobody needs to say who he is. What a provider writes on the chain leads
+// to no address that is not public, unless private ones are allowed, and its redirects are not followed.
+func dialGateway(provider providertypes.Provider, private bool) (*gateway, error) {
 	uri, err := url.Parse(provider.GatewayUri)
 	if err != nil {
 		return nil, fmt.Errorf("gateway of provider %s: %w", provider.Operator, err)
 	}
-	g := &gateway{uri: uri, tls: pinned(provider.TlsKeys)}
-	g.transport = &http.Transport{
-		TLSClientConfig: g.tls.Clone(), TLSHandshakeTimeout: dialTimeout, ForceAttemptHTTP2: true, Proxy: http.ProxyFromEnvironment,
+	g := &gateway{uri: uri, tls: pinned(provider.TlsKeys), private: private}
+	if g.transport, err = g.newTransport(); err != nil {
+		return nil, err
 	}
-	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(&http.Client{Transport: g.transport}, uri.String())
+	g.transport.ForceAttemptHTTP2 = true
+	g.GatewayServiceClient = apiconnect.NewGatewayServiceClient(g.client(g.transport), uri.String())
 	return g, nil
+}
+
+// newTransport leads to the gateway; HTTP/1.1 only unless told otherwise.
+func (g *gateway) newTransport() (*http.Transport, error) {
+	t, err := reach.Transport(g.uri, dialTimeout, g.private)
+	if err != nil {
+		return nil, err
+	}
+	t.TLSClientConfig, t.TLSHandshakeTimeout = g.tls.Clone(), dialTimeout
+	return t, nil
+}
+
+func (*gateway) client(t http.RoundTripper) *http.Client {
+	return &http.Client{Transport: t, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
 
 // scopeOf is what a call needs of a token.
 func scopeOf(procedure string) token.Scope {
 	switch procedure {
-	case apiconnect.GatewayServiceSendManifestProcedure, apiconnect.GatewayServiceGetManifestProcedure:
+	case apiconnect.GatewayServiceSendManifestProcedure, apiconnect.GatewayServiceGetManifestProcedure,
+		apiconnect.GatewayServiceKeepManifestProcedure, apiconnect.GatewayServiceGetKeptProcedure:
 		return token.ScopeManifest
 	case apiconnect.GatewayServiceLogsProcedure:
 		return token.ScopeLogs
@@ -102,13 +138,13 @@ func pinned(hashes [][]byte) *tls.Config {
 	}
 }
 
-// push sends an image to the provider's registry, under the lease's own repository.
+// push sends an image to the provider's registry, under the repository of its lease or deployment.
 func (g *gateway) push(ctx context.Context, reference string, image v1.Image, progress func(done, total int64)) error {
 	repository, tag, err := repositoryOf(reference)
 	if err != nil {
 		return err
 	}
-	ref, err := name.NewTag(fmt.Sprintf("%s/%d/%s:%s", g.uri.Host, g.lease, repository, tag))
+	ref, err := name.NewTag(fmt.Sprintf("%s/%s/%s:%s", g.uri.Host, g.folder, repository, tag))
 	if err != nil {
 		return fmt.Errorf("name image %q at the provider: %w", reference, err)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	sdk "github.com/cosmos/cosmos-sdk/types"
 
@@ -40,6 +41,10 @@ type plan struct {
 type groupPlan struct {
 	bid       markettypes.BidSpec
 	screening book.Screening
+	serving   []book.Candidate // that the group would be placed at
+	standing  []book.Candidate // that would stand by
+	// standbyBps is the share of its rate that a standby is paid.
+	standbyBps uint32
 }
 
 // planFor screens the order book for every group of a project. When nobody can serve one it says which and why.
@@ -76,7 +81,13 @@ func planGroup(orders *book.Book, demand manifest.Demand, tenant markettypes.Ten
 		bid.Cap = maxRate
 	}
 	s := orders.ScreenFor(bid, tenant)
-	if s.Reason.Block != match.Clears {
+	quoted := bid.Mode == markettypes.BidMode_BID_MODE_QUOTE
+	switch {
+	case s.Reason.Block == match.Clears:
+	case quoted && demand.CapMicroPerHour == 0:
+		return groupPlan{}, session.Usage(fault.New("group "+demand.Group+" collects quotes, and no offer shows what it may cost", nil,
+			"say in the file what it may cost at most: x-souk: {cap: 0.05}, per hour"))
+	case !quoted:
 		return groupPlan{}, session.WithExit(session.ExitNoProvider, fault.Newf(
 			"nobody can serve "+demand.Group+" now; nothing was sent", remedy(s.Reason.Block), "%s", whyNot(orders, bid, tenant, s.Reason)))
 	}
@@ -84,7 +95,9 @@ func planGroup(orders *book.Book, demand manifest.Demand, tenant markettypes.Ten
 		cheapest := s.Candidates[0].Rate
 		bid.Cap = cheapest + (cheapest+1)/2
 	}
-	return groupPlan{bid, s}, nil
+	g := groupPlan{bid: bid, screening: s, serving: s.Chosen(bid.Replicas), standbyBps: orders.StandbyBps}
+	g.standing = s.Standbys(g.serving, bid.Standbys)
+	return g, nil
 }
 
 // whyNot says why nobody can serve a bid, with prices as people read them.
@@ -118,6 +131,10 @@ func bidOf(d manifest.Demand) markettypes.BidSpec {
 		LatencyClasses: d.LatencyClasses, MaxCarbon: d.MaxCarbonGrams,
 		LeaseSeconds: d.LeaseSeconds, NoReplace: d.NoReplace,
 	}
+	bid.Standbys = d.Standbys
+	if d.Mode == manifest.Quote {
+		bid.Mode = markettypes.BidMode_BID_MODE_QUOTE
+	}
 	if d.Spot {
 		bid.Class = markettypes.LeaseClass_LEASE_CLASS_SPOT
 	}
@@ -148,7 +165,11 @@ func (p *plan) add(g groupPlan) error {
 			break
 		}
 	}
+	for _, c := range g.standing {
+		rate += book.StandbyRate(c.Rate, g.standbyBps)
+	}
 	high, capRate := bits.Mul64(g.bid.Cap, uint64(g.bid.Replicas))
+	capRate += uint64(g.bid.Standbys) * book.StandbyRate(min(g.bid.Cap, maxRate), g.standbyBps)
 	if high != 0 || p.capRate+capRate > maxRate || p.capRate+capRate < capRate {
 		return session.Usage(fault.Newf("price group "+g.bid.Name, "lower x-souk.cap", "the cap times %d replicas is beyond any price", g.bid.Replicas))
 	}
@@ -187,22 +208,11 @@ func (t *tenant) setDeposit(ctx context.Context, p *plan, asked uint64) error {
 func (p *plan) offersLeast() math.Int {
 	least := math.ZeroInt()
 	for _, g := range p.groups {
-		for _, c := range g.chosen() {
+		for _, c := range append(g.serving[:len(g.serving):len(g.serving)], g.standing...) {
 			least = math.MaxInt(least, c.Entry.Offer.Terms.MinDeposit.AmountOf(p.denom))
 		}
 	}
 	return least
-}
-
-// chosen are the candidates that the group would be placed at.
-func (g groupPlan) chosen() []book.Candidate {
-	wanted := g.bid.Replicas
-	for i, c := range g.screening.Candidates {
-		if wanted -= min(wanted, c.Replicas); wanted == 0 {
-			return g.screening.Candidates[:i+1]
-		}
-	}
-	return g.screening.Candidates
 }
 
 // leastDeposit is what the chain wants an account to hold before it opens leases of a rate.
@@ -235,18 +245,84 @@ func (t *tenant) checkFunds(ctx context.Context, p *plan) error {
 func (p *plan) coin() sdk.Coin { return sdk.NewCoin(p.denom, p.deposit) }
 
 // showPlan prints who could serve and what it costs, for people.
-func (t *tenant) showPlan(p *plan) {
+func (t *tenant) showPlan(p *plan, custodians []string) {
 	for _, g := range p.groups {
-		t.Notef("\ncandidates for %s (%d x %s):", g.bid.Name, g.bid.Replicas, unitText(g.bid.Unit))
-		t.Notef("%s", candidateRows(g, p.denom).Coloured(t.Colours()))
+		t.Notef("\n%s", g.title())
+		if len(g.screening.Candidates) > 0 {
+			t.Notef("%s", candidateRows(g, p.denom).Coloured(t.Colours()))
+		}
+		if missing := g.missingStandbys(); missing != "" {
+			t.Notef("note: %s", missing)
+		}
 	}
 	t.Notef("\n%s", planText(p))
+	for _, g := range p.groups {
+		t.Notef("%s", failsText(g.bid, len(p.groups) > 1, custodians))
+	}
+}
+
+// title says what stands below it.
+func (g groupPlan) title() string {
+	what := fmt.Sprintf("%s (%s)", g.bid.Name, bidText(g.bid))
+	switch {
+	case g.bid.Mode != markettypes.BidMode_BID_MODE_QUOTE:
+		return "candidates for " + what + ":"
+	case len(g.screening.Candidates) == 0:
+		return "quotes are collected for " + what + "; no offer in the book suits it now"
+	default:
+		return "quotes are collected for " + what + "; what could be bought without them now:"
+	}
+}
+
+// missingStandbys says that standbys would find no provider now; empty if they would.
+func (g groupPlan) missingStandbys() string {
+	found, wanted := len(g.standing), int(g.bid.Standbys)
+	if found >= wanted {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d standbys of %s would find a provider now: each needs another one than those that serve, in another zone", found, wanted, g.bid.Name)
 }
 
 func planText(p *plan) string {
-	return fmt.Sprintf("cost     %s  (%s), at most %s\ndeposit  %s, lasts %s; what is not used comes back",
-		output.PerHour(p.rate, p.denom), output.PerMonth(p.rate, p.denom), output.PerHour(p.capRate, p.denom),
-		output.Money(p.deposit, p.denom), output.Runway(lasts(p.deposit, p.rate)))
+	cost := fmt.Sprintf("%s  (%s)", output.PerHour(p.rate, p.denom), output.PerMonth(p.rate, p.denom))
+	for _, g := range p.groups {
+		if g.bid.Mode == markettypes.BidMode_BID_MODE_QUOTE {
+			cost = "what the quotes say that you accept"
+		}
+	}
+	if standing, n := p.standingRate(); n > 0 {
+		cost += fmt.Sprintf(", of which %s for %s", output.PerHour(standing, p.denom), standbysText(n))
+	}
+	return fmt.Sprintf("cost     %s, at most %s\ndeposit  %s, lasts %s; what is not used comes back",
+		cost, output.PerHour(p.capRate, p.denom), output.Money(p.deposit, p.denom), output.Runway(lasts(p.deposit, max(p.rate, p.unknown()))))
+}
+
+// unknown is the cap of groups whose price is not known yet; 0 when all prices are.
+func (p *plan) unknown() uint64 {
+	for _, g := range p.groups {
+		if g.bid.Mode == markettypes.BidMode_BID_MODE_QUOTE {
+			return p.capRate
+		}
+	}
+	return 0
+}
+
+// standingRate is what those that stand by are paid an hour, and how many they are.
+func (p *plan) standingRate() (rate uint64, n int) {
+	for _, g := range p.groups {
+		for _, c := range g.standing {
+			rate += book.StandbyRate(c.Rate, g.standbyBps)
+			n++
+		}
+	}
+	return rate, n
+}
+
+func standbysText(n int) string {
+	if n == 1 {
+		return "a standby"
+	}
+	return fmt.Sprintf("%d standbys", n)
 }
 
 func lasts(deposit math.Int, rate uint64) uint64 {
@@ -281,7 +357,11 @@ func candidateRows(g groupPlan, denom string) output.Rows {
 			break
 		}
 		mark := ""
-		if wanted > 0 {
+		switch {
+		case g.bid.Mode == markettypes.BidMode_BID_MODE_QUOTE:
+		case g.standsBy(c):
+			mark = "STANDBY"
+		case wanted > 0:
 			mark = "CHOSEN"
 			wanted -= min(wanted, c.Replicas)
 		}
@@ -292,6 +372,11 @@ func candidateRows(g groupPlan, denom string) output.Rows {
 		})
 	}
 	return rows
+}
+
+// standsBy tells that a candidate would stand by.
+func (g groupPlan) standsBy(c book.Candidate) bool {
+	return slices.ContainsFunc(g.standing, func(s book.Candidate) bool { return s.Entry.Offer.Id == c.Entry.Offer.Id })
 }
 
 func nameOf(e markettypes.BookEntry) string {

@@ -11,6 +11,7 @@ import (
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/manifest"
 	"github.com/souk-network/souk/manifest/compose"
+	"github.com/souk-network/souk/manifest/manifestpb"
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
@@ -100,6 +101,23 @@ func TestWhatAFileMaySayAtMostTheChainTakes(t *testing.T) {
 	longer.LeaseSeconds++
 	require.Error(t, longer.Validate(scope.AddressCodec()), "the chain's longest term is the file's")
 	require.Len(t, project.Custodians, markettypes.MaxCustodians)
+}
+
+func TestReplicasThatNoLeaseHoldsAreRefusedBeforeAnythingIsSigned(t *testing.T) {
+	p := &project{Project: parsed(t, "  cap: 1\n")}
+	group := p.Groups[0]
+	require.NoError(t, p.applyScale(map[string]uint32{group.GetName(): manifest.MaxLeaseContainers}))
+	err := p.applyScale(map[string]uint32{group.GetName(): manifest.MaxLeaseContainers + 1})
+	require.ErrorIs(t, err, manifest.ErrInvalid)
+	require.ErrorContains(t, err, "a lease holds 60")
+
+	run := &upRun{manifest: &manifestpb.Manifest{Groups: []*manifestpb.Group{group}}}
+	bid := markettypes.BidSpec{Name: group.GetName(), Replicas: 1000, MaxPerProvider: manifest.MaxLeaseContainers}
+	require.NoError(t, run.fits(bid))
+	bid.MaxPerProvider = 0
+	require.ErrorIs(t, run.fits(bid), manifest.ErrInvalid)
+	bid.Name = "other"
+	require.NoError(t, run.fits(bid), "of what is not known nothing is said")
 }
 
 func TestAFileThatSaysLittleWantsLittle(t *testing.T) {

@@ -22,6 +22,7 @@ type upLease struct {
 	Provider string `json:"provider"`
 	Rate     uint64 `json:"rate_per_hour"`
 	Denom    string `json:"denom"`
+	Standby  bool   `json:"standby,omitempty"`
 }
 
 type upEndpoint struct {
@@ -40,8 +41,12 @@ func (u *upRun) printReady() error {
 		fmt.Fprintf(&text, "%s: ready\n", u.project.Name)
 	}
 	for _, s := range u.services {
-		result.Leases = append(result.Leases, upLease{s.lease.Id, s.lease.Provider, s.lease.Rate, s.lease.Denom})
-		fmt.Fprintf(&text, "lease %d  %s  %s\n", s.lease.Id, s.lease.Provider, output.PerHour(s.lease.Rate, s.lease.Denom))
+		result.Leases = append(result.Leases, upLease{s.lease.Id, s.lease.Provider, s.lease.Rate, s.lease.Denom, s.lease.Standby})
+		role := ""
+		if s.lease.Standby {
+			role = ", when it serves; it stands by"
+		}
+		fmt.Fprintf(&text, "lease %d  %s  %s%s\n", s.lease.Id, s.lease.Provider, output.PerHour(s.lease.Rate, s.lease.Denom), role)
 		for _, a := range s.addresses {
 			result.Addresses = append(result.Addresses, upEndpoint{s.lease.Id, a.GetService(), a.GetContainerPort(), a.GetUrl()})
 			writeAddress(&text, addressView{a.GetService(), a.GetContainerPort(), a.GetUrl()})

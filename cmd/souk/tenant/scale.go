@@ -103,7 +103,10 @@ func (u *upRun) scale(ctx context.Context, g target, n uint32) (err error) {
 	if err != nil {
 		return err
 	}
-	return u.serveAll(ctx, leases)
+	if err := u.serveAll(ctx, leases); err != nil {
+		return err
+	}
+	return u.provide(ctx)
 }
 
 // scaled is the difference to n replicas of a target. It changes the run's manifest when replicas of a service change.
@@ -127,6 +130,9 @@ func (u *upRun) scaled(ctx context.Context, g target, n uint32) (difference, err
 		}
 	} else if err := u.scaleService(ctx, &d.bids[at], service, n); err != nil {
 		return d, err
+	}
+	if err := u.fits(d.bids[at]); err != nil {
+		return d, session.Usage(err)
 	}
 	if change := d.bids[at]; !gogoproto.Equal(&was, &change) {
 		d.changes = append(d.changes, fmt.Sprintf("~ group %s: %s", was.Name, bidChange(was, change)))
@@ -184,6 +190,21 @@ func (u *upRun) scaleService(ctx context.Context, bid *markettypes.BidSpec, serv
 		bid.Cap = dearest + (dearest+1)/2
 	}
 	return err
+}
+
+// fits tells whether every lease that the market may make of a bid can hold its part of the run's manifest, where that is
+// known.
+func (u *upRun) fits(bid markettypes.BidSpec) error {
+	demand := manifest.Demand{Replicas: bid.Replicas, MaxPerProvider: bid.MaxPerProvider, MaxPerZone: bid.MaxPerZone}
+	for _, group := range u.manifest.GetGroups() {
+		if group.GetName() != bid.Name {
+			continue
+		}
+		if err := manifest.CheckDemand(group, demand); err != nil {
+			return tooManyTogether(u.again, group, err)
+		}
+	}
+	return nil
 }
 
 // pushes tells whether a group has images that were pushed from a file.

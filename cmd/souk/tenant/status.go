@@ -1,6 +1,7 @@
 package tenant
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"time"
@@ -16,17 +17,8 @@ func statusCommand() *cobra.Command {
 		Use:   "status NAME[/SERVICE]",
 		Short: "Show how a deployment is doing: containers, health, volumes, addresses",
 		Args:  cobra.ExactArgs(1), ValidArgsFunction: completeTargets,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			g, err := parseTarget(args[0])
-			if err != nil {
-				return err
-			}
-			t, err := openReader(cmd)
-			if err != nil {
-				return err
-			}
-			defer t.Close()
-			views, err := t.views(cmd.Context(), g.deployment, all)
+		RunE: onTarget(func(ctx context.Context, t *tenant, g target, _ []string) error {
+			views, err := t.views(ctx, g.deployment, all)
 			if err != nil {
 				return err
 			}
@@ -47,7 +39,7 @@ func statusCommand() *cobra.Command {
 			}
 			t.warnOfShortRunway(views)
 			return err
-		},
+		}),
 	}
 	cmd.Flags().BoolVarP(&all, "all", "a", false, "show ended leases too")
 	addOwnerFlag(cmd.Flags())
@@ -77,12 +69,19 @@ func (v *leaseView) only(service string) {
 func (v *leaseView) write(text *strings.Builder, colours bool, now time.Time) {
 	status := output.Clean(v.Status)
 	if v.Lease == 0 {
-		fmt.Fprintf(text, "%s  %s\n", v.Deployment, status)
+		name := v.Deployment
+		if v.Group != "" {
+			name += "  group " + v.Group
+		}
+		fmt.Fprintf(text, "%s  %s\n", name, firstWordTone(status).Paint(colours, status))
 		return
 	}
 	fmt.Fprintf(text, "%s  group %s  lease %d  %s\n", v.Deployment, v.Group, v.Lease, firstWordTone(status).Paint(colours, status))
 	fmt.Fprintf(text, "provider  %s\n", v.Provider)
 	fmt.Fprintf(text, "cost      %s", output.PerHour(v.Rate, v.Denom))
+	if v.Standby {
+		text.WriteString(" when it serves, a share of it while it stands by")
+	}
 	if v.acked != 0 && v.Runway != 0 && v.Reason == "" {
 		fmt.Fprintf(text, ", lasts %s", output.Runway(v.Runway))
 	}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"connectrpc.com/connect"
+	"github.com/spf13/cobra"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/souk-network/souk/agent/api"
@@ -37,10 +38,56 @@ func (g target) String() string {
 	return g.deployment + "/" + g.service
 }
 
-// place is one replica of a service, and the provider where it runs.
-type place struct {
+// onTarget makes a command of what is done with a target, which is its first argument; it signs no transaction.
+func onTarget(do func(ctx context.Context, t *tenant, g target, rest []string) error) func(*cobra.Command, []string) error {
+	return func(cmd *cobra.Command, args []string) error {
+		g, err := parseTarget(args[0])
+		if err != nil {
+			return err
+		}
+		t, err := openReader(cmd)
+		if err != nil {
+			return err
+		}
+		defer t.Close()
+		return do(cmd.Context(), t, g, args[1:])
+	}
+}
+
+// served is a lease whose provider knows of it, and the way there.
+type served struct {
 	lease   markettypes.Lease
 	gateway *gateway
+}
+
+// known tells that a lease's provider can be asked about it: it has accepted it, and keeps nothing of what has ended.
+func known(l markettypes.Lease) bool { return live(l) && l.AckedAt != 0 }
+
+// opened opens the gateways of those of some leases that their providers know.
+func (t *tenant) opened(ctx context.Context, leases []markettypes.Lease) ([]served, error) {
+	var all []served
+	for _, l := range leases {
+		if known(l) {
+			all = append(all, served{lease: l})
+		}
+	}
+	lookUps, ctx := errgroup.WithContext(ctx)
+	lookUps.SetLimit(16)
+	for i := range all {
+		lookUps.Go(func() (err error) {
+			all[i].gateway, err = t.gatewayOf(ctx, all[i].lease)
+			return err
+		})
+	}
+	if err := lookUps.Wait(); err != nil {
+		return nil, err
+	}
+	return all, nil
+}
+
+// place is one replica of a service, and the provider where it runs.
+type place struct {
+	served
 	replica *api.ReplicaStatus
 }
 
@@ -67,7 +114,7 @@ func (t *tenant) activeLeases(ctx context.Context, d *open, id uint64) ([]market
 	}
 	var found []markettypes.Lease
 	for _, l := range leases {
-		if live(l) && l.AckedAt != 0 && (id == 0 || l.Id == id) {
+		if known(l) && (id == 0 && !l.Standby || l.Id == id) {
 			found = append(found, l)
 		}
 	}
@@ -148,21 +195,21 @@ func countLeases(all []place) int {
 
 // statuses asks the providers of all leases at once. It fails when one does not answer.
 func (t *tenant) statuses(ctx context.Context, leases []markettypes.Lease) ([]place, error) {
-	found := make([][]place, len(leases))
+	all, err := t.opened(ctx, leases)
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]place, len(all))
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(16)
-	for i, l := range leases {
+	for i, s := range all {
 		calls.Go(func() error {
-			g, err := t.gatewayOf(ctx, l)
+			res, err := s.gateway.Status(ctx, connect.NewRequest(&api.StatusRequest{Lease: s.lease.Id}))
 			if err != nil {
-				return err
-			}
-			res, err := g.Status(ctx, connect.NewRequest(&api.StatusRequest{Lease: l.Id}))
-			if err != nil {
-				return fault.New(fmt.Sprintf("ask the provider of lease %d", l.Id), err, "souk doctor")
+				return fault.New(fmt.Sprintf("ask the provider of lease %d", s.lease.Id), err, "souk doctor")
 			}
 			for _, r := range res.Msg.GetReplicas() {
-				found[i] = append(found[i], place{l, g, r})
+				found[i] = append(found[i], place{s, r})
 			}
 			return nil
 		})
@@ -170,12 +217,12 @@ func (t *tenant) statuses(ctx context.Context, leases []markettypes.Lease) ([]pl
 	if err := calls.Wait(); err != nil {
 		return nil, err
 	}
-	all := slices.Concat(found...)
-	slices.SortStableFunc(all, func(a, b place) int {
+	places := slices.Concat(found...)
+	slices.SortStableFunc(places, func(a, b place) int {
 		return cmp.Or(cmp.Compare(a.lease.Id, b.lease.Id), strings.Compare(a.replica.GetService(), b.replica.GetService()),
 			cmp.Compare(a.replica.GetReplica(), b.replica.GetReplica()))
 	})
-	return all, nil
+	return places, nil
 }
 
 // reasonText says for people why a lease or a deployment ended.
@@ -201,6 +248,12 @@ func reasonText(r markettypes.Reason) string {
 		return "the provider does not serve what it runs"
 	case markettypes.Reason_REASON_RECLAIMED:
 		return "the provider took the spot capacity back"
+	case markettypes.Reason_REASON_UNREACHABLE:
+		return "it was challenged, and its provider gave no sign of life"
+	case markettypes.Reason_REASON_TENANT_FAILOVER:
+		return "its tenant gave it up for another provider"
+	case markettypes.Reason_REASON_NOT_NEEDED:
+		return "there was nothing left to stand by for"
 	default:
 		return word(r, "REASON_")
 	}

@@ -29,8 +29,8 @@ const settleTimeout = 2 * time.Minute
 // Commands returns the commands of tenants.
 func Commands() []*cobra.Command {
 	return []*cobra.Command{
-		upCommand(), explainCommand(), psCommand(), statusCommand(), topCommand(), logsCommand(), execCommand(), eventsCommand(), costCommand(), doctorCommand(), depositCommand(), scaleCommand(), downCommand(),
-		leaseCommand(), accessCommand(), loginCommand(), logoutCommand(), grantCommand(), offersCommand(),
+		upCommand(), explainCommand(), psCommand(), statusCommand(), topCommand(), logsCommand(), execCommand(), eventsCommand(), costCommand(), refundCommand(), leafCommand(), doctorCommand(), depositCommand(), scaleCommand(), downCommand(),
+		leaseCommand(), failoverCommand(), challengeCommand(), quotesCommand(), quoteCommand(), watchCommand(), accessCommand(), loginCommand(), logoutCommand(), grantCommand(), offersCommand(), marketCommand(),
 	}
 }
 
@@ -143,6 +143,32 @@ func (t *tenant) mustFind(ctx context.Context, name string) (*open, error) {
 		return nil, fault.Newf("find deployment "+name, "souk ps shows what is open", "%s has no open deployment of that name", t.owner)
 	}
 	return d, err
+}
+
+// mustFindEver is mustFind for commands about money, which can come back after the end: the open deployment of a name, else the
+// last one that is closed and not forgotten.
+func (t *tenant) mustFindEver(ctx context.Context, name string) (*open, error) {
+	d, err := t.find(ctx, name)
+	if err != nil || d != nil {
+		return d, err
+	}
+	var last *open
+	err = pages(func(page *query.PageRequest) (*query.PageResponse, error) {
+		res, err := t.Market.Deployments(ctx, &markettypes.QueryDeploymentsRequest{Owner: t.owner, Pagination: page})
+		if err != nil {
+			return nil, client.Explain("list deployments", err)
+		}
+		for _, d := range res.Deployments { // the newest last
+			if d.Name == name {
+				last = &open{Deployment: d}
+			}
+		}
+		return res.Pagination, nil
+	})
+	if err == nil && last == nil {
+		return nil, fault.Newf("find deployment "+name, "souk ps shows what is open", "%s has no deployment of that name, nor had one lately", t.owner)
+	}
+	return last, err
 }
 
 // openDeployments lists the owner's open deployments.

@@ -51,7 +51,7 @@ func TestTheDepositCoversTheNetworksShortestRunway(t *testing.T) {
 
 func TestWhatIsWaitedFor(t *testing.T) {
 	filled := markettypes.Bid{Id: 1, State: markettypes.BidState_BID_STATE_FILLED, Spec: markettypes.BidSpec{Name: "web"}}
-	resting := markettypes.Bid{Id: 2, State: markettypes.BidState_BID_STATE_OPEN, Spec: markettypes.BidSpec{Name: "db"}}
+	resting := markettypes.Bid{Id: 2, State: markettypes.BidState_BID_STATE_OPEN, Spec: markettypes.BidSpec{Name: "db", Replicas: 1}}
 	pending := markettypes.Lease{Id: 1, State: markettypes.LeaseState_LEASE_STATE_PENDING}
 	active := markettypes.Lease{Id: 2, State: markettypes.LeaseState_LEASE_STATE_ACTIVE}
 	failed := markettypes.Lease{Id: 3, State: markettypes.LeaseState_LEASE_STATE_FAILED}

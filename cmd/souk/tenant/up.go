@@ -29,6 +29,10 @@ type upOptions struct {
 	scale    []string
 	granter  string
 	timeout  time.Duration
+
+	quotes    bool          // all groups collect quotes
+	accept    string        // which quotes to take
+	quotesFor time.Duration // how long they are collected
 }
 
 func upCommand() *cobra.Command {
@@ -46,7 +50,9 @@ spent; 4 paid but not ready, the same command goes on; 5 not confirmed.`,
 		Example: `  souk up
   souk up examples/hello/compose.yaml -y
   souk up shop.yaml --name shop-staging
-  souk up shop.yaml --scale web=3`,
+  souk up shop.yaml --scale web=3
+  souk up batch.yaml --quotes
+  souk up batch.yaml -y --quotes --accept cheapest --quotes-for 1m`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return up(cmd, strings.Join(args, ""), o)
@@ -58,12 +64,24 @@ spent; 4 paid but not ready, the same command goes on; 5 not confirmed.`,
 	flags.StringSliceVar(&o.scale, "scale", nil, "replicas of a group, such as web=3, whatever the file says")
 	flags.BoolVar(&o.recreate, "recreate", false, "close an open deployment of this name that differs, and make it anew, with new leases")
 	flags.StringVar(&o.granter, "granter", "", "account that pays the deposit, which granted you deposits: souk grant")
+	addQuotesFlag(cmd, &o)
+	flags.StringVar(&o.accept, "accept", acceptAsk, "which quotes to take without asking: cheapest (after --quotes-for) or none (souk quote accept takes one later)")
+	flags.DurationVar(&o.quotesFor, "quotes-for", 30*time.Second, "how long quotes are collected")
+	completeFlag(cmd, "accept", words(acceptCheapest, acceptNone))
 	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "how long to wait for each of: a match, a provider, ready")
 	return cmd
 }
 
+// addQuotesFlag lets all groups collect quotes, whatever the file says.
+func addQuotesFlag(cmd *cobra.Command, o *upOptions) {
+	cmd.Flags().BoolVar(&o.quotes, "quotes", false, "let providers quote for all groups, whatever the file says, and choose among the quotes")
+}
+
 func up(cmd *cobra.Command, file string, o upOptions) error {
 	ctx := cmd.Context()
+	if err := o.check(); err != nil {
+		return session.Usage(err)
+	}
 	p, err := scaledProject(ctx, file, o)
 	if err != nil {
 		return err
@@ -124,11 +142,17 @@ func (u *upRun) run(ctx context.Context) error {
 	if err := step(ctx); err != nil {
 		return err
 	}
+	if err := u.takeQuotes(ctx); err != nil {
+		return err
+	}
 	leases, err := u.awaitLeases(ctx)
 	if err != nil {
 		return err
 	}
-	return u.serveAll(ctx, leases)
+	if err := u.serveAll(ctx, leases); err != nil {
+		return err
+	}
+	return u.provide(ctx)
 }
 
 // makeManifest salts the manifest as it was salted before, so that the same file has the same hash. It tells whether there
@@ -185,7 +209,7 @@ func (u *upRun) fetchManifest(ctx context.Context) (*manifestpb.Manifest, error)
 		if bid.State == markettypes.BidState_BID_STATE_CLOSED {
 			continue // the file does not have it any more
 		}
-		group, err := u.fetchGroup(ctx, bid.Id, leases)
+		group, err := u.fetchGroup(ctx, bid, leases)
 		if err != nil {
 			return nil, fault.New(fmt.Sprintf("can not tell whether %s differs from what is open", u.project.Name), err,
 				u.again+"   (from the machine that made it, or once its provider answers)")
@@ -219,11 +243,14 @@ func (u *upRun) makeWay(ctx context.Context) error {
 }
 
 func (u *upRun) create(ctx context.Context) error {
+	if err := u.checkChoice(); err != nil {
+		return err
+	}
 	plan, err := u.planFor(ctx, u.project)
 	if err != nil {
 		return err
 	}
-	u.showPlan(plan)
+	u.showPlan(plan, u.project.Custodians)
 	if u.options.granter == "" {
 		if err := u.checkFunds(ctx, plan); err != nil {
 			return err

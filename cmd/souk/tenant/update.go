@@ -16,6 +16,7 @@ import (
 	"github.com/souk-network/souk/client/fault"
 	"github.com/souk-network/souk/cmd/souk/output"
 	"github.com/souk-network/souk/manifest"
+	"github.com/souk-network/souk/manifest/manifestpb"
 	"github.com/souk-network/souk/match"
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
@@ -40,6 +41,9 @@ func (p *project) applyScale(scale map[string]uint32) error {
 	for i, d := range p.Demands {
 		if n, ok := scale[d.Group]; ok {
 			p.Demands[i].Replicas = n
+			if err := manifest.CheckDemand(p.Groups[i], p.Demands[i]); err != nil {
+				return tooManyTogether(fmt.Sprintf("--scale %s=%d", d.Group, n), p.Groups[i], err)
+			}
 			left--
 		}
 	}
@@ -51,6 +55,11 @@ func (p *project) applyScale(scale map[string]uint32) error {
 		return fault.Newf("--scale names a group that is not in the file", "", "the file has %s", strings.Join(groups, ", "))
 	}
 	return nil
+}
+
+// tooManyTogether says how replicas of a group come to fit into leases.
+func tooManyTogether(what string, group *manifestpb.Group, err error) error {
+	return fault.New(what, err, fmt.Sprintf("fewer, or x-souk: {spread: {provider: %d}} in the file", manifest.MaxCopies(group)))
 }
 
 // difference is what has to change for an open deployment to be what the file says.
@@ -94,6 +103,9 @@ func (u *upRun) update(ctx context.Context) error {
 		return nil
 	}
 	u.Notef("%s", strings.Join(d.changes, "\n"))
+	for _, bid := range d.bids {
+		u.Notef("%s", failsText(bid, len(d.bids) > 1, u.project.Custodians))
+	}
 	return u.change(ctx, d, "Change the open deployment?")
 }
 
@@ -151,6 +163,7 @@ func (u *upRun) wantedBids(ctx context.Context) (bids []markettypes.BidSpec, cha
 	for _, demand := range u.project.Demands {
 		before, known := present[demand.Group]
 		delete(present, demand.Group)
+		demand = inMode(before, demand)
 		if bid, ok := kept(before, demand); known && ok {
 			bids = append(bids, bid)
 			if !proto.Equal(&bid, &before) {
@@ -183,6 +196,9 @@ func (u *upRun) wantedBids(ctx context.Context) (bids []markettypes.BidSpec, cha
 // kept is the bid of a group whose unit stays as it is: its price need not be looked up again.
 func kept(before markettypes.BidSpec, demand manifest.Demand) (markettypes.BidSpec, bool) {
 	bid := bidOf(demand)
+	if before.Mode == markettypes.BidMode_BID_MODE_AUCTION && bid.Mode == markettypes.BidMode_BID_MODE_UNSPECIFIED {
+		bid.Mode = before.Mode // the same, written otherwise
+	}
 	if bid.Unit != before.Unit {
 		return bid, false
 	}
@@ -190,6 +206,14 @@ func kept(before markettypes.BidSpec, demand manifest.Demand) (markettypes.BidSp
 		bid.Cap = before.Cap
 	}
 	return bid, true
+}
+
+// inMode lets an open group find its providers as it does, if the file says nothing of it.
+func inMode(before markettypes.BidSpec, demand manifest.Demand) manifest.Demand {
+	if demand.Mode == "" && demand.Standbys == 0 && before.Mode == markettypes.BidMode_BID_MODE_QUOTE {
+		demand.Mode = manifest.Quote
+	}
+	return demand
 }
 
 // newBid prices a group that is new or whose unit changes. A lease that is resized keeps its provider's prices, which the
@@ -257,7 +281,11 @@ func custodianChange(from, to []string) []string {
 }
 
 func bidText(b markettypes.BidSpec) string {
-	return fmt.Sprintf("%d x %s", b.Replicas, unitText(b.Unit))
+	text := fmt.Sprintf("%d x %s", b.Replicas, unitText(b.Unit))
+	if b.Standbys > 0 {
+		text += ", and " + standbysText(int(b.Standbys))
+	}
+	return text
 }
 
 // bidChange says in a line what becomes of a bid.
@@ -265,6 +293,12 @@ func bidChange(from, to markettypes.BidSpec) string {
 	var parts []string
 	if from.Replicas != to.Replicas {
 		parts = append(parts, fmt.Sprintf("%d replicas, were %d", to.Replicas, from.Replicas))
+	}
+	if from.Standbys != to.Standbys {
+		parts = append(parts, fmt.Sprintf("standbys: %d, were %d", to.Standbys, from.Standbys))
+	}
+	if quoted := to.Mode == markettypes.BidMode_BID_MODE_QUOTE; quoted != (from.Mode == markettypes.BidMode_BID_MODE_QUOTE) {
+		parts = append(parts, map[bool]string{true: "collects quotes from now on", false: "takes the cheapest offers from now on"}[quoted])
 	}
 	if from.Unit != to.Unit {
 		parts = append(parts, fmt.Sprintf("%s each, was %s; resized in place", unitText(to.Unit), unitText(from.Unit)))

@@ -19,9 +19,8 @@ import (
 
 // meter measures leases again and again.
 type meter struct {
-	names    map[uint64]string // of deployments, by lease
-	leases   []markettypes.Lease
-	gateways []*gateway
+	names  map[uint64]string // of deployments, by lease
+	leases []served
 }
 
 // sample is what one lease had used at a moment.
@@ -73,17 +72,15 @@ func (t *tenant) newMeter(ctx context.Context, g target, lease uint64) (*meter, 
 		if err != nil {
 			return nil, err
 		}
-		for _, l := range leases {
-			if !live(l) || l.AckedAt == 0 || lease != 0 && l.Id != lease {
-				continue
-			}
-			gateway, err := t.gatewayOf(ctx, l)
-			if err != nil {
-				return nil, err
-			}
-			m.names[l.Id] = d.Name
-			m.leases, m.gateways = append(m.leases, l), append(m.gateways, gateway)
+		leases = slices.DeleteFunc(leases, func(l markettypes.Lease) bool { return lease != 0 && l.Id != lease })
+		opened, err := t.opened(ctx, leases)
+		if err != nil {
+			return nil, err
 		}
+		for _, s := range opened {
+			m.names[s.lease.Id] = d.Name
+		}
+		m.leases = append(m.leases, opened...)
 	}
 	if len(m.leases) == 0 {
 		return nil, fault.New("nothing runs that could be measured", nil, "souk ps")
@@ -96,9 +93,10 @@ func (m *meter) measure(ctx context.Context) ([]sample, error) {
 	out := make([]sample, len(m.leases))
 	calls, ctx := errgroup.WithContext(ctx)
 	calls.SetLimit(16)
-	for i, l := range m.leases {
+	for i, s := range m.leases {
+		l := s.lease
 		calls.Go(func() error {
-			res, err := m.gateways[i].Usage(ctx, connect.NewRequest(&api.UsageRequest{Lease: l.Id}))
+			res, err := s.gateway.Usage(ctx, connect.NewRequest(&api.UsageRequest{Lease: l.Id}))
 			if err != nil {
 				return fault.New(fmt.Sprintf("measure lease %d of %s", l.Id, m.names[l.Id]), err, "souk status "+m.names[l.Id])
 			}

@@ -36,6 +36,9 @@ type leaseView struct {
 	Containers []containerView `json:"containers"`
 	Volumes    []volumeView    `json:"volumes"`
 	Addresses  []addressView   `json:"addresses"`
+	Standby    bool            `json:"standby,omitempty"`
+	AnswerIn   uint64          `json:"answer_in_seconds,omitempty"` // of a lease that is challenged
+	Waits      string          `json:"waits_for_manifest,omitempty"`
 	acked      uint64
 }
 
@@ -133,10 +136,11 @@ func (t *tenant) viewsOf(ctx context.Context, d markettypes.Deployment, bids []m
 	if err != nil {
 		return nil, client.Explain("read the runway of "+d.Name, err)
 	}
-	groups := map[uint64]string{}
-	for _, b := range bids {
-		groups[b.Id] = b.Spec.Name
+	clock, err := t.serviceClock(ctx)
+	if err != nil {
+		return nil, err
 	}
+	groups := (&open{d, bids}).groups()
 	var views []*leaseView
 	var calls errgroup.Group
 	calls.SetLimit(16)
@@ -150,6 +154,10 @@ func (t *tenant) viewsOf(ctx context.Context, d markettypes.Deployment, bids []m
 			continue
 		}
 		v.Runway = runway.Seconds
+		v.Waits = whoHolds(d, l, leases)
+		if l.AnswerBy > clock.now {
+			v.AnswerIn = l.AnswerBy - clock.now
+		}
 		calls.Go(func() error {
 			t.addStatus(ctx, v, l)
 			return nil
@@ -158,9 +166,17 @@ func (t *tenant) viewsOf(ctx context.Context, d markettypes.Deployment, bids []m
 	if err := calls.Wait(); err != nil {
 		return nil, err
 	}
+	for _, v := range views {
+		v.judge()
+	}
+	waiting := waitingViews(d, bids)
+	if end := endOf(leases); end != nil && len(waiting) > 0 {
+		waiting[0].Status += "; " + end.Error()
+	}
+	views = append(views, waiting...)
 	if len(views) == 0 {
 		v := newLeaseView(d, markettypes.Lease{}, "")
-		v.State, v.Status = "open", "waiting: for a match"
+		v.State, v.Status = "open", "nothing is wanted any more: souk up FILE, or souk down "+d.Name
 		if end := endOf(leases); end != nil {
 			v.Status += "; " + end.Error()
 		}
@@ -172,7 +188,7 @@ func (t *tenant) viewsOf(ctx context.Context, d markettypes.Deployment, bids []m
 func newLeaseView(d markettypes.Deployment, l markettypes.Lease, group string) *leaseView {
 	v := &leaseView{
 		Deployment: d.Name, ID: d.Id, Lease: l.Id, Group: group, Provider: l.Provider, Replicas: l.Replicas,
-		State: word(l.State, "LEASE_STATE_"), Rate: l.Rate, Denom: d.Denom, acked: l.AckedAt,
+		State: word(l.State, "LEASE_STATE_"), Standby: l.Standby, Rate: l.Rate, Denom: d.Denom, acked: l.AckedAt,
 		URLs: []string{}, Containers: []containerView{}, Volumes: []volumeView{}, Addresses: []addressView{},
 	}
 	if l.Id != 0 && !live(l) {
@@ -188,12 +204,12 @@ func (t *tenant) addStatus(ctx context.Context, v *leaseView, l markettypes.Leas
 	defer cancel()
 	g, err := t.gatewayOf(ctx, l)
 	if err != nil {
-		v.Status = "provider unknown"
+		v.Status, v.Waits = "provider unknown", ""
 		return
 	}
 	res, err := g.Status(ctx, connect.NewRequest(&api.StatusRequest{Lease: l.Id}))
 	if err != nil {
-		v.Status = "provider does not answer: " + connect.CodeOf(err).String()
+		v.Status, v.Waits = "provider does not answer: "+connect.CodeOf(err).String(), ""
 		return
 	}
 	v.take(res.Msg)
@@ -203,6 +219,9 @@ func (t *tenant) addStatus(ctx context.Context, v *leaseView, l markettypes.Leas
 func (v *leaseView) take(status *api.StatusResponse) {
 	v.Ready = status.GetReady()
 	v.Status = word(status.GetStage(), "LEASE_STAGE_")
+	if status.GetStage() != api.LeaseStage_LEASE_STAGE_AWAITING_MANIFEST {
+		v.Waits = ""
+	}
 	if message := status.GetMessage(); message != "" && !v.Ready {
 		v.Status += ": " + message
 	}
@@ -213,6 +232,9 @@ func (v *leaseView) take(status *api.StatusResponse) {
 		v.Volumes = append(v.Volumes, volumeView{m.GetName(), m.GetCopy(), m.GetClass(), m.GetSizeMib(), m.GetUsedMib()})
 	}
 	for _, a := range status.GetAddresses() {
+		if v.Standby {
+			break // nothing answers there before it takes over
+		}
 		v.URLs = append(v.URLs, a.GetUrl())
 		v.Addresses = append(v.Addresses, addressView{a.GetService(), a.GetContainerPort(), a.GetUrl()})
 	}

@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/souk-network/souk/client/checkup"
+
 	"github.com/stretchr/testify/require"
 	"google.golang.org/protobuf/types/known/timestamppb"
 	"gopkg.in/yaml.v3"
@@ -158,7 +160,7 @@ func TestAContainerIsWellWhenItDoesWhatItShould(t *testing.T) {
 func TestALeaseTellsItsTurningPointsAndWhyItEnded(t *testing.T) {
 	at := func(s uint64) time.Time { return time.Unix(int64(s), 0) }
 	l := markettypes.Lease{Id: 7, Provider: "p", CreatedAt: 1, AckedAt: 2, ClosedAt: 9, State: markettypes.LeaseState_LEASE_STATE_CLOSED, Reason: markettypes.Reason_REASON_INSUFFICIENT_FUNDS}
-	all := leaseEvents(l, at)
+	all := leaseEvents(l, 0, at)
 	require.Len(t, all, 3)
 	require.Equal(t, "its money ran out", all[2].Message)
 	require.Equal(t, at(9), all[2].Time)
@@ -197,11 +199,11 @@ func TestNoSecretOfAManifestIsPrinted(t *testing.T) {
 }
 
 func TestTheClockIsJudgedByTheLastBlock(t *testing.T) {
-	for age, want := range map[time.Duration]string{
-		-time.Minute: checkFailed, -10 * time.Second: checkOK, time.Second: checkOK, 50 * time.Second: checkOK, 2 * time.Minute: checkFailed,
+	for age, want := range map[time.Duration]checkup.Result{
+		-time.Minute: checkup.Failed, -10 * time.Second: checkup.OK, time.Second: checkup.OK, 50 * time.Second: checkup.OK, 2 * time.Minute: checkup.Failed,
 	} {
 		result, try, _ := judgeClock(age)
 		require.Equal(t, want, result, age)
-		require.Equal(t, want == checkFailed, try != "")
+		require.Equal(t, want == checkup.Failed, try != "")
 	}
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/cosmos/cosmos-sdk/codec"
 	"github.com/cosmos/cosmos-sdk/server"
 	"github.com/cosmos/cosmos-sdk/types/module"
 	genutilcli "github.com/cosmos/cosmos-sdk/x/genutil/client/cli"
@@ -55,5 +56,29 @@ func setConsensusParams(file string) error {
 func genesisCommand(asked *app.App, home string) *cobra.Command {
 	cmd := genutilcli.Commands(asked.Encoding().TxConfig, asked.Basics(), home)
 	cmd.Short = "Add accounts and first validators to a genesis file, and check it"
+	for _, one := range cmd.Commands() {
+		if one.Name() == "validate" {
+			checkAcrossModules(one, asked.Encoding().Codec)
+		}
+	}
 	return cmd
+}
+
+// checkAcrossModules lets the check of a genesis file, which goes from module to module, also see whether they fit each other.
+func checkAcrossModules(cmd *cobra.Command, cdc codec.JSONCodec) {
+	run := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		file := server.GetServerContextFromCmd(cmd).Config.GenesisFile()
+		if len(args) > 0 {
+			file = args[0]
+		}
+		genesis, err := genutiltypes.AppGenesisFromFile(file)
+		if err != nil {
+			return fmt.Errorf("read genesis file: %w", err)
+		}
+		if err := app.CheckGenesis(cdc, genesis.AppState); err != nil {
+			return fmt.Errorf("genesis file %s: %w", file, err)
+		}
+		return run(cmd, args)
+	}
 }

@@ -1,0 +1,60 @@
+package receipt_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/cosmos/cosmos-sdk/crypto/hd"
+	"github.com/cosmos/cosmos-sdk/crypto/keyring"
+
+	"github.com/souk-network/souk/client"
+	"github.com/souk-network/souk/client/receipt"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
+)
+
+func ringOf(t *testing.T) keyring.Keyring {
+	t.Helper()
+	encoding, err := client.NewEncoding()
+	require.NoError(t, err)
+	ring := keyring.NewInMemory(encoding.Codec)
+	_, _, err = ring.NewMnemonic("watch", keyring.English, "m/44'/118'/0'/0/0", "", hd.Secp256k1)
+	require.NoError(t, err)
+	return ring
+}
+
+func TestASignedReceiptIsOneThatTheChainTakes(t *testing.T) {
+	ring := ringOf(t)
+	address, err := client.KeyAddress(ring, "watch")
+	require.NoError(t, err)
+	rapid.Check(t, func(t *rapid.T) {
+		signed, err := receipt.Sign(ring, "watch", prooftypes.Receipt{
+			ChainId: "souk-devnet-1", Lease: rapid.Uint64Min(1).Draw(t, "lease"), Epoch: rapid.Uint64Min(1).Draw(t, "epoch"),
+			Seq: rapid.Uint64Min(1).Draw(t, "seq"), UpSeconds: rapid.Uint64().Draw(t, "up"), Until: rapid.Uint64().Draw(t, "until"),
+		})
+		require.NoError(t, err)
+		require.NoError(t, signed.Validate())
+		require.Equal(t, address, signed.Signer())
+		signed.UpSeconds++
+		require.ErrorIs(t, signed.Validate(), prooftypes.ErrInvalidReceipt)
+	})
+}
+
+func TestAReceiptIsSignedOnlyWithAKeyThatIsThereAndOfTheRightKind(t *testing.T) {
+	r := prooftypes.Receipt{ChainId: "souk-devnet-1", Lease: 1, Epoch: 1, Seq: 1}
+	ring := ringOf(t)
+	_, err := receipt.Sign(ring, "other", r)
+	require.ErrorContains(t, err, `find key "other"`)
+	_, err = receipt.Sign(ring, "watch", prooftypes.Receipt{Lease: 1, Epoch: 1, Seq: 1})
+	require.ErrorIs(t, err, prooftypes.ErrInvalidReceipt, "without a chain")
+	other := ringOf(t)
+	public, err := other.Key("watch")
+	require.NoError(t, err)
+	key, err := public.GetPubKey()
+	require.NoError(t, err)
+	_, err = ring.SaveOfflineKey("elsewhere", key)
+	require.NoError(t, err)
+	_, err = receipt.Sign(ring, "elsewhere", r)
+	require.ErrorContains(t, err, "sign a receipt with key")
+}
