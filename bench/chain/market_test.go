@@ -18,6 +18,7 @@ import (
 	"github.com/souk-network/souk/app/apptest"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 )
 
 const (
@@ -48,9 +49,10 @@ type size struct {
 	tenants int
 	// units is the capacity of each shop.
 	units []uint64
-	// escrow edits the parameters of x/escrow, market those of x/market.
+	// escrow edits the parameters of x/escrow, market those of x/market, proof those of x/proof.
 	escrow func(*escrowtypes.Params)
 	market func(*markettypes.Params)
+	proof  func(*prooftypes.Params)
 }
 
 // newMarket starts a chain whose stores are LevelDB in a folder, as a node's are.
@@ -70,6 +72,11 @@ func newMarket(b *testing.B, s size) *market {
 			apptest.EditGenesis(cdc, state, markettypes.ModuleName, func(g *markettypes.GenesisState) {
 				if s.market != nil {
 					s.market(&g.Params)
+				}
+			})
+			apptest.EditGenesis(cdc, state, prooftypes.ModuleName, func(g *prooftypes.GenesisState) {
+				if s.proof != nil {
+					s.proof(&g.Params)
 				}
 			})
 		},

@@ -143,9 +143,14 @@ func newTrading(b *testing.B, leases int) *trading {
 		escrow: func(p *escrowtypes.Params) {
 			p.EpochSeconds, p.HoldbackEpochs, p.MaxTickSeconds = epochSeconds, 1, epochSeconds
 		},
+		proof: trustProofs,
 	})
 	m.fill(leases)
-	return &trading{market: m, leases: leases, seen: map[string]samples{}}
+	t := &trading{market: m, leases: leases, seen: map[string]samples{}}
+	for _, step := range vouch(false) {
+		step.run(t)
+	}
+	return t
 }
 
 // step is one block, or some that only lead to the next.
@@ -176,7 +181,7 @@ func round() []step {
 	open := func(name string) step {
 		return step{name: name, txs: (*trading).creates, then: (*trading).remember}
 	}
-	return []step{
+	steps := []step{
 		{name: send, txs: (*trading).sends},
 		open(create),
 		{name: ackOne, txs: func(t *trading) []apptest.Tx { return acks(t.current, 1) }},
@@ -188,12 +193,15 @@ func round() []step {
 		{name: setPool, txs: (*trading).setPools},
 		{name: postOffer, txs: (*trading).postOffers, then: (*trading).rememberOffers},
 		{txs: (*trading).withdrawOffers},
-		{wait: epochSeconds * time.Second},
-		{wait: epochSeconds * time.Second},
-		{wait: epochSeconds * time.Second},
-		{name: withdraw, txs: (*trading).withdrawals},
-		{name: nothing},
 	}
+	steps = append(steps, vouch(true)...)
+	return append(
+		steps,
+		step{wait: epochSeconds * time.Second},
+		step{wait: epochSeconds * time.Second},
+		step{name: withdraw, txs: (*trading).withdrawals},
+		step{name: nothing},
+	)
 }
 
 func (t *trading) sends() []apptest.Tx {

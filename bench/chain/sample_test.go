@@ -73,7 +73,7 @@ func (m *market) handlerGas(msg sdk.Msg) storetypes.Gas {
 	meter := storetypes.NewInfiniteGasMeter()
 	handler := m.App.MsgServiceRouter().Handler(msg)
 	require.NotNil(m.b, handler, "%T", msg)
-	_, err := handler(ctx.WithGasMeter(meter), msg)
+	_, err := handler(ctx.WithGasMeter(meter).WithChainID(apptest.ChainID), msg)
 	require.NoError(m.b, err, "%T", msg)
 	return meter.GasConsumed()
 }

@@ -54,6 +54,14 @@ func TestCosmJSWritesAminoAsTheChainDoes(t *testing.T) {
 	require.Len(t, names, len(soukMessages(t))+1, "all messages and a grant")
 }
 
+// TestCosmJSSignsReceiptsAsTheChainHasThem compares with what the chain's own tests keep.
+func TestCosmJSSignsReceiptsAsTheChainHasThem(t *testing.T) {
+	t.Parallel()
+	vector, err := filepath.Abs(root + "/x/proof/types/testdata/receipt.json")
+	require.NoError(t, err)
+	require.Len(t, runWithCosmJS(t, "receipt.test.js", []string{"SOUK_RECEIPT=" + vector}), 1)
+}
+
 // TestCosmJSTakesADeploymentThroughItsLife is a wallet and an explorer at work.
 func TestCosmJSTakesADeploymentThroughItsLife(t *testing.T) {
 	t.Parallel()

@@ -98,7 +98,7 @@ func generate(ctx context.Context) error {
 	if err := os.RemoveAll(workshop + "/generated"); err != nil {
 		return err
 	}
-	modules := []string{"--path", "proto/souk/escrow", "--path", "proto/souk/provider", "--path", "proto/souk/market"}
+	modules := []string{"--path", "proto/souk/escrow", "--path", "proto/souk/provider", "--path", "proto/souk/market", "--path", "proto/souk/proof"}
 	typescript := append([]string{"generate", "--template", "build/compat/buf.gen.yaml"}, modules...)
 	describe := append([]string{"build", "--as-file-descriptor-set", "-o", "build/compat/descriptors.json"}, modules...)
 	return errors.Join(

@@ -269,6 +269,7 @@ func (m *market) bare(t *testing.T, provider int) error {
 	for _, pattern := range []string{
 		"/sys/class/net/" + id.LinkPrefix() + "*",
 		id.NetnsDir() + "/*",
+		id.UsernsDir() + "/*",
 		"/sys/fs/cgroup/memory" + id.CgroupParent() + "/*/",
 		"/sys/fs/cgroup" + id.CgroupParent() + "/*/",
 	} {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,9 +22,18 @@ const (
 	failpointVar       = "SOUK_FAILPOINT"
 	failpointRecordVar = "SOUK_FAILPOINT_RECORD"
 
-	agentProgram = "github.com/souk-network/souk/cmd/souk-agent"
 	// lastMoment of a lease's life at its provider.
 	lastMoment = "agent/release"
+
+	agentProgram = "github.com/souk-network/souk/cmd/souk-agent"
+	// booksTimeout is as long as an agent keeps the leaves of an epoch: until its pots have matured, and then some.
+	booksTimeout = 3 * time.Minute
+
+	// afterLife is how long the agent may take to die of what it does after a life.
+	afterLife = 5 * time.Second
+	// longLife is two epochs of a devnet, and what the agent does once each of them has ended.
+	longLife = 30 * time.Second
+
 	// anyMoment kills at one moment in so many in a run that has no more time.
 	anyMoment = 4
 )
@@ -49,12 +60,13 @@ func TestAnAgentKilledAtAnyStepOfItsJournalConverges(t *testing.T) {
 
 	record := filepath.Join(t.TempDir(), "moments")
 	j.restart(t, failpointRecordVar, record)
-	j.live(t, "recorded")
+	j.live(t, "recorded", func() {})
+	known := append(failpoints(t), lastMoment)
 	var moments []string
-	await(t, convergeTimeout, "the agent forgets the lease", func() error {
+	await(t, booksTimeout, "the journey has come by every fail-point", func() error {
 		moments = strings.Fields(read(t, record))
-		if !slices.Contains(moments, lastMoment) {
-			return fmt.Errorf("%s is not among %v", lastMoment, moments)
+		if missed := known.missedBy(moments); len(missed) > 0 {
+			return fmt.Errorf("no moment is one of %s: the journey has to lead there; moments: %s", strings.Join(missed, ", "), strings.Join(moments, " "))
 		}
 		return nil
 	})
@@ -69,21 +81,37 @@ func TestAnAgentKilledAtAnyStepOfItsJournalConverges(t *testing.T) {
 		}
 		t.Run(moment, func(t *testing.T) {
 			j := journey{j.tenant}
+			if strings.HasPrefix(moment, "journal/custody/") { // it is to be of this journey, not of the one before
+				await(t, convergeTimeout, "nothing is in custody any more", func() error { return j.keepsNothing(t.Context()) })
+			}
 			j.restart(t, failpointVar, moment)
 			revived := make(chan error, 1)
 			go func() { revived <- j.revive(t.Context()) }()
-			j.live(t, fmt.Sprintf("m%d", i))
-			// What happens every few blocks only may come after the end.
-			await(t, convergeTimeout, "the agent died at "+moment+" and was revived", func() error {
-				select {
-				case err := <-revived:
-					revived <- err
-					return err
-				default:
-					return errors.New("it lives")
-				}
-			})
+			// A short life comes by what each life comes by. What happens every few blocks or once an epoch needs a long one, or
+			// comes after it.
+			dead, until := false, time.Now().Add(booksTimeout)
+			for life := 0; !dead; life++ {
+				require.True(t, time.Now().Before(until), "the agent lives, and was to die at %s", moment)
+				j.live(t, fmt.Sprintf("m%d-%d", i, life), func() {
+					if life > 0 {
+						dead = dead || died(t, revived, longLife)
+					}
+				})
+				dead = dead || died(t, revived, afterLife)
+			}
 		})
+	}
+}
+
+// died tells whether an agent died and was revived, or does so in some time.
+func died(t *testing.T, revived <-chan error, within time.Duration) bool {
+	t.Helper()
+	select {
+	case err := <-revived:
+		require.NoError(t, err)
+		return true
+	case <-time.After(within):
+		return false
 	}
 }
 
@@ -127,17 +155,44 @@ func (j journey) revive(ctx context.Context) error {
 	return j.Up(ctx, func(string) {})
 }
 
-// live is the whole life of a deployment: made, updated, closed; then nothing is left of it.
-func (j journey) live(t *testing.T, name string) {
+// keptFile is the file of a service whose provider is its custodian, too.
+func (j journey) keptFile(t *testing.T, s service) string {
+	t.Helper()
+	custodian, err := j.operator(0)
+	require.NoError(t, err)
+	return j.write(t, s.name, "x-souk: {custodians: ["+custodian+"]}\n"+read(t, j.file(t, s)))
+}
+
+// live is the whole life of a deployment: made, kept, updated, lasting, closed; then nothing is left of it.
+func (j journey) live(t *testing.T, name string, lasts func()) {
 	t.Helper()
 	l := &lane{tenant: j.tenant, files: map[string]string{}}
 	for _, edition := range []string{"1", "2"} {
-		l.files[name] = j.file(t, service{name: name, env: []string{"EDITION=" + edition}})
+		l.files[name] = j.keptFile(t, service{name: name, env: []string{"EDITION=" + edition}})
 		require.Equal(t, name, answer(t, l.upAnyway(t, name)).Name)
 	}
+	lasts()
 	j.down(t, name)
 	j.awaitGone(t, name)
 	await(t, convergeTimeout, "all capacity is for sale again", func() error { return j.idle(t.Context(), 0) })
 	await(t, convergeTimeout, "nothing of the lease is left on this machine", func() error { return j.bare(t, 0) })
 	require.True(t, j.conservation(t).Conserved)
+}
+
+// keepsNothing is nil once the agent has let go of all that was in custody. It says so in its metrics.
+func (j journey) keepsNothing(ctx context.Context) error {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, fmt.Sprintf("http://127.0.0.1:%d/metrics", j.Providers[0].Metrics), nil)
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(r)
+	if err != nil {
+		return err
+	}
+	defer res.Body.Close()
+	text, err := io.ReadAll(res.Body)
+	if err == nil && !strings.Contains(string(text), "\nsouk_agent_custody_deployments 0\n") {
+		err = errors.New("something is in custody")
+	}
+	return err
 }

@@ -99,8 +99,8 @@ func closeShared(failed bool) error {
 	return shared.market.close(failed || shared.err != nil)
 }
 
-// newMarket starts the programs of a folder. It returns what it has even if it fails, so that it can be taken down.
-func newMarket(ctx context.Context, bin string, providers int) (*market, error) {
+// newMarket starts the programs of a folder, with parameters of the chain that differ. It returns what it has even if it fails, so that it can be taken down.
+func newMarket(ctx context.Context, bin string, providers int, params ...string) (*market, error) {
 	home, err := os.MkdirTemp("", "souk-e2e-")
 	if err != nil {
 		return nil, err
@@ -109,20 +109,20 @@ func newMarket(ctx context.Context, bin string, providers int) (*market, error) 
 	if m.guard, err = startGuard(m.souk(), home); err != nil {
 		return nil, errors.Join(err, os.RemoveAll(home))
 	}
-	return m, m.start(ctx, providers)
+	return m, m.start(ctx, providers, params)
 }
 
-func (m *market) start(ctx context.Context, providers int) (err error) {
+func (m *market) start(ctx context.Context, providers int, params []string) (err error) {
 	if m.ports, err = ports.NewAllocator(""); err != nil {
 		return err
 	}
 	size := devnet.Size{
 		Validators: 1, Providers: providers, Ephemeral: true,
 		// Paused deployments come to their end while a test waits.
-		Params: []string{
+		Params: append([]string{
 			fmt.Sprintf("escrow.min_runway_seconds=%d", minRunwaySeconds),
 			fmt.Sprintf("escrow.pause_runway_seconds=%d", pauseRunwaySeconds), "escrow.pause_bps=5000",
-		},
+		}, params...),
 	}
 	folder := filepath.Join(m.home, "devnet")
 	if m.Network, err = devnet.Create(ctx, folder, devnet.ProgramsIn(m.bin, ""), size, m.ports); err != nil {
@@ -243,10 +243,7 @@ type result struct {
 // run runs souk as somebody; as the devnet's own tenant if key is empty.
 func (m *market) run(ctx context.Context, key string, args ...string) result {
 	cmd := exec.CommandContext(ctx, m.souk(), args...)
-	cmd.Env = []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + m.home, "SOUK_HOME=" + m.home, "NO_COLOR=1", "TMPDIR=" + os.TempDir(), "SOUK_FROM=" + key,
-	}
-	cmd.Dir = m.home
+	cmd.Env, cmd.Dir = m.environment(key), m.home
 	var stdout, stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
@@ -255,6 +252,14 @@ func (m *market) run(ctx context.Context, key string, args ...string) result {
 		r.code, r.stderr = -1, r.stderr+err.Error()
 	}
 	return r
+}
+
+// environment is that of a command of somebody.
+func (m *market) environment(key string) []string {
+	return []string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + m.home, "SOUK_HOME=" + m.home, "NO_COLOR=1", "TMPDIR=" + os.TempDir(), "SOUK_FROM=" + key,
+		keepRefunds + "=false",
+	}
 }
 
 // mend starts what does not run and waits until all serve.

@@ -219,6 +219,9 @@ func (s *shop) redis(t *testing.T, command string) string {
 		if answer, err = lines.ReadString('\n'); err == nil && strings.HasPrefix(answer, "$") && answer != "$-1\r\n" {
 			answer, err = lines.ReadString('\n')
 		}
+		if strings.HasPrefix(answer, "-LOADING") {
+			return errors.New(answer)
+		}
 		return err
 	})
 	return strings.TrimSpace(answer)

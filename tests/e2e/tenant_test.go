@@ -137,10 +137,13 @@ func (x *tenant) file(t *testing.T, s service) string {
 // write writes a compose file as it stands.
 func (x *tenant) write(t *testing.T, name, content string) string {
 	t.Helper()
-	path := filepath.Join(x.projects(), x.key+"."+name+".yaml")
+	path := x.path(name)
 	require.NoError(t, os.WriteFile(path, []byte(content), 0o644))
 	return path
 }
+
+// path is where the compose file of a deployment is.
+func (x *tenant) path(name string) string { return filepath.Join(x.projects(), x.key+"."+name+".yaml") }
 
 // deployed is what souk up prints.
 type deployed struct {

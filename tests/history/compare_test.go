@@ -6,6 +6,7 @@ import (
 	"cosmossdk.io/math"
 
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
+	markettypes "github.com/souk-network/souk/x/market/types"
 )
 
 // compare checks that every open deployment is on the chain as it is in the world, to the grain and the second.
@@ -34,6 +35,22 @@ func (p *player) compareAccount(a *account) {
 			p.compareLease(l)
 		}
 	}
+	for _, b := range p.w.bidsOf(a) {
+		p.compareBid(b)
+	}
+}
+
+// compareBid checks what a bid has, and until when it wants more.
+func (p *player) compareBid(b *bid) {
+	r, err := p.prompt.queries().Bid(p.prompt.Ctx(), &markettypes.QueryBidRequest{Id: b.id})
+	require.NoError(p.t, err)
+	require.Equal(p.t, b.state, r.Bid.State, "bid %d", b.id)
+	require.Equal(p.t, [...]uint32{b.placed, b.standing, b.released}, [...]uint32{r.Bid.Placed, r.Bid.StandingBy, r.Bid.Released},
+		"bid %d: placed, standing by, released", b.id)
+	require.Equal(p.t, b.returned, r.Bid.Returned, "bid %d has lost replicas", b.id)
+	if b.state == markettypes.BidState_BID_STATE_OPEN {
+		require.Equal(p.t, b.expires, r.Bid.ExpiresAt, "bid %d", b.id)
+	}
 }
 
 func (p *player) compareLease(l *lease) {
@@ -42,6 +59,9 @@ func (p *player) compareLease(l *lease) {
 	require.Equal(p.t, l.State, seen.State, "lease %d: %s %s %d", l.Id, seen.State, seen.Reason, seen.ClosedAt)
 	require.Equal(p.t, [...]uint64{l.AckedAt, l.EndsAt, l.LeavesAt, l.Rate}, [...]uint64{seen.AckedAt, seen.EndsAt, seen.LeavesAt, seen.Rate},
 		"lease %d", l.Id)
+	require.Equal(p.t, l.Standby, seen.Standby, "lease %d stands by", l.Id)
+	require.Equal(p.t, [...]uint64{uint64(l.StandbyBps), l.AnswerBy}, [...]uint64{uint64(seen.StandbyBps), seen.AnswerBy}, "lease %d", l.Id)
+	require.Equal(p.t, l.State.Paid() && l.account.low && !l.Standby, seen.Paused, "lease %d is paused", l.Id)
 }
 
 // compareAll compares also what has ended and what everybody has, and checks all invariants.

@@ -14,7 +14,7 @@ func (w *world) spec(s step, i int) markettypes.BidSpec {
 	n := s.N + uint64(i)*7
 	spec := markettypes.BidSpec{
 		Name: fmt.Sprintf("group-%d", i), Unit: units(1 + n%2), Replicas: uint32(1 + n%3), Cap: (hourly + 3) * (1 + n%2),
-		NoReplace: n%5 == 0,
+		NoReplace: n%5 == 0, Standbys: []uint32{0, 1, 0, 2}[n/6%4],
 	}
 	switch s.B {
 	case 0:
@@ -39,6 +39,9 @@ func (w *world) spec(s step, i int) markettypes.BidSpec {
 		spec.Deny = []string{w.operator(s.C)}
 	case 9:
 		spec.LifetimeSeconds = 1 + n%30
+	case 11: // wherever it is to be had, with somebody who stands by
+		spec.Class, spec.Standbys, spec.Replicas = markettypes.LeaseClass_LEASE_CLASS_SPOT, uint32(1+n/3%2), uint32(1+n/7%2)
+		spec.LeaseSeconds = n % 4 / 3 * 300
 	}
 	return spec
 }
@@ -61,8 +64,9 @@ func (w *world) createMessage(s step) sdk.Msg {
 		m.Granter = w.names["uncle"]
 	}
 	if s.C == 10 {
+		scope := []markettypes.Scope{markettypes.Scope_SCOPE_MANAGE, markettypes.Scope_SCOPE_WATCH}[s.N%2]
 		m.Custodians = []string{w.operator(s.B)}
-		m.AccessKeys = []markettypes.AccessKey{{Address: w.names["stranger"], Scopes: []markettypes.Scope{markettypes.Scope_SCOPE_MANAGE}}}
+		m.AccessKeys = []markettypes.AccessKey{{Address: w.names["stranger"], Scopes: []markettypes.Scope{scope}}}
 	}
 	return m
 }
@@ -83,6 +87,7 @@ func (w *world) updateMessage(s step) sdk.Msg {
 		case 0, 1, 2:
 			spec.Replicas = uint32(1 + s.small(4))
 			spec.MinReplicas = min(spec.MinReplicas, spec.Replicas)
+			spec.Standbys = uint32(s.small(12) / 4)
 		case 3, 4, 5:
 			spec.Unit, spec.Cap = units(1+s.small(3)), spec.Cap*3
 		case 6:
@@ -121,6 +126,60 @@ func (w *world) closeMessage(s step) sdk.Msg {
 	return &markettypes.MsgCloseLease{Signer: signer, Lease: lease.Id, Replace: s.C%2 == 0}
 }
 
+// watchMessage gives up a lease, or asks whether its provider lives: mostly the tenant does, and of a lease that serves.
+func (w *world) watchMessage(s step) sdk.Msg {
+	leases := w.live(func(l *lease) bool { return s.C > 8 || l.State.Paid() })
+	if guarded := w.guardedOf(leases); s.C%3 > 0 && len(guarded) > 0 {
+		leases = guarded
+	}
+	l := pick(leases, s.A)
+	if l == nil {
+		return nil
+	}
+	signer := l.account.owner
+	switch s.B {
+	case 9:
+		signer = w.clerk(w.operator(s.C), 2)
+	case 10:
+		for _, other := range l.account.live() {
+			if other.Provider != l.Provider && other.Bid == l.Bid {
+				signer = w.clerk(other.Provider, s.C)
+			}
+		}
+	case 11:
+		signer = w.names["stranger"]
+	}
+	if s.Kind == "failover" {
+		return &markettypes.MsgFailover{Signer: signer, Lease: l.Id}
+	}
+	return &markettypes.MsgChallengeLease{Signer: signer, Lease: l.Id}
+}
+
+// guardedOf are those of leases that somebody is ready to take over.
+func (w *world) guardedOf(leases []*lease) []*lease {
+	return slices.DeleteFunc(slices.Clone(leases), func(l *lease) bool {
+		return l.Standby || !slices.ContainsFunc(l.account.live(), func(o *lease) bool {
+			return o.Bid == l.Bid && o.Standby && o.State.Paid()
+		})
+	})
+}
+
+// aliveMessage answers for leases of a provider that are challenged.
+func (w *world) aliveMessage(s step) sdk.Msg {
+	challenged := w.live(func(l *lease) bool { return l.AnswerBy != 0 || s.C == 10 })
+	if len(challenged) == 0 {
+		return nil
+	}
+	operator := pick(challenged, s.A).Provider
+	m := &markettypes.MsgAnswerAlive{Signer: w.clerk(operator, s.C), Provider: operator}
+	for _, l := range challenged {
+		if l.Provider == operator || s.C == 9 {
+			m.Leases = append(m.Leases, l.Id)
+		}
+	}
+	return m
+}
+
 // leaseMessage is about leases of a provider: all that wait, or some.
 func (w *world) leaseMessage(s step) sdk.Msg {
 	waits := s.Kind == "ack" || s.Kind == "decline"
@@ -132,6 +191,9 @@ func (w *world) leaseMessage(s step) sdk.Msg {
 		return l.Class != markettypes.LeaseClass_LEASE_CLASS_SPOT
 	}); s.Kind == "reclaim" && len(spot) > 0 {
 		candidates = spot
+	}
+	if guarded := w.guardedOf(candidates); s.Kind != "ack" && s.C%3 == 1 && len(guarded) > 0 {
+		candidates = guarded
 	}
 	if len(candidates) == 0 {
 		return nil
@@ -199,13 +261,13 @@ func (w *world) offerMessage(n *net, s step) sdk.Msg {
 	}
 	return &markettypes.MsgUpdateOffer{
 		Signer: w.clerk(o.provider, s.B), Offer: o.id, Asks: asks(hourly + s.small(6)), Terms: terms,
-		Labels: []markettypes.Label{{Key: "region", Value: fmt.Sprint(s.B % 3)}, {Key: "zone", Value: fmt.Sprint(s.C % 2)}},
+		Labels: []markettypes.Label{{Key: "region", Value: fmt.Sprint(s.B % 3)}, {Key: "zone", Value: fmt.Sprint(s.C % 3)}},
 	}
 }
 
 func (w *world) marketParams(authority string, s step) sdk.Msg {
 	p := w.market
-	switch s.B % 6 {
+	switch s.B % 7 {
 	case 0:
 		p.AckWindowSeconds = 1 + uint32(s.small(40))
 	case 1:
@@ -216,6 +278,8 @@ func (w *world) marketParams(authority string, s step) sdk.Msg {
 		p.BidsPerBlock, p.OffersPerBlock, p.ClassesPerBlock = 2+uint32(s.small(3)), 1+uint32(s.A), 1+uint32(s.A%3)
 	case 5:
 		p.BidLifetimeSeconds, p.MissedAcks, p.SuspensionSeconds = 1+uint32(s.small(300)), 1+uint32(s.A%3), uint32(s.small(50))
+	case 6:
+		p.StandbyBps = 1 + uint32(s.small(10_000))
 	}
 	return &markettypes.MsgUpdateParams{Authority: authority, Params: p}
 }

@@ -20,6 +20,10 @@ func (w *world) message(n *net, s step) sdk.Msg {
 		return w.updateMessage(s)
 	case "close lease", "close deployment":
 		return w.closeMessage(s)
+	case "failover", "challenge":
+		return w.watchMessage(s)
+	case "alive":
+		return w.aliveMessage(s)
 	case "deposit", "gift", "deposit for another", "exec deposit", "grant", "revoke grant":
 		return w.moneyMessage(s)
 	case "ack", "decline", "resign", "reclaim":

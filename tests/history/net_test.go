@@ -72,7 +72,7 @@ func found(t testing.TB) *net {
 
 // build wires the market over escrow and provider, as the application does.
 func (n *net) build(c *chain.Chain) module.AppModule {
-	n.market = marketkeeper.NewKeeper(c.Codec, c.StoreService(markettypes.StoreKey), c.Addresses, c.Escrow, c.Provider, c.Authority)
+	n.market = marketkeeper.NewKeeper(c.Codec, c.StoreService(markettypes.StoreKey), c.Addresses, c.Escrow, c.Provider, c.Bank, c.Authority)
 	c.Escrow.SetHooks(n.market.EscrowHooks())
 	c.Provider.SetHooks(n.market.ProviderHooks())
 	for _, source := range n.market.DeadlineSources() {
@@ -140,8 +140,18 @@ func (n *net) postOffer(i int, pool uint32, rate uint64) *markettypes.MsgPostOff
 	return &markettypes.MsgPostOffer{
 		Signer: n.names[fmt.Sprintf("agent-%d", i)], Provider: n.names[fmt.Sprintf("provider-%d", i)], Pool: pool, Asks: asks(rate),
 		Terms:  markettypes.OfferTerms{Class: class},
-		Labels: []markettypes.Label{{Key: "region", Value: fmt.Sprint(i)}, {Key: "zone", Value: fmt.Sprint(i % 2)}},
+		Labels: []markettypes.Label{{Key: "region", Value: fmt.Sprint(i)}, {Key: "zone", Value: fmt.Sprint(i % 3)}},
 	}
+}
+
+// zoneOf is the zone that labels name.
+func zoneOf(labels []markettypes.Label) string {
+	for _, l := range labels {
+		if l.Key == markettypes.ZoneLabel {
+			return l.Value
+		}
+	}
+	return ""
 }
 
 // caughtUp tells that all is processed that was due when the block began, and every epoch is closed that is over.

@@ -57,12 +57,15 @@ func drawSettings(t *rapid.T) settings {
 	s.escrow.MaxTickSeconds = rapid.SampledFrom([]uint32{3600, 100, 20}).Draw(t, "max tick")
 	s.escrow.EpochSeconds = rapid.SampledFrom([]uint32{50, 7, 1000, 3000}).Draw(t, "epoch")
 	s.escrow.HoldbackEpochs = rapid.SampledFrom([]uint32{1, 0, 3}).Draw(t, "holdback")
-	s.escrow.PauseRunwaySeconds = rapid.SampledFrom([]uint32{5, 0, 1, 10}).Draw(t, "pause runway")
+	s.escrow.PauseRunwaySeconds = rapid.SampledFrom([]uint32{5, 0, 1, 10, 60}).Draw(t, "pause runway")
+	s.escrow.MinRunwaySeconds = max(s.escrow.MinRunwaySeconds, s.escrow.PauseRunwaySeconds)
 	s.escrow.PauseBps = rapid.SampledFrom([]uint32{1000, 0, 2500, 10_000}).Draw(t, "pause bps")
 	s.market.AckWindowSeconds = rapid.SampledFrom([]uint32{10, 1, 30}).Draw(t, "ack window")
 	s.market.NoticeSeconds = rapid.SampledFrom([]uint32{20, 1, 200}).Draw(t, "notice")
 	s.market.ReclaimNoticeSeconds = rapid.SampledFrom([]uint32{3, 1}).Draw(t, "reclaim notice")
 	s.market.SuspensionSeconds, s.market.BidLifetimeSeconds, s.market.ClearingGas = 10, 300, 0
+	s.market.AnswerWindowSeconds = rapid.SampledFrom([]uint32{6, 3, 40}).Draw(t, "answer window")
+	s.market.StandbyBps = rapid.SampledFrom([]uint32{500, 1, 2500, 10_000}).Draw(t, "standby bps")
 	s.provider.UnbondingSeconds = rapid.SampledFrom([]uint32{30, 1, 5000}).Draw(t, "unbonding")
 	s.provider.MaintenanceNoticeSeconds, s.provider.MaintenanceQuotaSeconds = 10, 1000
 	return s
@@ -79,12 +82,15 @@ func newPlayer(t testing.TB, n *net, s settings, wild, slow bool) *player {
 	return p
 }
 
-// govern sets parameters. The slow chain keeps its own cap of deadlines.
+// govern sets parameters. The slow chain keeps its own cap of deadlines. The market refuses an answer window that one tick could
+// skip: those of a history are shorter than what its blocks take, as they may be when the ticks become longer later.
 func (p *player) govern(s settings) {
-	authority := p.prompt.Authority
+	authority, short := p.prompt.Authority, s.escrow
+	short.MaxTickSeconds = 1
 	for _, m := range []sdk.Msg{
-		&escrowtypes.MsgUpdateParams{Authority: authority, Params: s.escrow},
+		&escrowtypes.MsgUpdateParams{Authority: authority, Params: short},
 		&markettypes.MsgUpdateParams{Authority: authority, Params: s.market},
+		&escrowtypes.MsgUpdateParams{Authority: authority, Params: s.escrow},
 		&providertypes.MsgUpdateParams{Authority: authority, Params: s.provider},
 	} {
 		require.NoError(p.t, p.send(m))
@@ -143,7 +149,7 @@ func (p *player) send(message sdk.Msg) error {
 		p.w.apply(message, answer)
 	}
 	if m, ok := message.(*markettypes.MsgUpdateDeployment); ok && !p.w.wild {
-		p.w.updated(m, answer.(*markettypes.MsgUpdateDeploymentResponse), p.liveLeases(m.Deployment))
+		p.w.updated(m, answer.(*markettypes.MsgUpdateDeploymentResponse), p.prompt.liveLeases(p.t, m.Deployment))
 	}
 	return nil
 }
@@ -191,7 +197,7 @@ func (p *player) sendSlow(message sdk.Msg) (any, error) {
 	if p.slow.caughtUp(p.t) {
 		return p.slow.Answer(message)
 	}
-	if atOnce(message) {
+	if atOnce(message) || p.guarded(message) {
 		p.catchUp()
 		return p.slow.Answer(message)
 	}
@@ -215,23 +221,50 @@ func resultsOf(answer any) []markettypes.AckResult {
 		return a.Results
 	case *markettypes.MsgReclaimLeasesResponse:
 		return a.Results
+	case *markettypes.MsgAnswerAliveResponse:
+		return a.Results
 	}
 	return nil
 }
 
 // atOnce tells of messages that may depend on how far the slow chain is: new parameters count for what is processed from then
 // on, epochs close when their deadlines are processed, and earlier misses have not yet taken their part of a bond, or suspended
-// an offer, at whose price a lease would else grow.
+// an offer, at whose price a lease would else grow; who still has a lease of a bid may challenge others of it.
 func atOnce(message sdk.Msg) bool {
 	switch message.(type) {
 	case *escrowtypes.MsgUpdateParams, *markettypes.MsgUpdateParams, *providertypes.MsgUpdateParams,
 		*providertypes.MsgWithdraw, *providertypes.MsgRotateAgent, *providertypes.MsgJail,
 		*providertypes.MsgBond, *providertypes.MsgUnbond, *providertypes.MsgDeregister, *providertypes.MsgRegister,
 		*markettypes.MsgSetPool, *markettypes.MsgPostOffer, *markettypes.MsgUpdateOffer,
-		*markettypes.MsgWithdrawOffer, *markettypes.MsgUpdateDeployment:
+		*markettypes.MsgWithdrawOffer, *markettypes.MsgUpdateDeployment, *markettypes.MsgChallengeLease:
 		return true
 	}
 	return false
+}
+
+// guarded tells of messages that settle what is due of leases which somebody on the slow chain is ready to take over: it would be
+// at the second of the message.
+func (p *player) guarded(message sdk.Msg) bool {
+	var leases []uint64
+	switch m := message.(type) {
+	case *markettypes.MsgCloseDeployment:
+		return p.slow.standsBy(p.t, m.Deployment)
+	case *markettypes.MsgCloseLease:
+		leases = []uint64{m.Lease}
+	case *markettypes.MsgFailover:
+		leases = []uint64{m.Lease}
+	case *markettypes.MsgAckLeases:
+		leases = slices.Concat(m.Accept, m.Decline)
+	}
+	return slices.ContainsFunc(leases, func(id uint64) bool {
+		l := p.w.lease(id)
+		return l != nil && p.slow.standsBy(p.t, l.Deployment)
+	})
+}
+
+// standsBy tells whether anybody who took a standby of a deployment is ready to take over.
+func (n *net) standsBy(t testing.TB, deployment uint64) bool {
+	return slices.ContainsFunc(n.liveLeases(t, deployment), func(l markettypes.Lease) bool { return l.Standby && l.State.Paid() })
 }
 
 // catchUp lets the slow chain process, one by one, all that is due.
@@ -249,7 +282,7 @@ func (p *player) catchUp() {
 func (p *player) block(elapsed time.Duration, mayLag bool) {
 	if p.slow != nil {
 		before := p.lagged
-		if p.lagged = p.lags && mayLag && !p.prompt.bidsRest(p.t) && p.sameEpoch(); !p.lagged {
+		if p.lagged = p.lags && mayLag && !p.prompt.bidsRest(p.t) && !p.slow.bidsRest(p.t) && p.sameEpoch(); !p.lagged {
 			p.catchUp()
 		}
 		if p.lagged || before {
@@ -289,9 +322,10 @@ func (n *net) bidsRest(t testing.TB) bool {
 	return len(r.Bids) > 0
 }
 
-func (p *player) liveLeases(deployment uint64) []markettypes.Lease {
-	r, err := p.prompt.queries().Leases(p.prompt.Ctx(), &markettypes.QueryLeasesRequest{Deployment: deployment, Live: true})
-	require.NoError(p.t, err)
+// liveLeases are those of a deployment that have not ended; none of one that is forgotten.
+func (n *net) liveLeases(t testing.TB, deployment uint64) []markettypes.Lease {
+	r, err := n.queries().Leases(n.Ctx(), &markettypes.QueryLeasesRequest{Deployment: deployment, Live: true})
+	require.NoError(t, err)
 	return r.Leases
 }
 

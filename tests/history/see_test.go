@@ -36,6 +36,7 @@ func (p *player) seeLeases() {
 		a.held += l.held
 		if !w.wild {
 			p.checkNew(l)
+			w.place(l)
 		}
 		opened[w.pool(l.Provider, l.Pool)] = true
 	}
@@ -59,12 +60,15 @@ func (p *player) checkNew(l *lease) {
 	require.Equal(t, int64(l.Rate)*int64(w.market.AckWindowSeconds+w.escrow.MinRunwaySeconds), l.held)
 	require.False(t, w.market.Halted || w.halted(l.Denom) || l.account.low || l.account.closed, "lease %d", l.Id)
 	s, b := w.supplier(l.Provider), w.bids[l.Bid]
+	require.Equal(t, markettypes.BidState_BID_STATE_OPEN, b.state, "bid %d", b.id)
+	require.Equal(t, b.missing() == 0, l.Standby, "lease %d: replicas come first", l.Id)
+	p.checkApart(l)
 	require.False(t, s.jailed || s.leaving, "lease %d", l.Id)
 	require.NotContains(t, b.failed, l.Provider, "lease %d at one that failed its bid", l.Id)
 	require.LessOrEqual(t, l.Rate, b.spec.Cap*uint64(l.Replicas), "lease %d costs more than its bid allows", l.Id)
 	replicas := uint32(0)
 	for _, other := range l.account.leases {
-		if other.Bid == l.Bid && other.State.Live() {
+		if other.Bid == l.Bid && other.State.Live() && !other.Standby {
 			replicas += other.Replicas
 		}
 	}
@@ -75,6 +79,35 @@ func (p *player) checkNew(l *lease) {
 		exposed += int64(other.Rate)
 	}
 	require.LessOrEqual(t, exposed*int64(w.provider.BondHours), s.bond[l.Denom], "lease %d is not bonded", l.Id)
+}
+
+// checkApart checks that a bid does not stand by where it is served, and that it stands by at one provider and in one zone once.
+func (p *player) checkApart(l *lease) {
+	if l.Standby {
+		require.Equal(p.t, uint32(1), l.Replicas, "standby %d", l.Id)
+		require.Less(p.t, p.w.bids[l.Bid].standing, p.w.bids[l.Bid].spec.Standbys, "standby %d", l.Id)
+	}
+	for _, other := range l.account.live() {
+		if other == l || other.Bid != l.Bid || !l.Standby && !other.Standby {
+			continue
+		}
+		require.NotEqual(p.t, other.Provider, l.Provider, "leases %d and %d of bid %d", other.Id, l.Id, l.Bid)
+		if l.Standby {
+			require.NotEqual(p.t, p.w.offers[other.Offer-1].zone, p.w.offers[l.Offer-1].zone, "leases %d and %d of bid %d", other.Id, l.Id, l.Bid)
+		}
+	}
+}
+
+// place counts a new lease as what its bid still missed.
+func (w *world) place(l *lease) {
+	b := w.bids[l.Bid]
+	if l.Standby {
+		b.standing++
+		w.noted("standby placed")
+	} else {
+		b.placed += l.Replicas
+	}
+	b.fill()
 }
 
 // checkCapacity checks that a pool out of which something was just given has not given more than it has.
@@ -130,7 +163,7 @@ func (p *player) seeStates() {
 			if !found {
 				seen.State = markettypes.LeaseState_LEASE_STATE_CLOSED
 			}
-			l.State, l.Unit, l.Replicas = seen.State, seen.Unit, seen.Replicas
+			l.State, l.Unit, l.Replicas, l.Standby, l.AnswerBy = seen.State, seen.Unit, seen.Replicas, seen.Standby, seen.AnswerBy
 		}
 	}
 }

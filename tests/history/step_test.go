@@ -27,6 +27,8 @@ var kinds = func() (kinds []string) {
 		{"update deployment", 5},
 		{"close lease", 3},
 		{"close deployment", 3},
+		{"failover", 4},
+		{"challenge", 4},
 		{"deposit", 4},
 		{"gift", 1},
 		{"grant", 2},
@@ -36,6 +38,7 @@ var kinds = func() (kinds []string) {
 		// providers
 		{"ack", 16},
 		{"decline", 2},
+		{"alive", 4},
 		{"resign", 2},
 		{"reclaim", 2},
 		{"pool", 2},
@@ -83,11 +86,19 @@ func drawHistory(t *rapid.T) []step {
 	n := rapid.Uint64Range(0, 1<<16).Draw(t, "first")
 	history := []step{
 		{Kind: "grant", A: int(n % 3), N: n},
-		{Kind: "create", A: 0, B: 10, C: int(n % 3), N: n},
+		{Kind: "create", A: 0, B: int(10 + n/2%2), C: int(n % 3), N: n + 4000},
 		{Kind: "create", A: 4, B: int(n/3) % 12, C: int(n/5) % 3, N: n + 1},
-		{Kind: "block", A: 3},
+		{Kind: "block"},
+		{Kind: "block"}, // a clearing comes a second after the last one
 		{Kind: "ack", A: 0, B: 10, C: 5},
-		{Kind: "ack", A: 1, B: 10, C: 5},
+		{Kind: "ack", A: 0, B: 10, C: 5},
+		{Kind: "ack", A: 0, B: 10, C: 5},
+	}
+	if n%4 > 0 { // and with somebody who stands by, or is asked to
+		history = append(history, step{Kind: "block"})
+	}
+	if n%4 > 1 {
+		history = append(history, step{Kind: "ack", A: 0, B: 10, C: 5}, step{Kind: "ack", A: 0, B: 10, C: 5})
 	}
 	return append(history, rapid.SliceOfN(rapid.Custom(drawStep), 16, 48).Draw(t, "then")...)
 }

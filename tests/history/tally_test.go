@@ -42,6 +42,9 @@ func (p *player) count(counts tally) {
 	for kind, n := range p.tally {
 		counts[kind] += n
 	}
+	for _, event := range p.w.events {
+		counts[event]++
+	}
 	for _, l := range p.w.leases {
 		counts[fmt.Sprintf("lease %s %s", l.State, l.Reason)]++
 	}

@@ -1,6 +1,9 @@
 package history
 
 import (
+	"fmt"
+	"slices"
+
 	sdk "github.com/cosmos/cosmos-sdk/types"
 	"github.com/cosmos/cosmos-sdk/x/authz"
 
@@ -24,14 +27,20 @@ func (w *world) apply(message sdk.Msg, response any) {
 		w.applyGrant(message)
 	case *markettypes.MsgCreateDeployment:
 		w.create(m, response.(*markettypes.MsgCreateDeploymentResponse))
-	case *markettypes.MsgUpdateDeployment, *markettypes.MsgCloseLease, *markettypes.MsgCloseDeployment:
-		w.applyTenant(message)
+	case *markettypes.MsgUpdateDeployment, *markettypes.MsgCloseLease, *markettypes.MsgCloseDeployment, *markettypes.MsgFailover,
+		*markettypes.MsgChallengeLease:
+		w.applyTenant(message, response)
 	case *markettypes.MsgAckLeases:
 		results := response.(*markettypes.MsgAckLeasesResponse).Results
 		w.each(results[:len(m.Accept)], w.take)
-		w.each(results[len(m.Accept):], func(l *lease) { w.miss(l, markettypes.Reason_REASON_DECLINED) })
+		w.each(results[len(m.Accept):], func(l *lease) {
+			w.settle(w.bids[l.Bid].live)
+			w.miss(l, markettypes.Reason_REASON_DECLINED)
+		})
 	case *markettypes.MsgResignLeases:
 		w.each(response.(*markettypes.MsgResignLeasesResponse).Results, func(l *lease) { w.notice(l, m.Reason, w.market.NoticeSeconds) })
+	case *markettypes.MsgAnswerAlive:
+		w.each(response.(*markettypes.MsgAnswerAliveResponse).Results, func(l *lease) { l.AnswerBy = 0 })
 	case *markettypes.MsgReclaimLeases:
 		w.each(response.(*markettypes.MsgReclaimLeasesResponse).Results, func(l *lease) {
 			w.notice(l, markettypes.Reason_REASON_RECLAIMED, w.market.ReclaimNoticeSeconds)
@@ -97,26 +106,27 @@ func (w *world) create(m *markettypes.MsgCreateDeployment, r *markettypes.MsgCre
 		a.add(m.Granter, m.Owner, micro)
 	}
 	for i, id := range r.Bids {
-		w.bids[id] = &bid{spec: m.Bids[i]}
+		w.bids[id] = &bid{id: id, account: a, spec: m.Bids[i]}
+		w.rest(w.bids[id])
 	}
 }
 
 // applyTenant does what a tenant did to leases. What an update does to them is seen afterwards.
-func (w *world) applyTenant(message sdk.Msg) {
+func (w *world) applyTenant(message sdk.Msg, response any) {
 	switch m := message.(type) {
 	case *markettypes.MsgCloseLease:
 		l := w.lease(m.Lease)
-		w.settle(l)
+		w.settle(w.bids[l.Bid].live)
 		w.closeByTenant(l)
 		if m.Replace {
-			w.fail(l)
+			w.lose(l, true)
+		} else {
+			w.release(l, markettypes.Reason_REASON_TENANT)
 		}
 		w.resume(l.account, 0)
 	case *markettypes.MsgCloseDeployment:
 		a := w.account(m.Deployment)
-		for _, l := range a.leases {
-			w.settle(l)
-		}
+		w.settle(a.live)
 		// Nothing stops flowing before all who waited are paid.
 		for _, l := range a.leases {
 			if l.State == markettypes.LeaseState_LEASE_STATE_PENDING {
@@ -129,29 +139,43 @@ func (w *world) applyTenant(message sdk.Msg) {
 			}
 		}
 		w.refund(a)
+	case *markettypes.MsgFailover:
+		w.failover(m, response.(*markettypes.MsgFailoverResponse))
+	case *markettypes.MsgChallengeLease:
+		l := w.lease(m.Lease)
+		w.settle(func() []*lease { return []*lease{l} })
+		w.pockets[purse{m.Signer, native}] -= w.market.ChallengeFee.Amount.Int64()
+		w.pockets[purse{w.supplier(l.Provider).payout, native}] += w.market.ChallengeFee.Amount.Int64()
+		l.AnswerBy = w.now + uint64(w.market.AnswerWindowSeconds)
 	case *markettypes.MsgUpdateDeployment:
-		for _, l := range w.account(m.Deployment).leases {
-			w.settle(l)
-		}
+		w.settle(w.account(m.Deployment).live)
 	}
+}
+
+// failover gives up a lease. The chain has told who takes over.
+func (w *world) failover(m *markettypes.MsgFailover, r *markettypes.MsgFailoverResponse) {
+	l := w.lease(m.Lease)
+	w.settle(w.bids[l.Bid].live)
+	if l.State == markettypes.LeaseState_LEASE_STATE_PENDING {
+		w.closeByTenant(l)
+	} else {
+		w.end(l, markettypes.LeaseState_LEASE_STATE_FAILED, markettypes.Reason_REASON_TENANT_FAILOVER)
+	}
+	if heirs := w.lose(l, true); !slices.Equal(heirs, r.Promoted) {
+		panic(fmt.Sprintf("lease %d is taken over by %v, not by %v", l.Id, heirs, r.Promoted))
+	}
+	w.resume(l.account, 0)
 }
 
 // updated does to the leases of a deployment what the chain says that an update did to them: some ended, some have another
 // shape.
 func (w *world) updated(m *markettypes.MsgUpdateDeployment, r *markettypes.MsgUpdateDeploymentResponse, now []markettypes.Lease) {
 	a := w.account(m.Deployment)
-	a.bids = r.Bids
-	for i, id := range r.Bids {
-		if w.bids[id] == nil {
-			w.bids[id] = &bid{}
-		}
-		w.bids[id].spec = m.Bids[i]
-	}
 	live := map[uint64]markettypes.Lease{}
 	for _, l := range now {
 		live[l.Id] = l
 	}
-	for _, l := range a.leases {
+	for _, l := range a.leavingOrder(slices.Concat(r.Bids, a.bids)) {
 		if _, lives := live[l.Id]; l.State.Live() && !lives {
 			w.closeByTenant(l)
 		}
@@ -161,6 +185,7 @@ func (w *world) updated(m *markettypes.MsgUpdateDeployment, r *markettypes.MsgUp
 			w.reshape(l, to)
 		}
 	}
+	w.redeclare(a, m, r.Bids)
 	w.resume(a, 0)
 }
 
@@ -197,7 +222,9 @@ func (w *world) applyProvider(message sdk.Msg, response any) {
 		w.declare(m)
 	case *markettypes.MsgPostOffer:
 		id := response.(*markettypes.MsgPostOfferResponse).Offer
-		w.offers = append(w.offers, &offer{id: id, provider: m.Provider, pool: m.Pool})
+		w.offers = append(w.offers, &offer{id: id, provider: m.Provider, pool: m.Pool, zone: zoneOf(m.Labels)})
+	case *markettypes.MsgUpdateOffer:
+		w.offers[m.Offer-1].zone = zoneOf(m.Labels)
 	case *markettypes.MsgWithdrawOffer:
 		w.offers[m.Offer-1].over = true
 	}

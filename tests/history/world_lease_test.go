@@ -11,35 +11,31 @@ import (
 func (w *world) end(l *lease, state markettypes.LeaseState, reason markettypes.Reason) {
 	l.account.held -= l.held
 	l.State, l.Reason, l.ClosedAt = state, reason, w.now
-	l.paying, l.held = 0, 0
+	l.paying, l.held, l.AnswerBy = 0, 0, 0
 }
 
-// miss ends a lease that its provider did not take: an hour of its rate goes to the tenant and to the public.
+// miss ends a lease that its provider did not take.
 func (w *world) miss(l *lease, reason markettypes.Reason) {
 	w.end(l, markettypes.LeaseState_LEASE_STATE_FAILED, reason)
+	w.penalize(l)
+	w.lose(l, true)
+}
+
+// penalize takes an hour of the rate of a lease from its provider: a half for the tenant, the other for the public.
+func (w *world) penalize(l *lease) {
 	s := w.supplier(l.Provider)
 	public := int64(l.Rate) / 2
 	if slashed := s.slash(l.Denom, int64(l.Rate)-public); slashed > 0 {
 		w.fund(l.account, l.account.owner, "", slashed)
 	}
 	w.publish(l.Denom, s.slash(l.Denom, public))
-	w.fail(l)
-}
-
-// fail notes that a bid does not want a provider any more.
-func (w *world) fail(l *lease) {
-	if b := w.bids[l.Bid]; !slices.Contains(b.failed, l.Provider) {
-		b.failed = append(b.failed, l.Provider)
-	}
 }
 
 // failJailed ends a lease with its provider's jailing.
 func (w *world) failJailed(l *lease) {
 	pending := l.State == markettypes.LeaseState_LEASE_STATE_PENDING
 	w.end(l, markettypes.LeaseState_LEASE_STATE_FAILED, markettypes.Reason_REASON_JAILED)
-	if pending || !w.bids[l.Bid].spec.NoReplace {
-		w.fail(l)
-	}
+	w.lose(l, pending || !w.bids[l.Bid].spec.NoReplace)
 	if !pending {
 		w.resume(l.account, 0)
 	}
@@ -64,13 +60,14 @@ func (w *world) sweepLease(l *lease, cause markettypes.SweepCause) {
 
 // sweepAll does what is to happen to the leases of providers that were jailed or left in this second.
 func (w *world) sweepAll() {
-	sweeps := w.sweeps
-	w.sweeps = nil
-	slices.SortFunc(sweeps, func(a, b sweep) int { return cmp.Compare(a.number, b.number) })
-	for _, s := range sweeps {
+	slices.SortFunc(w.sweeps, func(a, b sweep) int { return cmp.Compare(a.number, b.number) })
+	for ; len(w.sweeps) > 0; w.sweeps = w.sweeps[1:] {
+		s := w.sweeps[0]
 		operator := w.providers[s.number-1].operator
 		for _, l := range w.live(func(l *lease) bool { return l.Provider == operator }) {
-			w.sweepLease(l, s.cause)
+			if l.State.Live() {
+				w.sweepLease(l, s.cause)
+			}
 		}
 	}
 }
@@ -87,13 +84,35 @@ func (w *world) fileSweep(operator string, cause markettypes.SweepCause) {
 	w.sweeps = append(w.sweeps, sweep{number, cause})
 }
 
-// settle does to a lease what has happened to all of its provider and did not reach it yet.
-func (w *world) settle(l *lease) {
+// swept is what has happened to all leases of a provider, and did not reach a live lease yet. One with notice needs no other.
+func (w *world) swept(l *lease) (markettypes.SweepCause, bool) {
 	for _, s := range w.sweeps {
-		if w.providers[s.number-1].operator == l.Provider && l.State.Live() {
-			w.sweepLease(l, s.cause)
+		if w.providers[s.number-1].operator != l.Provider {
+			continue
+		}
+		return s.cause, s.cause == markettypes.SweepCause_SWEEP_CAUSE_JAILED || l.State != markettypes.LeaseState_LEASE_STATE_LEAVING
+	}
+	return 0, false
+}
+
+// settle does to leases, by id, what has happened to all of their providers and did not reach them yet. Which leases these are
+// may change with it.
+func (w *world) settle(leases func() []*lease) {
+	for again := true; again; {
+		again = false
+		for _, l := range leases() {
+			if cause, due := w.swept(l); due && l.State.Live() {
+				w.sweepLease(l, cause)
+				again = true
+				break
+			}
 		}
 	}
+}
+
+// live are the leases of an account that have not ended, by id.
+func (a *account) live() []*lease {
+	return slices.DeleteFunc(slices.Clone(a.leases), func(l *lease) bool { return !l.State.Live() })
 }
 
 // closeByTenant ends a lease for a tenant, who pays for the wait if nobody has taken it yet.
@@ -116,8 +135,15 @@ func (w *world) payForWaiting(l *lease, rate int64) {
 // take lets a provider take a lease: paused, on an account that is low and stays so.
 func (w *world) take(l *lease) {
 	a := l.account
+	if l.Standby {
+		w.settle(w.bids[l.Bid].live)
+	}
 	a.held -= l.held
 	l.held, l.AckedAt = 0, w.now
+	if l.Standby && !w.fillIn(l) {
+		w.standBy(l)
+		return
+	}
 	l.State = markettypes.LeaseState_LEASE_STATE_ACTIVE
 	if l.TermSeconds != 0 {
 		l.EndsAt = w.now + l.TermSeconds
@@ -141,6 +167,8 @@ func (w *world) reshape(l *lease, to markettypes.Lease) {
 	l.Unit, l.Replicas, l.Rate = to.Unit, to.Replicas, to.Rate
 	switch {
 	case l.paying == 0:
+	case l.Standby:
+		w.standBy(l)
 	case l.account.low:
 		l.paying = w.share(l.Rate)
 	default:

@@ -2,6 +2,7 @@ package history
 
 import (
 	"math"
+	"slices"
 
 	markettypes "github.com/souk-network/souk/x/market/types"
 )
@@ -27,11 +28,19 @@ func (a *account) rate() (sum int64) {
 // full is what it would pay if nothing were paused.
 func (a *account) full() (sum int64) {
 	for _, l := range a.leases {
-		if l.paying > 0 {
+		switch {
+		case l.Standby:
+			sum += l.paying
+		case l.paying > 0:
 			sum += int64(l.Rate)
 		}
 	}
 	return sum
+}
+
+// services are the leases that an account pays for, without those that stand by.
+func (a *account) services() []*lease {
+	return slices.DeleteFunc(slices.Clone(a.leases), func(l *lease) bool { return l.paying == 0 || l.Standby })
 }
 
 func (a *account) add(depositor, grantee string, micro int64) {
@@ -97,21 +106,17 @@ func (w *world) runLow(a *account) {
 		return
 	}
 	if runway := int64(w.escrow.PauseRunwaySeconds); runway > 0 && !a.low && a.free()/rate <= runway {
-		paused := int64(0)
-		for _, l := range a.leases {
-			if l.paying > 0 {
-				paused += w.share(l.Rate)
-			}
+		paused := rate
+		for _, l := range a.services() {
+			paused += w.share(l.Rate) - l.paying
 		}
 		if a.free() < paused {
 			w.exhaust(a)
 			return
 		}
 		a.low = true
-		for _, l := range a.leases {
-			if l.paying > 0 {
-				w.pause(l)
-			}
+		for _, l := range a.services() {
+			w.pause(l)
 		}
 	} else if a.free() < rate {
 		w.exhaust(a)
@@ -141,10 +146,8 @@ func (w *world) resume(a *account, added uint64) {
 		return
 	}
 	a.low = false
-	for _, l := range a.leases {
-		if l.paying > 0 {
-			w.serve(l)
-		}
+	for _, l := range a.services() {
+		w.serve(l)
 	}
 }
 

@@ -36,6 +36,7 @@ type world struct {
 	clearedAt uint64
 	wild      bool // only who and what there is counts, not what they have
 	deployed  int
+	events    []string // what happened beside messages
 }
 
 type (
@@ -63,9 +64,16 @@ type (
 		depositor, grantee string
 		grains             int64
 	}
+	// bid is what a deployment wants, and what it has of it.
 	bid struct {
-		spec   markettypes.BidSpec
-		failed []string
+		id                         uint64
+		account                    *account
+		spec                       markettypes.BidSpec
+		state                      markettypes.BidState
+		failed                     []string
+		placed, released, standing uint32
+		returned                   bool
+		expires                    uint64
 	}
 	lease struct {
 		markettypes.Lease
@@ -96,6 +104,7 @@ type (
 		id       uint64
 		provider string
 		pool     uint32
+		zone     string
 		over     bool
 	}
 	// sweep is what happens to all leases of a provider at a second.

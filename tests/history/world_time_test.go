@@ -8,7 +8,7 @@ import (
 )
 
 // advance lets everything happen until a second. Ties go in the order in which the modules say that they do: bond
-// that is due is the operator's, then accounts, late acknowledgements, ends of leases.
+// that is due is the operator's, then accounts, late acknowledgements, bids, ends of leases.
 func (w *world) advance(to uint64) {
 	w.sweepAll()
 	for w.now < to {
@@ -23,8 +23,12 @@ func (w *world) advance(to uint64) {
 				w.miss(l, markettypes.Reason_REASON_NOT_ACKED)
 			}
 		}
+		w.expireBids()
 		for _, l := range live {
 			w.endDue(l)
+		}
+		for _, l := range live {
+			w.unanswered(l)
 		}
 	}
 }
@@ -37,13 +41,20 @@ func (w *world) nextDue() uint64 {
 			continue
 		}
 		next = min(next, w.dueAt(a))
+		for _, b := range w.bidsOf(a) {
+			if b.state == markettypes.BidState_BID_STATE_OPEN {
+				next = min(next, b.expires)
+			}
+		}
 		for _, l := range a.leases {
 			switch {
 			case l.State == markettypes.LeaseState_LEASE_STATE_PENDING:
 				next = min(next, l.AckBy)
 			case l.State.Paid():
-				if at := l.Deadline(); at != 0 {
-					next = min(next, at)
+				for _, at := range []uint64{l.Deadline(), l.AnswerBy} {
+					if at != 0 {
+						next = min(next, at)
+					}
 				}
 			}
 		}
@@ -64,11 +75,10 @@ func (w *world) endDue(l *lease) {
 	}
 	if at == l.EndsAt {
 		w.end(l, markettypes.LeaseState_LEASE_STATE_CLOSED, markettypes.Reason_REASON_EXPIRED)
+		w.release(l, markettypes.Reason_REASON_NOT_NEEDED)
 	} else {
 		w.end(l, markettypes.LeaseState_LEASE_STATE_CLOSED, l.LeaveReason)
-		if !w.bids[l.Bid].spec.NoReplace {
-			w.fail(l)
-		}
+		w.lose(l, !w.bids[l.Bid].spec.NoReplace)
 	}
 	w.resume(l.account, 0)
 }

@@ -69,9 +69,9 @@ func (m *market) readBooks(ctx context.Context, chain *client.Client, height int
 	return b, nil
 }
 
-// income is all that the provider has earned and not withdrawn.
+// income is all that the provider has earned. It proves nothing of it, so that it waits for its tenants' claims.
 func (b books) income() math.Int {
-	return b.earned.Accruing.Add(b.earned.HeldBack).Add(b.earned.Available)
+	return b.earned.Accruing.Add(b.earned.HeldBack).Add(b.earned.Available).Add(b.earned.Refundable)
 }
 
 // requireExact checks books in which nothing was withdrawn so far against what every running lease has to cost: its

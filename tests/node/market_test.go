@@ -258,8 +258,3 @@ func (m *market) work(ctx context.Context) ([]markettypes.Lease, error) {
 func (m *market) closing(id uint64) sdk.Msg {
 	return &markettypes.MsgCloseDeployment{Owner: m.tenant.Address(), Deployment: id}
 }
-
-// withdrawal is the message that pays out what has matured.
-func (m *market) withdrawal() sdk.Msg {
-	return &providertypes.MsgWithdraw{Signer: m.agent.Address(), Provider: m.operator.Address(), Denom: scope.Denom}
-}

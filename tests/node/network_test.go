@@ -18,6 +18,8 @@ import (
 
 const (
 	epochSeconds = 5
+	// holdbackEpochs is more than these tests take: what nobody claims does not go to the public meanwhile.
+	holdbackEpochs = 100
 	// aBlockOrMore is more than any few blocks take on a busy machine.
 	aBlockOrMore = 90 * time.Second
 )
@@ -48,8 +50,9 @@ func newNetwork(t *testing.T, validators int, genesis map[string]any) *network {
 		})
 	}
 	edits := map[string]any{
-		"app_state.escrow.params.epoch_seconds": epochSeconds,
-		"app_state.escrow.clock.epoch_end":      fmt.Sprint(epochSeconds), // of the first epoch
+		"app_state.escrow.params.epoch_seconds":   epochSeconds,
+		"app_state.escrow.params.holdback_epochs": holdbackEpochs,
+		"app_state.escrow.clock.epoch_end":        fmt.Sprint(epochSeconds), // of the first epoch
 	}
 	for path, value := range genesis {
 		edits[path] = value

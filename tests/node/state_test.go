@@ -183,7 +183,7 @@ func (m *market) startAnew(t *testing.T) {
 	require.Equal(t, before.sums.Bank.String(), after.sums.Bank.String())
 	require.GreaterOrEqual(t, after.now, before.now)
 	m.requireEpochsGoOn(t, after)
-	m.requireBusiness(t)
+	m.requireBusiness(t, after.clock.Epoch)
 }
 
 // contains is a listener that closes found with the first line that contains text.

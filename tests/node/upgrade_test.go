@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"maps"
+	"slices"
 	"testing"
 
+	"cosmossdk.io/math"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sync/errgroup"
 
@@ -17,8 +20,10 @@ import (
 
 	"github.com/souk-network/souk/app/scope"
 	"github.com/souk-network/souk/devnet"
+	"github.com/souk-network/souk/x/escrow/ledger"
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 )
 
 const (
@@ -62,7 +67,7 @@ func TestAnUpgradeKeepsTheBooks(t *testing.T) {
 	m.requireExact(t, before)
 	m.requireExact(t, after)
 	require.Equal(t, before.sums.Bank.String(), after.sums.Bank.String(), "nothing came in or went out meanwhile")
-	require.True(t, before.earned.HeldBack.IsPositive(), "earnings were held back")
+	require.True(t, before.earned.HeldBack.Add(before.earned.Refundable).IsPositive(), "earnings were held back")
 	require.Less(t, before.now, before.clock.EpochEnd, "an epoch was open")
 	m.requireResting(t, resting)
 	for _, node := range m.nodes {
@@ -71,7 +76,7 @@ func TestAnUpgradeKeepsTheBooks(t *testing.T) {
 	}
 
 	m.requireEpochsGoOn(t, after)
-	m.requireBusiness(t)
+	m.requireBusiness(t, after.clock.Epoch)
 	m.requireNoWayBack(t)
 }
 
@@ -152,18 +157,12 @@ func (m *market) requireEpochsGoOn(t *testing.T, since books) {
 	})
 }
 
-// requireBusiness opens, pays out and closes: all that was made before is closed too, and what was left is refunded.
-func (m *market) requireBusiness(t *testing.T) {
+// requireBusiness opens, pays back what was not proven of an epoch, and closes: all that was made before is closed too, and what was
+// left is refunded.
+func (m *market) requireBusiness(t *testing.T, epoch uint64) {
 	t.Helper()
 	m.run(t, 2)
-	await(t, aBlockOrMore, "earnings have matured", func() error {
-		res, err := m.chain.Escrow.Earnings(t.Context(), &escrowtypes.QueryEarningsRequest{Payee: m.operator.Address(), Denom: scope.Denom})
-		if err == nil && !res.Available.IsPositive() {
-			err = fmt.Errorf("%+v", res)
-		}
-		return err
-	})
-	m.send(t, m.agent, m.withdrawal())
+	m.requirePaidBack(t, epoch)
 	var closings []sdk.Msg
 	for id := range m.running {
 		closings = append(closings, m.closing(id))
@@ -176,6 +175,29 @@ func (m *market) requireBusiness(t *testing.T) {
 	quarantine, err := m.chain.Escrow.Quarantine(t.Context(), &escrowtypes.QueryQuarantineRequest{})
 	require.NoError(t, err)
 	require.Empty(t, quarantine.Items)
+}
+
+// requirePaidBack claims what a lease has paid for an epoch that nobody has proven.
+func (m *market) requirePaidBack(t *testing.T, epoch uint64) {
+	t.Helper()
+	res, err := m.chain.Market.Leases(t.Context(), &markettypes.QueryLeasesRequest{Deployment: slices.Min(slices.Collect(maps.Keys(m.running)))})
+	require.NoError(t, err)
+	lease := res.Leases[0]
+	about := &prooftypes.QueryRefundRequest{Lease: lease.Id, Epoch: epoch}
+	var refund *prooftypes.QueryRefundResponse
+	await(t, aBlockOrMore, "it is decided that nothing of an epoch was proven", func() error {
+		if refund, err = m.chain.Proof.Refund(t.Context(), about); err == nil && refund.State != prooftypes.RefundState_REFUND_STATE_WHOLE {
+			err = fmt.Errorf("it is %s", refund.State)
+		}
+		return err
+	})
+	paid := math.NewIntFromUint64(uint64(lease.Replicas) * refund.Due.Seconds * microPerSecond * ledger.GrainsPerMicro)
+	require.True(t, paid.IsPositive())
+	require.Equal(t, paid.String(), refund.Due.Grains.String())
+	m.send(t, m.tenant, &prooftypes.MsgClaimRefund{Signer: m.tenant.Address(), Lease: about.Lease, Epoch: about.Epoch})
+	refund, err = m.chain.Proof.Refund(t.Context(), about)
+	require.NoError(t, err)
+	require.Equal(t, paid.String(), refund.Paid.String())
 }
 
 // requireNoWayBack starts the version of before on what the next one has written.

@@ -29,6 +29,9 @@ import (
 	marketkeeper "github.com/souk-network/souk/x/market/keeper"
 	marketsim "github.com/souk-network/souk/x/market/simulation"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	proofkeeper "github.com/souk-network/souk/x/proof/keeper"
+	proofsim "github.com/souk-network/souk/x/proof/simulation"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	providerkeeper "github.com/souk-network/souk/x/provider/keeper"
 	providersim "github.com/souk-network/souk/x/provider/simulation"
 	providertypes "github.com/souk-network/souk/x/provider/types"
@@ -79,6 +82,9 @@ func (c *chain) check(ctx sdk.Context) error {
 	if err := c.MarketKeeper.CheckInvariants(ctx); err != nil {
 		return fmt.Errorf("market: %w", err)
 	}
+	if err := c.ProofKeeper.CheckInvariants(ctx); err != nil {
+		return fmt.Errorf("proof: %w", err)
+	}
 	stuck, err := escrowkeeper.NewQueryServer(c.EscrowKeeper).Quarantine(ctx, &escrowtypes.QueryQuarantineRequest{})
 	if err != nil {
 		return fmt.Errorf("list quarantine: %w", err)
@@ -124,6 +130,7 @@ func soukModules(a *app.App) map[string]played {
 		escrowtypes.ModuleName:   escrowsim.NewModule(escrow, a.AuthzKeeper),
 		providertypes.ModuleName: providersim.NewModule(provider, escrow),
 		markettypes.ModuleName:   marketsim.NewModule(market, provider, escrow, a.AuthzKeeper),
+		prooftypes.ModuleName:    proofsim.NewModule(proofkeeper.NewQueryServer(a.ProofKeeper), market, provider, escrow),
 	}
 }
 

@@ -11,10 +11,11 @@ import (
 
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// look notes in which states the accounts, providers, offers, deployments, bids and leases are.
+// look notes in which states the accounts, providers, offers, deployments, bids, leases, commitments and faults are.
 func (c *chain) look(ctx sdk.Context) error {
 	escrow, err := c.EscrowKeeper.ExportGenesis(ctx)
 	if err != nil {
@@ -27,6 +28,10 @@ func (c *chain) look(ctx sdk.Context) error {
 	market, err := c.MarketKeeper.ExportGenesis(ctx)
 	if err != nil {
 		return fmt.Errorf("look at the market: %w", err)
+	}
+	proof, err := c.ProofKeeper.ExportGenesis(ctx)
+	if err != nil {
+		return fmt.Errorf("look at proofs: %w", err)
 	}
 	seen := map[string]bool{fmt.Sprintf("epoch %02d", min(escrow.Clock.Epoch, 10)): true}
 	see := func(state fmt.Stringer) { seen[state.String()] = true }
@@ -49,6 +54,12 @@ func (c *chain) look(ctx sdk.Context) error {
 		see(l.State)
 		see(l.Reason)
 	}
+	for _, commitment := range proof.Commitments {
+		see(commitment.State)
+	}
+	for _, fault := range proof.Faults {
+		see(fault.Kind)
+	}
 	c.tally.saw(seen)
 	return nil
 }
@@ -59,6 +70,7 @@ func (t *tally) sawEverything(tb testing.TB) {
 	for _, states := range []map[int32]string{
 		escrowtypes.AccountState_name, providertypes.Lifecycle_name, markettypes.OfferState_name,
 		markettypes.DeploymentState_name, markettypes.BidState_name, markettypes.LeaseState_name, markettypes.Reason_name,
+		prooftypes.CommitmentState_name, prooftypes.FaultKind_name,
 	} {
 		for value, name := range states {
 			assert.True(tb, value == 0 || t.seen[name] > 0, "no history reached %s", name)

@@ -20,6 +20,8 @@ import (
 	escrowtypes "github.com/souk-network/souk/x/escrow/types"
 	marketsim "github.com/souk-network/souk/x/market/simulation"
 	markettypes "github.com/souk-network/souk/x/market/types"
+	proofsim "github.com/souk-network/souk/x/proof/simulation"
+	prooftypes "github.com/souk-network/souk/x/proof/types"
 	providersim "github.com/souk-network/souk/x/provider/simulation"
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
@@ -62,6 +64,7 @@ func randomMarket(seed int64) func(codec.JSONCodec, map[string]json.RawMessage) 
 		apptest.EditGenesis(cdc, state, escrowtypes.ModuleName, func(g *escrowtypes.GenesisState) { *g = *escrowsim.RandomGenesis(r) })
 		apptest.EditGenesis(cdc, state, providertypes.ModuleName, func(g *providertypes.GenesisState) { *g = *providersim.RandomGenesis(r) })
 		apptest.EditGenesis(cdc, state, markettypes.ModuleName, func(g *markettypes.GenesisState) { *g = *marketsim.RandomGenesis(r) })
+		apptest.EditGenesis(cdc, state, prooftypes.ModuleName, func(g *prooftypes.GenesisState) { *g = *proofsim.RandomGenesis(r) })
 	}
 }
 

@@ -56,7 +56,7 @@ func TestConformanceOnCgroupV2(t *testing.T) {
 		"mem=3G", "rootfstype=hostfs", "rootflags=/", "ro", "init="+filepath.Join(dir, "guest"), "con0=null,fd:1", "con=null", "quiet", "panic=1",
 		"GUEST_MODULES="+found[0], "GUEST_LOAD="+strings.Join(modules, ","), "GUEST_DIR="+filepath.Join(root, "agent", "runtime", "containerd"),
 		"GUEST_PROGRAM="+strings.Join(program, ","), "SOUK_LIBEXEC="+filepath.Join(root, "build", "libexec"),
-		"SOUK_TEST_WORKLOAD="+filepath.Join(dir, "workload"), "SOUK_PATIENCE=6", "SOUK_TEST_NO_FIREWALL=1")
+		"SOUK_TEST_WORKLOAD="+filepath.Join(dir, "workload"), "SOUK_PATIENCE=12", "SOUK_TEST_NO_FIREWALL=1")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 	out, err := cmd.StdoutPipe()
 	require.NoError(t, err)

@@ -44,6 +44,7 @@ func setUp() error {
 		{"sysfs", "/sys", ""},
 		{"devtmpfs", "/dev", ""},
 		{"tmpfs", "/run", "mode=755,size=90%"},
+		{"tmpfs", "/var/lib", "mode=755"}, // the root is read-only
 		{"cgroup2", "/sys/fs/cgroup", ""},
 	} {
 		if err := unix.Mount(m.kind, m.target, m.kind, 0, m.data); err != nil && !errors.Is(err, unix.EBUSY) {
@@ -70,6 +71,9 @@ func setUp() error {
 			fmt.Printf("guest: module %s: %v\n", name, err)
 		}
 	}
+	if err := mountTemporary("/run/tmp.img", "/run/tmp"); err != nil {
+		return err
+	}
 	// Groups below the first may use all controllers that there are.
 	controllers, err := os.ReadFile("/sys/fs/cgroup/cgroup.controllers")
 	if err != nil {
@@ -81,6 +85,26 @@ func setUp() error {
 		return fmt.Errorf("find the loopback link: %w", err)
 	}
 	return netlink.LinkSetUp(lo)
+}
+
+// mountTemporary gives temporary files a file system in a file, as a host's would be: memory is none whose ids this kernel can
+// map.
+func mountTemporary(image, dir string) error {
+	if err := os.WriteFile(image, nil, 0o600); err != nil {
+		return err
+	}
+	if err := os.Truncate(image, 2<<30); err != nil {
+		return err
+	}
+	for _, words := range [][]string{
+		{"/usr/sbin/mkfs.ext4", "-q", "-F", "-O", "^has_journal", "-E", "lazy_itable_init=1,nodiscard", image},
+		{"/bin/mount", "-o", "loop,discard,noatime", image, dir},
+	} {
+		if out, err := exec.Command(words[0], words[1:]...).CombinedOutput(); err != nil {
+			return fmt.Errorf("%s: %w: %s", words[0], err, out)
+		}
+	}
+	return os.Chmod(dir, 0o1777) //nolint:gosec // as any directory of temporary files
 }
 
 // readDependencies gives the path of each module and what it needs, by name.

@@ -1,0 +1,13 @@
+package proof
+
+import (
+	"os"
+	"testing"
+
+	"github.com/souk-network/souk/app/scope"
+)
+
+func TestMain(m *testing.M) {
+	scope.Set()
+	os.Exit(m.Run())
+}
