@@ -65,7 +65,7 @@ TESTRUN := go run ./tools/testrun
 
 .PHONY: test
 test: build ## Run all tests that fit in ten minutes
-	@$(TESTRUN) -p 2 -timeout 15m $(LONG_TESTS:%=-skip ./%/...) $(if $(wildcard tests),-fresh ./tests/...) ./... -- -vet=off
+	@$(TESTRUN) -p 2 -timeout 25m $(LONG_TESTS:%=-skip ./%/...) $(if $(wildcard tests),-fresh ./tests/...) ./... -- -vet=off
 
 .PHONY: test-e2e
 test-e2e: build ## Run the end-to-end tests with real processes and containers (Linux, root)
@@ -94,14 +94,35 @@ test-node: build/soukd ## Crash, upgrade, sync, restore and roll back real nodes
 	@KILLS=$(or $(KILLS),40) $(TESTRUN) -p 1 -timeout 60m -fresh ./tests/... ./tests/node/... -- -vet=off
 
 .PHONY: test-sim
-test-sim: ## Simulate random histories of the whole chain (SEEDS=50 BLOCKS=100 OPS=60; SEED=n for one)
-	@SEEDS=$(or $(SEEDS),50) BLOCKS=$(or $(BLOCKS),100) go test -count 1 -vet=off -timeout 4h -v ./tests/sim/... \
+test-sim: ## Simulate random histories of the whole chain (SEEDS=50 BLOCKS=100 OPS=60; SEED=n for one), and honest providers (PROVIDER_EPOCHS=1000000)
+	@SEEDS=$(or $(SEEDS),50) BLOCKS=$(or $(BLOCKS),100) PROVIDER_EPOCHS=$(or $(PROVIDER_EPOCHS),1000000) \
+		go test -count 1 -vet=off -timeout 4h -v ./tests/sim/... \
 		-parallel $(or $(PARALLEL),2) $(if $(RUN),-run '$(RUN)')
 
 .PHONY: bench
 bench: build ## Measure, and hold the figures against bench/targets.json (BENCH=regexp, BENCHTIME=1s, REPORT=bench/RESULTS.md)
 	@go run ./tools/benchrun $(if $(BENCH),-bench '$(BENCH)') $(if $(BENCHTIME),-benchtime $(BENCHTIME)) \
 		-targets bench/targets.json $(if $(REPORT),-report '$(REPORT)') ./...
+
+.PHONY: bench-pack
+bench-pack: ## Replay the published packing runs of the openb trace (SOUK_DATA; two minutes)
+	@go run ./tools/benchrun -benchtime 1x -targets bench/targets.json $(if $(REPORT),-report '$(REPORT)') ./pack/...
+
+.PHONY: bench-market
+bench-market: ## Measure clearing on real requests and machines beside an exact LP, and through the keeper (SOUK_DATA; REPORT=bench/RESULTS-market.md)
+	@scripts/lp-oracle || echo "without the exact LP" >&2
+	@go run ./tools/benchrun -bench '^Benchmark(Market|Clearing)' $(if $(BENCHTIME),-benchtime $(BENCHTIME)) \
+		-targets bench/targets.json $(if $(REPORT),-report '$(REPORT)') ./match ./x/market/keeper
+
+.PHONY: bench-misreport
+bench-misreport: ## Measure what misreports to the market gain (SOUK_DATA, SEEDS=40; REPORT=bench/RESULTS-misreport.md; minutes)
+	@SEEDS=$(or $(SEEDS),40) go run ./tools/benchrun -benchtime 1x -targets bench/targets.json \
+		$(if $(REPORT),-report '$(REPORT)') ./bench/misreport
+
+.PHONY: bench-proof
+bench-proof: ## Measure what proof of service costs: commitments, openings, trees, draws, beacon rounds (REPORT=bench/RESULTS-proof.md)
+	@go run ./tools/benchrun -bench '^Benchmark(Proof|.*Of100kLeaves$$|Verify$$)' $(if $(BENCHTIME),-benchtime $(BENCHTIME)) \
+		-targets bench/targets.json $(if $(REPORT),-report '$(REPORT)') ./bench/chain ./tests/sim/proof ./sumtree ./beacon
 
 .PHONY: demo
 demo: build ## Run a whole network here, deploy a server on it, use it, close it, check the refund
