@@ -255,6 +255,10 @@ func (p *player) guarded(message sdk.Msg) bool {
 		leases = []uint64{m.Lease}
 	case *markettypes.MsgAckLeases:
 		leases = slices.Concat(m.Accept, m.Decline)
+	case *markettypes.MsgResignLeases:
+		leases = m.Leases
+	case *markettypes.MsgReclaimLeases:
+		leases = m.Leases
 	}
 	return slices.ContainsFunc(leases, func(id uint64) bool {
 		l := p.w.lease(id)

@@ -176,7 +176,7 @@ func resized(t *testing.T, p pair) {
 	}))
 	now := Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Running == revision(2) })
 	if !sandbox { // which is started anew when it has to be
-		require.Equal(t, s.StartedAt, now.StartedAt)
+		require.Equal(t, s.StartedAt, now.StartedAt, "%+v", now)
 		code, text := Get(t, now, "/fork", "n", "70")
 		require.Equal(t, http.StatusOK, code, text)
 	}

@@ -83,10 +83,11 @@ func limits(t *testing.T, p pair) {
 		require.Less(t, sample(1).Total.CPUNanos-before, uint64(1_000_000_000), "250 millicores over 2 s are 500 ms")
 	})
 	t.Run("memory", func(t *testing.T) {
-		tell(t, hog, "/memory?mib=200")
+		before := Running(t, p.a, 1)
+		tell(t, before, "/memory?mib=200")
 		s := Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return s.OOMKilled })
 		require.Equal(t, 137, s.ExitCode)
-		s = Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == 1 })
+		s = Replica(t, p.a, 1, 0, func(s runtime.ReplicaStatus) bool { return running(s) && s.Restarts == before.Restarts+1 })
 		code, _ := Get(t, s, "/")
 		require.Equal(t, 200, code, "started again")
 		code, text := Get(t, s, "/write", "path", "/tmp/fill", "mib", "1")

@@ -536,7 +536,7 @@ func TestIPv6IsRefusedEvenWhereSomebodyTurnsItOn(t *testing.T) {
 	needRoot(t)
 	_, c := seeded(t)
 	r := open(t, c)
-	require.NoError(t, r.Apply(t.Context(), conformance.Workload(1, "hello:1", func(s *runtime.Service) { s.Replicas = 2 })))
+	require.NoError(t, r.Apply(t.Context(), conformance.Workload(1, "hello:1")))
 	require.NoError(t, r.Apply(t.Context(), conformance.Workload(2, "hello:1")))
 	for lease := range runtime.LeaseID(2) {
 		s := conformance.Running(t, r, lease+1)

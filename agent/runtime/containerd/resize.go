@@ -10,6 +10,8 @@ import (
 	"github.com/containerd/containerd/v2/core/containers"
 	specs "github.com/opencontainers/runtime-spec/specs-go"
 	"github.com/vishvananda/netlink"
+
+	"github.com/souk-network/souk/agent/instance"
 )
 
 // resize changes the limits of what exists to those that are wanted: of the process that runs, if any, and then of the
@@ -26,7 +28,7 @@ func (l *lease) resize(ctx context.Context, rec record, v view) error {
 	}
 	if v.facts.task == taskRunning {
 		if err := l.resizeRunning(ctx, rec, v, want.Resources); err != nil {
-			l.r.log.Info("limits cannot be changed while it runs; starting it anew", "lease", l.id, "container", v.wanted.id(), "error", err)
+			l.r.log.Warn("limits cannot be changed while it runs; starting it anew", "lease", l.id, "container", v.wanted.id(), "error", err)
 			return l.restartFor(ctx, v)
 		}
 	} else if egressOf(v.facts.limits) != egressOf(v.goal.limits) {
@@ -89,7 +91,7 @@ func (n *network) resizeEgress(container string, slot uint16, egressMbps uint64)
 	if err != nil {
 		return fmt.Errorf("limit the egress of %s: %w: %w", container, errNotLimited, err)
 	}
-	queues, err := netlink.QdiscList(link)
+	queues, err := instance.Complete(func() ([]netlink.Qdisc, error) { return netlink.QdiscList(link) })
 	if err != nil {
 		return fmt.Errorf("limit the egress of %s: %w", container, err)
 	}

@@ -11,8 +11,10 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -155,6 +157,7 @@ func spin(r *http.Request) (string, error) {
 
 // fork starts sleeping copies of itself until it may not, and ends them.
 func fork(r *http.Request) (string, error) {
+	spareThreads()
 	var children []*exec.Cmd
 	var failed error
 	for range number(r.FormValue("n")) {
@@ -170,6 +173,22 @@ func fork(r *http.Request) (string, error) {
 	}
 	return strconv.Itoa(len(children)), failed
 }
+
+// spareThreads has idle threads ready: Go's runtime ends a program that is refused a thread when it wants one.
+var spareThreads = sync.OnceFunc(func() {
+	const threads = 8
+	var all, done sync.WaitGroup
+	all.Add(threads)
+	for range threads {
+		done.Go(func() {
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			all.Done()
+			all.Wait()
+		})
+	}
+	done.Wait()
+})
 
 func dial(r *http.Request) (string, error) {
 	c, err := net.DialTimeout(r.FormValue("network"), r.FormValue("address"), 700*time.Millisecond)
