@@ -77,10 +77,11 @@ func (a *Agent) TakeReceipt(receipt prooftypes.Receipt) (upSeconds uint64, err e
 	if err != nil {
 		return 0, err
 	}
-	if before != nil && receipt.Seq < before.Seq {
-		return 0, fmt.Errorf("%w: one of seq %d is here, this is %d", gateway.ErrReceipt, before.Seq, receipt.Seq)
+	if before != nil && !holdsAfter(*before, receipt, end) {
+		return 0, fmt.Errorf("%w: the one of seq %d that is here allows %d s, this of seq %d %d s", gateway.ErrReceipt, before.Seq, before.Allows(end),
+			receipt.Seq, receipt.Allows(end))
 	}
-	if before == nil || receipt.Seq > before.Seq {
+	if before == nil || receipt.Seq != before.Seq || receipt.UpSeconds != before.UpSeconds {
 		raw, err := receipt.Marshal()
 		if err != nil {
 			return 0, fmt.Errorf("encode the receipt of lease %d: %w", receipt.Lease, err)
@@ -90,6 +91,14 @@ func (a *Agent) TakeReceipt(receipt prooftypes.Receipt) (upSeconds uint64, err e
 		}
 	}
 	return a.upSeconds(receipt.Lease, start, end), nil
+}
+
+// holdsAfter tells that a receipt takes the place of one that is here: it allows less of the epoch, or, as one does that comes again
+// or that has judged more and found it served, the same. A tenant may have several that look: one that has just begun knows nothing of what
+// another one saw.
+func holdsAfter(before, next prooftypes.Receipt, end uint64) bool {
+	allows, allowed := next.Allows(end), before.Allows(end)
+	return allows < allowed || allows == allowed && next.Seq >= before.Seq
 }
 
 // Leaf implements gateway.Agent.

@@ -8,10 +8,8 @@ import (
 
 	"cosmossdk.io/math"
 
-	"github.com/cosmos/cosmos-sdk/crypto/hd"
-	"github.com/cosmos/cosmos-sdk/crypto/keyring"
+	"github.com/cosmos/cosmos-sdk/crypto/keys/secp256k1"
 
-	"github.com/souk-network/souk/client"
 	"github.com/souk-network/souk/client/leaf"
 	"github.com/souk-network/souk/client/receipt"
 	"github.com/souk-network/souk/sumtree"
@@ -109,13 +107,9 @@ func TestWhatIsNotTheLeafThatWasAskedForIsFalse(t *testing.T) {
 }
 
 func TestALeafThatNamesAReceiptHoldsWithThatReceiptOnly(t *testing.T) {
-	encoding, err := client.NewEncoding()
-	require.NoError(t, err)
-	ring := keyring.NewInMemory(encoding.Codec)
-	_, _, err = ring.NewMnemonic("watch", keyring.English, "m/44'/118'/0'/0/0", "", hd.Secp256k1)
-	require.NoError(t, err)
+	key := receipt.Local(secp256k1.GenPrivKey())
 	sign := func(upSeconds uint64) (encoded, hash []byte) {
-		r, err := receipt.Sign(ring, "watch", prooftypes.Receipt{ChainId: chain, Lease: 2, Epoch: 5, Seq: 1, UpSeconds: upSeconds, Until: 1100})
+		r, err := key.Sign(prooftypes.Receipt{ChainId: chain, Lease: 2, Epoch: 5, Seq: 1, UpSeconds: upSeconds, Until: 1100})
 		require.NoError(t, err)
 		encoded, err = r.Marshal()
 		require.NoError(t, err)

@@ -227,6 +227,12 @@ func (d *decision) round() uint64 { return uint64((d.Every + time.Second - 1) / 
 // sendsPerEpoch is how often an epoch a provider gets a receipt, at least.
 const sendsPerEpoch = 6
 
+// News tells whether a word on a running epoch is worth telling its provider after the one that was told last: a sixth of the epoch
+// later, or at the end of the epoch.
+func (w Word) News(e Epoch, told Word, last bool) bool {
+	return w.Until > told.Until && (last || w.Until-max(told.Until, e.Start) >= (e.End-e.Start)/sendsPerEpoch)
+}
+
 // receipts says of the running epoch and the last one what was counted.
 func (d *decision) receipts(x Deployment, lease uint64, reachable bool) {
 	p := d.seen.Proof
@@ -241,7 +247,7 @@ func (d *decision) receipts(x Deployment, lease uint64, reachable bool) {
 	m := d.remembered(lease, e.Number)
 	near := d.seen.Second+d.lead() >= e.End
 	last := d.seen.Second+d.round()+1 >= e.End
-	if reachable && word.Until > m.Sent.Until && (word.Until-max(m.Sent.Until, e.Start) >= (e.End-e.Start)/sendsPerEpoch || last) {
+	if reachable && word.News(e, m.Sent, last) {
 		m.Sent = word
 		d.act(Action{Kind: Receipt, Deployment: x.ID, Lease: lease, Said: []Said{{lease, e.Number, word}}, Why: word.of(e, down)})
 	}

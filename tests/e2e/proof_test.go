@@ -215,24 +215,32 @@ func (x *tenant) kills(t *testing.T, deployment string) {
 	}
 }
 
-// watches runs souk watch until the test ends.
-func (x *tenant) watches(t *testing.T, flags ...string) {
+// watches runs souk watch until it is ended, at the latest with the test.
+func (x *tenant) watches(t *testing.T, flags ...string) (end func()) {
+	t.Helper()
+	return x.runs(t, append([]string{"watch", "run"}, flags...)...)
+}
+
+// runs runs a command of souk until it is ended, at the latest with the test.
+func (x *tenant) runs(t *testing.T, args ...string) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
-	cmd := exec.CommandContext(ctx, x.souk(), append([]string{"watch", "run"}, flags...)...)
+	cmd := exec.CommandContext(ctx, x.souk(), args...)
 	var out lockedBuffer
 	cmd.Env, cmd.Dir = x.environment(x.key), x.home
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.WaitDelay = 10 * time.Second
 	require.NoError(t, cmd.Start())
-	t.Cleanup(func() {
+	end = sync.OnceFunc(func() {
 		cancel()
 		err := cmd.Wait()
 		if t.Failed() {
-			t.Logf("souk watch ended with %v and said:\n%s", err, out.String())
+			t.Logf("souk %s ended with %v and said:\n%s", args[0], err, out.String())
 		}
 	})
+	t.Cleanup(end)
+	return end
 }
 
 // lockedBuffer is written by a process while it is read.

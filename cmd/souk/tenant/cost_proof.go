@@ -147,7 +147,7 @@ func (r refund) line(at serviceClock) epochCost {
 		e.State = "hidden"
 		if r.leaf != nil {
 			up := r.leaf.Said.UpSeconds
-			e.State, e.Up, e.Evidence = "proven", &up, evidenceText(*r.leaf)
+			e.State, e.Up, e.Evidence = "proven", &up, evidenceText(*r.leaf, r.epoch)
 		}
 	default:
 		e.State = "over"

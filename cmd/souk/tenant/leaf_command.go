@@ -133,15 +133,17 @@ func (t *tenant) leafView(ctx context.Context, id, number uint64) (leafView, err
 	return leafView{
 		Lease: id, Epoch: number, Provider: l.Provider, Denom: l.Denom, Commitment: word(commitment.Commitment.State, "COMMITMENT_STATE_"),
 		Root: fmt.Sprintf("%x", root.Hash), Absent: held.Absent, Up: held.Said.UpSeconds, DueSeconds: due.Due.Seconds, Credited: held.Credited,
-		Due: due.Due.Grains, Evidence: evidenceText(*held), Usage: held.Said.Usage,
+		Due: due.Due.Grains, Evidence: evidenceText(*held, e.Epoch), Usage: held.Said.Usage,
 	}, nil
 }
 
-// evidenceText tells what a leaf rests on.
-func evidenceText(l leaf.Leaf) string {
+// evidenceText tells what a leaf of an epoch rests on.
+func evidenceText(l leaf.Leaf, e prooftypes.Epoch) string {
 	switch {
 	case l.Absent:
 		return ""
+	case l.Receipt != nil && l.Receipt.Until < e.End:
+		return fmt.Sprintf("receipt of the first %d s", l.Receipt.Until-min(l.Receipt.Until, e.Start))
 	case l.Said.Evidence == prooftypes.Evidence_EVIDENCE_RECEIPT:
 		return "receipt"
 	default:

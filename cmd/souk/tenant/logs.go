@@ -16,12 +16,13 @@ import (
 )
 
 type logOptions struct {
-	follow  bool
-	tail    int64
-	since   time.Duration
-	replica int64
-	lease   uint64
-	times   bool
+	follow   bool
+	tail     int64
+	since    time.Duration
+	replica  int64
+	lease    uint64
+	times    bool
+	receipts bool
 }
 
 // logLine is a line as it is printed for programs.
@@ -43,7 +44,8 @@ func logsCommand() *cobra.Command {
 		Short: "Print what containers write",
 		Long: `Print what containers write: of all services and replicas of a deployment, or of
 those that are named. Lines of several are in the order of their times, each with
-the name of its replica before it.`,
+the name of its replica before it. While it follows them it signs receipts of what it
+sees of their leases, which are evidence of service.`,
 		Example: `  souk logs -f hello
   souk logs shop/web shop/db --since 10m --tail 100`,
 		Args:              cobra.MinimumNArgs(1),
@@ -68,6 +70,7 @@ the name of its replica before it.`,
 	flags.Int64Var(&o.replica, "replica", -1, "number of the replica within the service; all if negative")
 	flags.Uint64Var(&o.lease, "lease", 0, "lease to read, where a deployment has several")
 	flags.BoolVarP(&o.times, "timestamps", "t", false, "print when each line was written")
+	addReceiptsFlag(flags, &o.receipts)
 	addOwnerFlag(flags)
 	completeFlag(cmd, "lease", completeLeases)
 	return cmd
@@ -96,6 +99,13 @@ func (t *tenant) logs(ctx context.Context, targets []target, o logOptions) error
 		for _, p := range found {
 			leases = append(leases, p.lease)
 		}
+	}
+	if o.follow && o.receipts {
+		var leases []served
+		for _, p := range sources {
+			leases = append(leases, p.served)
+		}
+		defer t.onlook(ctx, leases)()
 	}
 	streams := make([]stream[logLine], len(sources))
 	for i, p := range sources {

@@ -45,7 +45,9 @@ type keeper struct {
 	kept  map[string]*manifestpb.Envelope
 	lease *manifestpb.Envelope
 	stage api.LeaseStage
-	calls []string
+	// replicas of the lease.
+	replicas []*api.ReplicaStatus
+	calls    []string
 }
 
 func (k *keeper) Info(context.Context, *connect.Request[api.InfoRequest]) (*connect.Response[api.InfoResponse], error) {
@@ -86,7 +88,7 @@ func (k *keeper) GetKept(_ context.Context, r *connect.Request[api.GetKeptReques
 }
 
 func (k *keeper) Status(context.Context, *connect.Request[api.StatusRequest]) (*connect.Response[api.StatusResponse], error) {
-	return connect.NewResponse(&api.StatusResponse{Stage: k.stage, WantedRevision: hex.EncodeToString(k.wanted)}), nil
+	return connect.NewResponse(&api.StatusResponse{Stage: k.stage, Replicas: k.replicas, WantedRevision: hex.EncodeToString(k.wanted)}), nil
 }
 
 func (k *keeper) SendManifest(_ context.Context, r *connect.Request[api.SendManifestRequest]) (*connect.Response[api.SendManifestResponse], error) {
@@ -114,6 +116,13 @@ func (p oneProvider) Provider(context.Context, *providertypes.QueryProviderReque
 // keeping is a run of up beside a gateway, with a manifest of two groups.
 func keeping(t *testing.T) (*upRun, *keeper) {
 	t.Helper()
+	k := &keeper{}
+	return keepingOf(t, k, k), k
+}
+
+// keepingOf is keeping with a gateway that answers as a keeper does, and more.
+func keepingOf(t *testing.T, k *keeper, gateway apiconnect.GatewayServiceHandler) *upRun {
+	t.Helper()
 	account := secp256k1.GenPrivKey()
 	operator, err := scope.AddressCodec().BytesToString(account.PubKey().Address())
 	require.NoError(t, err)
@@ -127,15 +136,15 @@ func keeping(t *testing.T) (*upRun, *keeper) {
 	m := &manifestpb.Manifest{Name: "shop", Groups: []*manifestpb.Group{group("api"), group("web")}}
 	hash, err := manifest.Hash(m)
 	require.NoError(t, err)
-	k := &keeper{operator: operator, custody: true, wanted: hash, kept: map[string]*manifestpb.Envelope{}}
-	_, handler := apiconnect.NewGatewayServiceHandler(k)
+	k.operator, k.custody, k.wanted, k.kept = operator, true, hash, map[string]*manifestpb.Envelope{}
+	_, handler := apiconnect.NewGatewayServiceHandler(gateway)
 	server := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		handler.ServeHTTP(w, r)
 	}))
 	t.Cleanup(server.Close)
 	pin := sha256.Sum256(server.Certificate().RawSubjectPublicKeyInfo)
 	signer := signerOf(account)
-	u := &upRun{
+	return &upRun{
 		tenant: &tenant{
 			Session: &session.Session{Notes: io.Discard, Out: output.Printer{Format: output.Table, Out: io.Discard}},
 			Client:  &client.Client{Provider: oneProvider{of: providertypes.Provider{Operator: operator, GatewayUri: server.URL, TlsKeys: [][]byte{pin[:]}}}},
@@ -147,7 +156,6 @@ func keeping(t *testing.T) (*upRun, *keeper) {
 		project: &project{Project: &manifest.Project{Name: "shop"}}, options: upOptions{timeout: 20 * time.Second}, manifest: m, hash: hash, unchanged: true,
 		deployment: &open{Deployment: markettypes.Deployment{Id: 3, Name: "shop", ManifestHash: hash, Custodians: []string{operator}}},
 	}
-	return u, k
 }
 
 func TestACustodianIsGivenTheGroupsThatItLacksOnceItKnowsOfThem(t *testing.T) {

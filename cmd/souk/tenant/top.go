@@ -16,9 +16,10 @@ import (
 )
 
 type topOptions struct {
-	once  bool
-	every time.Duration
-	lease uint64
+	once     bool
+	every    time.Duration
+	lease    uint64
+	receipts bool
 }
 
 func topCommand() *cobra.Command {
@@ -28,7 +29,8 @@ func topCommand() *cobra.Command {
 		Short: "Show what your deployments use: processor, memory, disk, traffic",
 		Long: `Show what your deployments use, measured by their providers from outside. Disk and
 traffic are counted for a lease; processor and memory for each container, too.
-On a terminal the table is drawn anew; elsewhere one is printed each time.`,
+On a terminal the table is drawn anew; elsewhere one is printed each time. As long as
+it runs it signs receipts of what it sees, which are evidence of service.`,
 		Example: `  souk top
   souk top shop/web
   souk top shop --once -o json`,
@@ -55,6 +57,7 @@ On a terminal the table is drawn anew; elsewhere one is printed each time.`,
 	cmd.Flags().BoolVar(&o.once, "once", false, "print one table and end")
 	cmd.Flags().DurationVar(&o.every, "every", 2*time.Second, "time between two measurements")
 	cmd.Flags().Uint64Var(&o.lease, "lease", 0, "lease to show, where a deployment has several")
+	addReceiptsFlag(cmd.Flags(), &o.receipts)
 	addOwnerFlag(cmd.Flags())
 	completeFlag(cmd, "lease", completeLeases)
 	return cmd
@@ -64,6 +67,9 @@ func (t *tenant) top(ctx context.Context, g target, o topOptions) error {
 	m, err := t.newMeter(ctx, g, o.lease)
 	if err != nil {
 		return err
+	}
+	if o.receipts && !o.once {
+		defer t.onlook(ctx, m.leases)()
 	}
 	before, err := m.measure(ctx)
 	if err != nil {

@@ -57,7 +57,7 @@ type watcher struct {
 	// asks tells whether chain and provider are to be asked about a lease in a closed epoch; nil for never.
 	asks func(lease uint64, e watch.Epoch) bool
 
-	endpointClient
+	judge
 }
 
 type cachedGateway struct {

@@ -133,16 +133,24 @@ func seenRefund(r refund) watch.Refund {
 	return out
 }
 
-// sign makes a receipt with the watch key. It counts by the second up to which it judges: that rises from one to the next, also
-// between two watchers.
+// sign makes a receipt with the watch key.
 func (w *watcher) sign(said watch.Said) (prooftypes.Receipt, error) {
 	ring, err := w.state.keyring()
 	if err != nil {
 		return prooftypes.Receipt{}, err
 	}
-	return receipt.Sign(ring, watchKey, prooftypes.Receipt{
-		ChainId: w.order.ChainID, Lease: said.Lease, Epoch: said.Epoch, Seq: said.Until, UpSeconds: said.Up, Until: said.Until,
-	})
+	key, err := receipt.Named(ring, watchKey)
+	if err != nil {
+		return prooftypes.Receipt{}, err
+	}
+	return key.Sign(receiptOf(w.order.ChainID, said))
+}
+
+// receiptOf counts by the second up to which it judges: that rises from one to the next, also between two watchers.
+func receiptOf(chainID string, said watch.Said) prooftypes.Receipt {
+	return prooftypes.Receipt{
+		ChainId: chainID, Lease: said.Lease, Epoch: said.Epoch, Seq: said.Until, UpSeconds: said.Up, Until: said.Until,
+	}
 }
 
 // deliver gives a provider a receipt, and tells what it says itself.
@@ -157,20 +165,29 @@ func (w *watcher) deliver(ctx context.Context, a watch.Action) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		encoded, err := signed.Marshal()
-		if err != nil {
-			return "", fmt.Errorf("encode a receipt: %w", err)
-		}
-		res, err := g.SendReceipt(ctx, connect.NewRequest(&api.SendReceiptRequest{Lease: said.Lease, Receipt: encoded}))
+		says, err := g.sendReceipt(ctx, signed)
 		if connect.CodeOf(err) == connect.CodeFailedPrecondition {
 			return "not needed: " + output.Clean(err.Error()), nil // it has committed already, or has a later one
 		}
 		if err != nil {
 			return "", err
 		}
-		up = res.Msg.GetUpSeconds()
+		up = says
 	}
 	return fmt.Sprintf("its provider says %d s", up), nil
+}
+
+// sendReceipt gives a provider a receipt, and returns for how many seconds the lease was up by its own meter.
+func (g *gateway) sendReceipt(ctx context.Context, signed prooftypes.Receipt) (uint64, error) {
+	encoded, err := signed.Marshal()
+	if err != nil {
+		return 0, fmt.Errorf("encode a receipt: %w", err)
+	}
+	res, err := g.SendReceipt(ctx, connect.NewRequest(&api.SendReceiptRequest{Lease: signed.Lease, Receipt: encoded}))
+	if err != nil {
+		return 0, err
+	}
+	return res.Msg.GetUpSeconds(), nil
 }
 
 // post puts receipts on the chain.

@@ -171,6 +171,7 @@ func startWatcher(cmd *cobra.Command, s *session.Session, state watchState, orde
 			account: sync.OnceValues(func() (token.Signer, error) { return token.KeyringSigner(ring, watchKey) }),
 		}},
 		state: state, order: order, gateways: map[uint64]cachedGateway{}, hashes: map[uint64][]byte{}, delivered: map[uint64]string{},
+		judge: judge{private: order.AllowPrivatePeers},
 	}
 	return w, queue, nil
 }

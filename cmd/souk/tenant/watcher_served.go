@@ -30,12 +30,12 @@ const (
 
 // served judges whether a workload is, from outside: every HTTP endpoint answers, or, where it does not or there is none, the
 // provider says that all runs or that its tenant is the reason. What it can not tell it does not judge.
-func (w *watcher) served(ctx context.Context, status *api.StatusResponse) (watch.Answer, string) {
+func (j *judge) served(ctx context.Context, status *api.StatusResponse) (watch.Answer, string) {
 	says, why := judgeStatus(status)
 	if says != watch.Yes || status.GetStage() != api.LeaseStage_LEASE_STAGE_RUNNING {
 		return says, why
 	}
-	if err := w.askEndpoints(ctx, status.GetAddresses()); err != nil {
+	if err := j.askEndpoints(ctx, status.GetAddresses()); err != nil {
 		return watch.No, output.Clean(err.Error())
 	}
 	return watch.Yes, ""
@@ -83,7 +83,7 @@ func judgeReplica(r *api.ReplicaStatus) watch.Answer {
 }
 
 // askEndpoints fails when an HTTP endpoint does not answer, or the ingress answers in its place that nothing does.
-func (w *watcher) askEndpoints(ctx context.Context, addresses []*api.ServiceAddress) error {
+func (j *judge) askEndpoints(ctx context.Context, addresses []*api.ServiceAddress) error {
 	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
 	defer cancel()
 	var asked errgroup.Group
@@ -96,18 +96,18 @@ func (w *watcher) askEndpoints(ctx context.Context, addresses []*api.ServiceAddr
 		if count++; count > endpointsAsked {
 			break
 		}
-		asked.Go(func() error { return w.askEndpoint(ctx, u) })
+		asked.Go(func() error { return j.askEndpoint(ctx, u) })
 	}
 	return asked.Wait()
 }
 
-func (w *watcher) askEndpoint(ctx context.Context, u *url.URL) error {
+func (j *judge) askEndpoint(ctx context.Context, u *url.URL) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return err
 	}
 	req.Header.Set("User-Agent", "souk-watch")
-	res, err := w.endpoints().Do(req)
+	res, err := j.endpoints().Do(req)
 	switch {
 	case errors.Is(err, reach.ErrNotPublic), err != nil && isResolution(err):
 		return nil // nobody can be asked there from here: that says nothing of the workload
@@ -129,20 +129,20 @@ func isResolution(err error) bool {
 }
 
 // endpoints asks workloads over HTTP. Redirects are answers, too, and lead nowhere; a certificate is the tenant's own affair.
-func (w *watcher) endpoints() *http.Client {
-	w.once.Do(func() {
-		dialer := reach.Dialer(probeTimeout, w.authority.private)
-		w.http = &http.Client{
+func (j *judge) endpoints() *http.Client {
+	j.once.Do(func() {
+		dialer := reach.Dialer(probeTimeout, j.private)
+		j.http = &http.Client{
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{
 				DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-					return dialer.DialContext(ctx, network, local(address, w.authority.private))
+					return dialer.DialContext(ctx, network, local(address, j.private))
 				},
 				TLSClientConfig: anyCertificate(), MaxIdleConnsPerHost: 1, IdleConnTimeout: time.Minute,
 			},
 		}
 	})
-	return w.http
+	return j.http
 }
 
 // local leads names below localhost, which not every resolver knows, to this machine where that is allowed.
@@ -154,11 +154,15 @@ func local(address string, private bool) string {
 	return net.JoinHostPort("127.0.0.1", port)
 }
 
-// endpointClient is made when it is first needed.
-type endpointClient struct {
-	once sync.Once
-	http *http.Client
+// judge judges from outside whether workloads are served.
+type judge struct {
+	private bool // endpoints may be at addresses that are not public
+	once    sync.Once
+	http    *http.Client
 }
+
+// close ends the connections to endpoints.
+func (j *judge) close() { j.endpoints().CloseIdleConnections() }
 
 // anyCertificate is for finding out whether somebody answers, not who.
 func anyCertificate() *tls.Config {

@@ -65,13 +65,13 @@ func TestAnEndpointAnswersUnlessSomebodyAnswersInItsPlace(t *testing.T) {
 	u, err := url.Parse(server.URL)
 	require.NoError(t, err)
 	ask := func(private bool, urls ...string) error {
-		w := &watcher{tenant: &tenant{authority: &authority{private: private}}}
-		t.Cleanup(func() { w.endpoints().CloseIdleConnections() })
+		j := &judge{private: private}
+		t.Cleanup(j.close)
 		var addresses []*api.ServiceAddress
 		for _, text := range urls {
 			addresses = append(addresses, &api.ServiceAddress{Url: text})
 		}
-		return w.askEndpoints(t.Context(), addresses)
+		return j.askEndpoints(t.Context(), addresses)
 	}
 	below := fmt.Sprintf("http://web-7.provider.localhost:%s/", u.Port())
 	for status, up := range map[int]bool{200: true, 302: true, 404: true, 429: true, 500: true, 502: false, 503: false, 504: false} {
