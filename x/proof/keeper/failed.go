@@ -69,7 +69,7 @@ func (k *Keeper) faultFailed(ctx context.Context, lease markettypes.Lease, reaso
 	}
 	return k.addFault(ctx, operator, types.Fault{
 		Provider: lease.Provider, Kind: types.FaultKind_FAULT_KIND_FAILED, Epoch: clock.Epoch, Lease: lease.Id,
-		Reason: fmt.Sprintf("lease %d %s, at second %d; leases failed in the last %d epochs: %d, of which %d jail", lease.Id, failureOf(reason), at,
+		Reason: fmt.Sprintf("lease %d %s, at second %d; epochs with failed leases among the last %d: %d, of which %d jail", lease.Id, failureOf(reason), at,
 			params.ProbationEpochs, failed, params.FailedLeases),
 	})
 }
@@ -86,7 +86,7 @@ func failureOf(reason markettypes.Reason) string {
 	}
 }
 
-// jailFailing jails a provider that has failed too many leases, unless it was jailed for them: several may be filed in a block.
+// jailFailing jails a provider that has failed leases in too many epochs, unless it was jailed for them: several may be filed in a block.
 func (k *Keeper) jailFailing(ctx context.Context, number uint64) error {
 	operator, err := k.provider.ProviderByNumber(ctx, number)
 	if err != nil {
@@ -108,7 +108,7 @@ func (k *Keeper) jailFailing(ctx context.Context, number uint64) error {
 	if err := k.writeStanding(ctx, operator, standing); err != nil {
 		return err
 	}
-	cause := fmt.Sprintf("%d leases failed in %d epochs", failed, params.ProbationEpochs)
+	cause := fmt.Sprintf("leases failed in %d of %d epochs", failed, params.ProbationEpochs)
 	_, err = k.jail(ctx, operator, params.FailedJailSeconds, cause)
 	return err
 }

@@ -51,7 +51,7 @@ func (m msgServer) ForceOpen(ctx context.Context, msg *types.MsgForceOpen) (*typ
 		Lease: msg.Lease, Epoch: msg.Epoch, Provider: e.lease.Provider, By: msg.Signer, Bond: params.ForceBond,
 		AnswerBy: now + uint64(params.ForceWindowSeconds),
 	}
-	if err := m.mayForce(ctx, provider, e, forced); err != nil {
+	if err := m.mayForce(ctx, e, forced); err != nil {
 		return nil, err
 	}
 	if forced.Id, err = m.nextForced.Next(ctx); err != nil {
@@ -67,7 +67,7 @@ func (m msgServer) ForceOpen(ctx context.Context, msg *types.MsgForceOpen) (*typ
 }
 
 // mayForce refuses to ask for a leaf that is of no use, is asked for already, or could not be shown before its pot matures.
-func (k *Keeper) mayForce(ctx context.Context, provider sdk.AccAddress, e entitlement, forced types.Forced) error {
+func (k *Keeper) mayForce(ctx context.Context, e entitlement, forced types.Forced) error {
 	switch {
 	case e.why != nil:
 		return e.why
@@ -84,17 +84,6 @@ func (k *Keeper) mayForce(ctx context.Context, provider sdk.AccAddress, e entitl
 	}
 	if asked {
 		return types.ErrForced.Wrapf("lease %d in epoch %d", forced.Lease, forced.Epoch)
-	}
-	pending := 0
-	err = k.forcedOf.Walk(ctx, collections.NewPrefixedPairRange[sdk.AccAddress, uint64](provider), func(providerKey) (bool, error) {
-		pending++
-		return pending >= types.MaxAnswers, nil
-	})
-	if err != nil {
-		return fmt.Errorf("count what is asked of %s: %w", forced.Provider, err)
-	}
-	if pending >= types.MaxAnswers {
-		return types.ErrTooManyForced.Wrapf("%s has %d to answer", forced.Provider, pending)
 	}
 	return nil
 }
@@ -314,8 +303,11 @@ func (q *queryServer) Forced(ctx context.Context, request *types.QueryForcedRequ
 		return nil, err
 	}
 	forced, next, err := query.CollectionPaginate(ctx, q.forcedOf, bounds,
-		func(key providerKey, _ collections.NoValue) (types.Forced, error) { return q.readForced(ctx, key.K2()) },
-		query.WithCollectionPaginationPairPrefix[sdk.AccAddress, uint64](provider))
+		func(key askedKey, _ collections.NoValue) (types.Forced, error) { return q.readForced(ctx, key.K3()) },
+		func(o *query.CollectionsPaginateOptions[askedKey]) {
+			prefix := collections.TriplePrefix[sdk.AccAddress, uint64, uint64](provider)
+			o.Prefix = &prefix
+		})
 	if err != nil {
 		return nil, err
 	}

@@ -217,7 +217,7 @@ func (k *Keeper) checkForcedIndexes(ctx context.Context, g *types.GenesisState) 
 			return err
 		}
 		queue[[2]uint64{forced.AnswerBy, forced.Id}] = true
-		if found, err := k.forcedOf.Has(ctx, collections.Join(provider, forced.Id)); err != nil || !found {
+		if found, err := k.forcedOf.Has(ctx, collections.Join3(provider, forced.Epoch, forced.Id)); err != nil || !found {
 			return types.ErrBroken.Wrapf("forced opening %d is not indexed by provider: %v", forced.Id, err)
 		}
 		if id, err := k.forcedFor.Get(ctx, collections.Join(forced.Lease, forced.Epoch)); err != nil || id != forced.Id {

@@ -22,8 +22,9 @@ import (
 )
 
 type (
-	pairKey     = collections.Pair[uint64, uint64]         // (second or round or epoch, id)
-	providerKey = collections.Pair[sdk.AccAddress, uint64] // (provider, epoch or id)
+	pairKey     = collections.Pair[uint64, uint64]                   // (second or round or epoch, id)
+	providerKey = collections.Pair[sdk.AccAddress, uint64]           // (provider, epoch or id)
+	askedKey    = collections.Triple[sdk.AccAddress, uint64, uint64] // (provider, epoch, request)
 )
 
 // Keeper of the proof store. Its collections are not exported: what is proven changes only through its methods.
@@ -69,7 +70,7 @@ type Keeper struct {
 
 	nextForced  collections.Sequence
 	forced      collections.Map[uint64, types.Forced]
-	forcedOf    collections.KeySet[providerKey]       // provider, request
+	forcedOf    collections.KeySet[askedKey]          // provider, epoch, request
 	forcedFor   collections.Map[pairKey, uint64]      // (lease, epoch) to request
 	forcedQueue collections.KeySet[pairKey]           // second, request
 	forcedBonds collections.Map[string, math.Int]     // sums of bonds by denom
@@ -136,7 +137,7 @@ func NewKeeper(
 
 		nextForced:  collections.NewSequence(sb, types.NextForcedKey, "next_forced"),
 		forced:      collections.NewMap(sb, types.ForcedKey, "forced", id, codec.CollValue[types.Forced](cdc)),
-		forcedOf:    collections.NewKeySet(sb, types.ForcedOfKey, "forced_of", of),
+		forcedOf:    collections.NewKeySet(sb, types.ForcedOfKey, "forced_of", collections.TripleKeyCodec(sdk.AccAddressKey, collections.Uint64Key, collections.Uint64Key)),
 		forcedFor:   collections.NewMap(sb, types.ForcedForKey, "forced_for", pairs, collections.Uint64Value),
 		forcedQueue: collections.NewKeySet(sb, types.ForcedQueueKey, "forced_queue", pairs),
 		forcedBonds: collections.NewMap(sb, types.ForcedBondsKey, "forced_bonds", collections.StringKey, sdk.IntValue),

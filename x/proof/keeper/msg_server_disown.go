@@ -73,16 +73,20 @@ func (k *Keeper) disownable(ctx context.Context, provider sdk.AccAddress, epoch 
 	return c, "a leaf of it was asked for", err
 }
 
+// askedAtMost are the requests that are looked at: the last one is the last to be answered, unless the window was made shorter.
+const askedAtMost = 64
+
 // isAsked tells whether a provider owes an answer about an epoch.
 func (k *Keeper) isAsked(ctx context.Context, provider sdk.AccAddress, epoch uint64) (asked bool, err error) {
 	now, err := k.escrow.Now(ctx)
 	if err != nil {
 		return false, err
 	}
-	err = k.forcedOf.Walk(ctx, collections.NewPrefixedPairRange[sdk.AccAddress, uint64](provider), func(key providerKey) (bool, error) {
-		forced, err := k.readForced(ctx, key.K2())
-		asked = err == nil && forced.Epoch == epoch && now < forced.AnswerBy
-		return asked, err
+	looked, lastFirst := 0, new(collections.Range[askedKey]).Prefix(collections.TripleSuperPrefix[sdk.AccAddress, uint64, uint64](provider, epoch)).Descending()
+	err = k.forcedOf.Walk(ctx, lastFirst, func(key askedKey) (bool, error) {
+		forced, err := k.readForced(ctx, key.K3())
+		looked, asked = looked+1, err == nil && now < forced.AnswerBy
+		return asked || looked >= askedAtMost, err
 	})
 	if err != nil {
 		return false, fmt.Errorf("look up what is asked of epoch %d: %w", epoch, err)

@@ -363,7 +363,12 @@ func (m *payModel) refund(l *payLease, e *payEpoched) (state string, entitled in
 // prove credits what was committed to.
 func (m *payModel) prove(p *payProvider, c *payCommitment) {
 	c.state, c.settled = "proven", true
-	p.clean++
+	for d := range c.leaves {
+		if c.worth(d) > 0 {
+			p.clean++
+			break
+		}
+	}
 	m.note("proven")
 }
 

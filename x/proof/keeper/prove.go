@@ -35,7 +35,7 @@ func (k *Keeper) prove(ctx context.Context, provider sdk.AccAddress, c types.Com
 	if err != nil {
 		return types.Commitment{}, err
 	}
-	if err := k.writeStanding(ctx, provider, standing.Proved(c.OpenBy != 0)); err != nil {
+	if err := k.writeStanding(ctx, provider, standing.Proved(c.Empty(), c.OpenBy != 0)); err != nil {
 		return types.Commitment{}, err
 	}
 	if judged {

@@ -227,7 +227,7 @@ func TestWhoAskedGetsTheBondBackWhenTheEpochIsForfeitedMeanwhile(t *testing.T) {
 	require.Len(t, b.faults("acme"), 1, "that was all of the fault")
 }
 
-func TestAtMostSixtyFourLeavesAreAskedOfAProviderAtOnce(t *testing.T) {
+func TestNobodyIsKeptFromAskingByOthersWhoAsk(t *testing.T) {
 	b := start(t)
 	b.sells("acme", 70)
 	var asks []sdk.Msg
@@ -245,20 +245,22 @@ func TestAtMostSixtyFourLeavesAreAskedOfAProviderAtOnce(t *testing.T) {
 		b.beacon()
 	}
 	b.opens("acme", 2, tree)
-	last := len(asks) - 1
-	require.NoError(t, b.Deliver(asks[:last]...))
-	b.refuses(types.ErrTooManyForced, asks[last])
+	require.NoError(t, b.Deliver(asks...))
 	response, err := b.query().Forced(b.Ctx(), &types.QueryForcedRequest{Provider: b.name("acme")})
 	require.NoError(t, err)
-	require.Len(t, response.Forced, types.MaxAnswers)
+	require.Len(t, response.Forced, types.MaxAnswers+1)
 
 	message := &types.MsgAnswerForced{Signer: b.name("acme-agent"), Provider: b.name("acme")}
-	for _, forced := range response.Forced {
+	for _, forced := range response.Forced[:types.MaxAnswers] {
 		message.Answers = append(message.Answers, types.Answer{Forced: forced.Id, Opening: b.leaf(tree, forced.Lease)})
 	}
 	answered, err := chain.Send[types.MsgAnswerForcedResponse](b.Chain, message)
 	require.NoError(t, err)
 	require.Equal(t, make([]string, types.MaxAnswers), answered.Results)
 	b.check()
-	require.NoError(t, b.Deliver(asks[last]), "there is room again")
+	asked := b.Now()
+	b.until(response.Forced[types.MaxAnswers].AnswerBy)
+	require.Greater(t, b.Now(), asked)
+	require.Equal(t, types.FaultKind_FAULT_KIND_WITHHELD, b.faults("acme")[len(b.faults("acme"))-1].Kind, "the one that was not answered")
+	b.check()
 }

@@ -17,7 +17,7 @@ import (
 func (k *Keeper) fileForced(ctx context.Context, provider sdk.AccAddress, forced types.Forced) error {
 	err := errors.Join(
 		k.forced.Set(ctx, forced.Id, forced),
-		k.forcedOf.Set(ctx, collections.Join(provider, forced.Id)),
+		k.forcedOf.Set(ctx, collections.Join3(provider, forced.Epoch, forced.Id)),
 		k.forcedFor.Set(ctx, collections.Join(forced.Lease, forced.Epoch), forced.Id),
 		k.forcedQueue.Set(ctx, collections.Join(forced.AnswerBy, forced.Id)),
 		k.addBond(ctx, forced.Bond.Denom, forced.Bond.Amount),
@@ -32,7 +32,7 @@ func (k *Keeper) fileForced(ctx context.Context, provider sdk.AccAddress, forced
 func (k *Keeper) dropForced(ctx context.Context, provider sdk.AccAddress, forced types.Forced) error {
 	err := errors.Join(
 		k.forced.Remove(ctx, forced.Id),
-		k.forcedOf.Remove(ctx, collections.Join(provider, forced.Id)),
+		k.forcedOf.Remove(ctx, collections.Join3(provider, forced.Epoch, forced.Id)),
 		k.forcedFor.Remove(ctx, collections.Join(forced.Lease, forced.Epoch)),
 		k.forcedQueue.Remove(ctx, collections.Join(forced.AnswerBy, forced.Id)),
 		k.addBond(ctx, forced.Bond.Denom, forced.Bond.Amount.Neg()),

@@ -171,6 +171,13 @@ func TestWhoFailsLeasesIsJailed(t *testing.T) {
 	require.Len(t, faults, 2)
 	require.Equal(t, types.FaultKind_FAULT_KIND_FAILED, faults[0].Kind)
 	require.NotZero(t, faults[0].Lease)
+	require.Len(t, b.standing("acme").Failed, 1)
+	require.False(t, b.provider("acme").Jailed(), "both in one epoch")
+
+	b.until(endOf(1))
+	b.wins("carol", "acme", chain.Coin(100_000))
+	b.Run(30*second, second)
+	require.Len(t, b.faults("acme"), 3)
 	require.True(t, b.provider("acme").Jailed())
 	require.Empty(t, b.standing("acme").Failed)
 }
@@ -276,7 +283,7 @@ func TestManyLeasesThatFailAtOnceJailOnceAlsoAcrossAnExport(t *testing.T) {
 		b.wins(fmt.Sprint("tenant ", i), "acme", chain.Coin(1_000_000))
 	}
 	b = b.editing(func(g *types.GenesisState) {
-		g.Standings = append(g.Standings, types.Standing{Provider: b.name("acme"), Failed: []uint64{1, 1}})
+		g.Standings = append(g.Standings, types.Standing{Provider: b.name("acme"), Failed: []uint64{1, 2}})
 	})
 	b.tick(second)
 	require.True(t, b.provider("acme").Jailed(), "who was to be jailed is jailed after an import")

@@ -135,7 +135,7 @@ func (m Module) forceOpen() simsx.SimMsgFactoryX {
 			msg.Signer = stranger.AddressBech32
 			return escrowsim.Sign(stranger), msg, escrowsim.Refused(types.ErrUnauthorized)
 		}
-		return escrowsim.Sign(t.owner), msg, escrowsim.May(types.ErrForced, types.ErrTooManyForced, types.ErrTooLate,
+		return escrowsim.Sign(t.owner), msg, escrowsim.May(types.ErrForced, types.ErrTooLate,
 			sdkerrors.ErrInsufficientFunds)
 	})
 }

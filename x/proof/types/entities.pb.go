@@ -160,8 +160,8 @@ type Params struct {
 	AuditPpm uint32 `protobuf:"varint,7,opt,name=audit_ppm,json=auditPpm,proto3" json:"audit_ppm,omitempty"`
 	// openings of an audit, for each denom.
 	Openings uint32 `protobuf:"varint,8,opt,name=openings,proto3" json:"openings,omitempty"`
-	// probation_epochs must be proven, without a fault between them, until audits
-	// are drawn by audit_ppm; before, every epoch is audited.
+	// probation_epochs with a claim must be proven, without a fault between them,
+	// until audits are drawn by audit_ppm; before, every epoch is audited.
 	ProbationEpochs uint32 `protobuf:"varint,9,opt,name=probation_epochs,json=probationEpochs,proto3" json:"probation_epochs,omitempty"`
 	// forged_slash_bps of what is at stake is lost by an audit that is not
 	// answered (P2).
@@ -178,7 +178,8 @@ type Params struct {
 	// outage_ppm of the bond of all who should have committed may miss an epoch;
 	// when more do, nobody's miss counts.
 	OutagePpm uint32 `protobuf:"varint,15,opt,name=outage_ppm,json=outagePpm,proto3" json:"outage_ppm,omitempty"`
-	// failed_leases within probation_epochs jail a provider (P5).
+	// failed_leases is in how many of probation_epochs leases must fail to jail a
+	// provider (P5).
 	FailedLeases uint32 `protobuf:"varint,16,opt,name=failed_leases,json=failedLeases,proto3" json:"failed_leases,omitempty"`
 	// failed_jail_seconds is how long it is jailed then.
 	FailedJailSeconds uint32 `protobuf:"varint,17,opt,name=failed_jail_seconds,json=failedJailSeconds,proto3" json:"failed_jail_seconds,omitempty"`
@@ -1530,12 +1531,11 @@ func (m *Fault) GetJailedUntil() uint64 {
 type Standing struct {
 	// provider by its operator.
 	Provider string `protobuf:"bytes,1,opt,name=provider,proto3" json:"provider,omitempty"`
-	// clean_epochs proven since the last fault.
+	// clean_epochs proven since the last fault, in which anything was claimed.
 	CleanEpochs uint64 `protobuf:"varint,2,opt,name=clean_epochs,json=cleanEpochs,proto3" json:"clean_epochs,omitempty"`
 	// missed are the epochs of the last probation_epochs that were missed.
 	Missed []uint64 `protobuf:"varint,3,rep,packed,name=missed,proto3" json:"missed,omitempty"`
-	// failed are the epochs in which leases failed, one entry a lease, of the last
-	// probation_epochs.
+	// failed are the epochs in which leases failed, of the last probation_epochs.
 	Failed []uint64 `protobuf:"varint,4,rep,packed,name=failed,proto3" json:"failed,omitempty"`
 	// proven_epochs ever.
 	ProvenEpochs uint64 `protobuf:"varint,5,opt,name=proven_epochs,json=provenEpochs,proto3" json:"proven_epochs,omitempty"`

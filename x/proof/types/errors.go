@@ -62,8 +62,6 @@ var (
 	ErrUnproven = errors.Register(ModuleName, 27, "withheld already")
 	// ErrForced: the leaf is asked for already.
 	ErrForced = errors.Register(ModuleName, 28, "asked for already")
-	// ErrTooManyForced: as many leaves are asked of the provider as may be.
-	ErrTooManyForced = errors.Register(ModuleName, 29, "too many forced openings")
 	// ErrStaleReceipt: one of the same or a higher seq is on the chain.
 	ErrStaleReceipt = errors.Register(ModuleName, 30, "receipt is not newer")
 	// ErrInvalidAnswers: no answers, too many, or one that shows not exactly one thing.

@@ -35,7 +35,7 @@ func DefaultParams() Params {
 		TickSeconds:          60,
 		CommitWindowSeconds:  240,
 		SeedDelaySeconds:     60,
-		OpenWindowSeconds:    600,
+		OpenWindowSeconds:    2700, // an operator who is called out has the time to bring an agent back
 		LateEpochs:           2,
 		LateFeeBps:           100,
 		AuditPpm:             250_000,
@@ -50,7 +50,7 @@ func DefaultParams() Params {
 		FailedLeases:         5,
 		FailedJailSeconds:    3600,
 		ForceBond:            sdk.NewInt64Coin(NativeDenom, 100_000),
-		ForceWindowSeconds:   600,
+		ForceWindowSeconds:   3600,
 		ForcePenalty:         10,
 		WithheldPpm:          10_000,
 		BeaconTimeoutSeconds: 600,

@@ -18,9 +18,13 @@ func NextReputation(reputation uint32, share uint64) uint32 {
 	return reputation - (reputation-to+reputationEpochs-1)/reputationEpochs
 }
 
-// Proved is the standing after one more epoch was proven, by an audit or without.
-func (s Standing) Proved(audited bool) Standing {
-	s.CleanEpochs, s.ProvenEpochs = oneMore(s.CleanEpochs), oneMore(s.ProvenEpochs)
+// Proved is the standing after one more epoch was proven, by an audit or without. One in which nothing was claimed is not audited, and
+// says nothing of its provider: else probation could be sat out with no service at all.
+func (s Standing) Proved(empty, audited bool) Standing {
+	s.ProvenEpochs = oneMore(s.ProvenEpochs)
+	if !empty {
+		s.CleanEpochs = oneMore(s.CleanEpochs)
+	}
 	if audited {
 		s.Audits = oneMore(s.Audits)
 	}
@@ -35,16 +39,19 @@ func (s Standing) Miss(epoch uint64, params Params) Standing {
 	return s
 }
 
-// Fail is the standing after a lease failed in an epoch; failures that are probationEpochs old are forgotten.
+// Fail is the standing after a lease failed in an epoch; what is probationEpochs old is forgotten. An epoch counts once however many
+// leases failed in it: else a provider that is away for a minute could be jailed by five cheap leases that somebody opens then.
 func (s Standing) Fail(epoch uint64, params Params) Standing {
 	s.Failed = note(s.Failed, epoch, uint64(params.ProbationEpochs))
 	return s
 }
 
-// note adds an epoch to a sorted list, and drops those that lie as far behind the last as the window is long.
+// note adds an epoch to a sorted list, unless it is there, and drops those that lie as far behind the last as the window is long.
 func note(epochs []uint64, epoch, window uint64) []uint64 {
-	i, _ := slices.BinarySearch(epochs, epoch)
-	noted := slices.Insert(slices.Clone(epochs), i, epoch)
+	noted := slices.Clone(epochs)
+	if i, found := slices.BinarySearch(epochs, epoch); !found {
+		noted = slices.Insert(noted, i, epoch)
+	}
 	last := noted[len(noted)-1]
 	return slices.DeleteFunc(noted, func(e uint64) bool { return e+window <= last })
 }

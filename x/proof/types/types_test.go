@@ -302,7 +302,7 @@ func TestAStandingForgetsWhatIsAProbationBack(t *testing.T) {
 	}
 	require.Equal(t, []uint64{4, 5, 9}, s.Missed)
 	s = s.Fail(3, params).Fail(3, params).Fail(8, params)
-	require.Equal(t, []uint64{3, 3, 8}, s.Failed)
+	require.Equal(t, []uint64{3, 8}, s.Failed, "an epoch counts once")
 	require.Equal(t, []uint64{8, 9}, s.Fail(9, params).Failed)
 	require.True(t, types.Standing{}.MayDisown(1, params))
 	require.False(t, types.Standing{Disowned: 4}.MayDisown(9, params))
@@ -354,8 +354,8 @@ func TestWindowsMustEndBeforePotsMature(t *testing.T) {
 		"half a day to answer":         {func(p *types.Params) { p.ForceWindowSeconds = 12 * 3600 }, false},
 		"a day to commit":              {func(p *types.Params) { p.CommitWindowSeconds = 24 * 3600 }, false},
 		"a day of a beacon's silence":  {func(p *types.Params) { p.BeaconTimeoutSeconds = 24 * 3600 }, false},
-		"a second short of the silent": {func(p *types.Params) { p.BeaconTimeoutSeconds = 22*3600 - 60 - 600 - 1200 - 1 }, true},
-		"as long as the hold-back":     {func(p *types.Params) { p.BeaconTimeoutSeconds = 22*3600 - 60 - 600 - 1200 }, false},
+		"a second short of the silent": {func(p *types.Params) { p.BeaconTimeoutSeconds = 22*3600 - 60 - 2700 - 2*3600 - 1 }, true},
+		"as long as the hold-back":     {func(p *types.Params) { p.BeaconTimeoutSeconds = 22*3600 - 60 - 2700 - 2*3600 }, false},
 	} {
 		params := types.DefaultParams()
 		c.edit(&params)
