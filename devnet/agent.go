@@ -46,6 +46,7 @@ func (n *Network) configureAgent(ctx context.Context, i int, operator string) (a
 		// Each provider asks a little more than the one before, so that the market has something to choose.
 		"--prices", prices(i, scope.Denom), "--prices", prices(i, Stable), "--labels", "region=" + regions[i%len(regions)],
 		"--reserve-cpu-millis", noReserve, "--reserve-memory-mib", noReserve,
+		"--quotes", "fixed",
 		"--watch-every", "2s", // who fails is noticed while one looks on
 		"--allow-private-peers", // all providers are on this machine
 		// Whatever the disk really is: volumes of one class are enough to try them out.

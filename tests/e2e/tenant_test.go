@@ -68,8 +68,15 @@ func (x *tenant) must(t *testing.T, args ...string) string {
 // mustJSON decodes what a command prints with -o json.
 func (x *tenant) mustJSON(t *testing.T, into any, args ...string) {
 	t.Helper()
-	out := x.must(t, append(args, "-o", "json")...)
-	require.NoError(t, json.Unmarshal([]byte(out), into), out)
+	x.mustJSONAs(t, x.key, into, args...)
+}
+
+// mustJSONAs is mustJSON with another key.
+func (m *market) mustJSONAs(t *testing.T, key string, into any, args ...string) {
+	t.Helper()
+	r := m.run(t.Context(), key, append(args, "-o", "json")...)
+	require.Zero(t, r.code, "souk %s: %s", strings.Join(args, " "), r.stderr)
+	require.NoError(t, json.Unmarshal([]byte(r.stdout), into), r.stdout)
 }
 
 // service is what tests say of the one service of a compose file.
