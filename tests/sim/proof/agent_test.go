@@ -72,12 +72,12 @@ func (t *tally) add(o tally) {
 // forges, as the design has it, whatever the reason: so it is always back within half of it and then stays a while, and maintenance
 // and a network that fails for long do not begin while an answer is awaited.
 const (
-	// between is the mean time in seconds from an outage to the next, of which an agent stays at least stays. Outages are 110 seconds
+	// between is the mean time in seconds from an outage to the next, of which an agent stays at least stays. Outages are 120 seconds
 	// long in the mean: a provider is there 99 % of the time.
-	between       = 99 * 110
+	between       = 99 * 120
 	stays         = 900
 	usualOutage   = 2 * time.Minute
-	longestOutage = 5 * time.Minute
+	longestOutage = 20 * time.Minute
 	// lossesAnOutage is how many outages take the disk with them, at most one in a provider's probation.
 	lossesAnOutage = 0.01
 	// congested is how many messages wait long for a block.
@@ -86,7 +86,7 @@ const (
 	maintenanceAnEpoch = 1.0 / 500
 	maintenanceNotice  = 2 // epochs, and what is left of the present one
 	// quiet is when in an epoch all answers are given, in seconds.
-	quiet = 1500
+	quiet = 2400
 )
 
 // plans draws the outages up to a second.

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -210,7 +211,7 @@ func TestWaitingForTheSeedDoesNotHelp(t *testing.T) {
 			w.audits(l, scheme{}, epoch)
 		}
 	}
-	w.NextBlock(1200 * second)
+	w.NextBlock(time.Duration(w.params.OpenWindowSeconds) * second)
 	for _, l := range liars {
 		w.sees(l, epoch)
 	}
@@ -305,7 +306,7 @@ func TestWithholdingALeafCostsMoreThanItEarns(t *testing.T) {
 				w.Fund(asker, w.params.ForceBond)
 				require.NoError(t, w.Deliver(&types.MsgForceOpen{Signer: w.Text(asker), Lease: l.leases[0].Id, Epoch: epoch}))
 			}
-			w.NextBlock(second * 700)
+			w.NextBlock(time.Duration(w.params.ForceWindowSeconds) * second)
 			w.NextBlock(second)
 			for _, l := range liars {
 				requireWithheld(t, w, l, epoch, c.forgery)

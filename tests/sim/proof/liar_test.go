@@ -116,7 +116,7 @@ func (w *world) playEpoch(liars []*liar, s scheme, epoch uint64) {
 	for _, l := range liars {
 		w.audits(l, s, epoch)
 	}
-	w.until(w.endOf(epoch) + 1200)
+	w.until(w.openedBy(epoch))
 	for _, l := range liars {
 		w.sees(l, epoch)
 	}

@@ -142,6 +142,11 @@ func (w *world) check() {
 // endOf is the second at which an epoch ends.
 func (w *world) endOf(epoch uint64) uint64 { return 1 + epoch*uint64(w.escrow.EpochSeconds) }
 
+// openedBy is the second by which the audits of an epoch are answered, or never are.
+func (w *world) openedBy(epoch uint64) uint64 {
+	return w.endOf(epoch) + uint64(w.params.CommitWindowSeconds+w.params.SeedDelaySeconds+w.params.OpenWindowSeconds) + 60
+}
+
 // until makes the block of a service second.
 func (w *world) until(at uint64) {
 	w.t.Helper()
@@ -166,6 +171,11 @@ func (w *world) awaited() []uint64 {
 // beacon posts every round that is awaited as soon as it can be known, and makes blocks until all of it is drawn.
 func (w *world) beacon() {
 	w.t.Helper()
+	for range 2 { // the rounds of late commitments are not named at once
+		if len(w.awaited()) == 0 {
+			w.NextBlock(second)
+		}
+	}
 	for _, number := range w.awaited() {
 		w.knows(number)
 		require.NoError(w.t, w.Deliver(w.round(number)))

@@ -75,9 +75,7 @@ func (k *Keeper) fileCommitment(ctx context.Context, provider sdk.AccAddress, c 
 	case c.State == types.CommitmentState_COMMITMENT_STATE_AUDITED:
 		err = errors.Join(err, k.openQueue.Set(ctx, collections.Join(c.OpenBy, c.Id)))
 	case c.AwaitsOwnRound():
-		err = errors.Join(err,
-			k.awaitingLate.Set(ctx, collections.Join(c.Round, c.Id)),
-			k.lateDue.Set(ctx, collections.Join(c.DrawBy, c.Id)))
+		err = errors.Join(err, k.awaitOwnRound(ctx, c))
 	}
 	if err != nil {
 		return fmt.Errorf("index commitment %d: %w", c.Id, err)
@@ -100,6 +98,21 @@ func (k *Keeper) forgetCommitment(ctx context.Context, c types.Commitment) error
 	)
 	if err != nil {
 		return fmt.Errorf("forget commitment %d: %w", c.Id, err)
+	}
+	return nil
+}
+
+// awaitOwnRound files a late commitment under the round that it waits for, if that is named, and the second at which block hashes
+// draw it without.
+func (k *Keeper) awaitOwnRound(ctx context.Context, c types.Commitment) error {
+	if err := k.awaitingLate.Set(ctx, collections.Join(c.Round, c.Id)); err != nil {
+		return fmt.Errorf("file late commitment %d: %w", c.Id, err)
+	}
+	if c.Round == unnamed {
+		return nil
+	}
+	if err := k.lateDue.Set(ctx, collections.Join(c.DrawBy, c.Id)); err != nil {
+		return fmt.Errorf("file late commitment %d: %w", c.Id, err)
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 		name string
 		take func(context.Context, int) (left int, err error)
 	}{
+		{"name rounds", k.nameRounds},
 		{"draw epochs", k.drawEpochs},
 		{"draw late commitments", k.drawRipe},
 		{"draw overdue commitments", k.drawOverdue},
@@ -153,6 +154,41 @@ func (k *Keeper) audit(ctx context.Context, params types.Params, c types.Commitm
 		return fmt.Errorf("file the audit of commitment %d: %w", c.Id, err)
 	}
 	return emit(ctx, types.NewEventAudited(c))
+}
+
+// unnamed is what late commitments wait for until their round is named.
+const unnamed = 0
+
+// nameRounds names the rounds that draw late commitments of earlier seconds, and so of earlier blocks. The first block after a halt
+// may bear the time before it: a round that was named by that time could be known by whoever commits in that block.
+func (k *Keeper) nameRounds(ctx context.Context, budget int) (int, error) {
+	now, err := k.escrow.Now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	ids, err := k.waitingFor(ctx, k.awaitingLate, unnamed, budget)
+	if err != nil {
+		return 0, err
+	}
+	for i, id := range ids {
+		c, err := k.readCommitment(ctx, id)
+		if err != nil {
+			return 0, err
+		}
+		if c.CommittedAt >= now { // as are all that came after it
+			return budget - i, nil
+		}
+		if err := k.awaitNoRound(ctx, c); err != nil {
+			return 0, err
+		}
+		if c.Round, c.DrawBy, err = k.nextRound(ctx, now); err != nil {
+			return 0, err
+		}
+		if err := errors.Join(k.writeCommitment(ctx, c), k.awaitOwnRound(ctx, c)); err != nil {
+			return 0, err
+		}
+	}
+	return budget - len(ids), nil
 }
 
 // drawRipe draws late commitments whose round is known.

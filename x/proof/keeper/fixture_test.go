@@ -416,9 +416,30 @@ func (b *bench) round(number uint64) *types.MsgPostRound {
 	return &types.MsgPostRound{Signer: b.name("anybody"), Round: number, Signature: signature}
 }
 
+// named waits until the round of a late commitment is named: at the end of the first block of a later second.
+func (b *bench) named(provider string, epoch uint64) types.Commitment {
+	b.t.Helper()
+	c, _ := b.committed(provider, epoch)
+	require.Zero(b.t, c.Round)
+	require.Zero(b.t, c.DrawBy)
+	b.tick(0)
+	b.tick(second)
+	c, _ = b.committed(provider, epoch)
+	require.Zero(b.t, c.Round, "it is still the second of the commitment")
+	b.tick(0)
+	c, _ = b.committed(provider, epoch)
+	require.Equal(b.t, b.keys.Group.RoundAt(uint64(b.Time().Unix())+seedDelay), c.Round)
+	return c
+}
+
 // beacon waits until the first round that is awaited can be known, posts it, and lets the block draw by it.
 func (b *bench) beacon() {
 	b.t.Helper()
+	for range 2 { // the round of a late commitment is not named at once
+		if len(b.awaited()) == 0 {
+			b.tick(second)
+		}
+	}
 	awaited := b.awaited()
 	require.NotEmpty(b.t, awaited, "nothing is awaited")
 	at, err := b.keys.Group.TimeOf(awaited[0])

@@ -101,7 +101,7 @@ func (q *queryServer) Beacon(ctx context.Context, _ *types.QueryBeaconRequest) (
 // awaited merges the rounds of epochs and of late commitments.
 func (q *queryServer) awaited(ctx context.Context) ([]uint64, error) {
 	var awaited []uint64
-	for from := uint64(0); len(awaited) < maxAwaited; {
+	for from := uint64(unnamed + 1); len(awaited) < maxAwaited; {
 		next, found := uint64(math.MaxUint64), false
 		for _, set := range []collections.KeySet[pairKey]{q.awaitingEpochs, q.awaitingLate} {
 			round, ok, err := firstRound(ctx, set, from)

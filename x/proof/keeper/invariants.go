@@ -135,7 +135,10 @@ func (k *Keeper) checkCommitmentIndexes(ctx context.Context, g *types.GenesisSta
 			open[[2]uint64{c.OpenBy, c.Id}] = true
 		}
 		if c.AwaitsOwnRound() {
-			late[[2]uint64{c.Round, c.Id}], due[[2]uint64{c.DrawBy, c.Id}] = true, true
+			late[[2]uint64{c.Round, c.Id}] = true
+			if c.Round != unnamed {
+				due[[2]uint64{c.DrawBy, c.Id}] = true
+			}
 			if known[c.Round] {
 				ripe[c.Round] = true
 			}

@@ -10,7 +10,7 @@ import (
 )
 
 // CommitEpoch takes a provider's word on all its leases in an epoch, once. One that comes after the commit window is drawn by a
-// round of its own, so that nobody can wait for a seed that spares it.
+// round of its own, named in a later block, so that nobody can wait for a seed that spares it.
 func (m msgServer) CommitEpoch(ctx context.Context, msg *types.MsgCommitEpoch) (*types.MsgCommitEpochResponse, error) {
 	if err := msg.Validate(m.addresses); err != nil {
 		return nil, err
@@ -76,11 +76,6 @@ func (k *Keeper) commit(
 	ctx context.Context, provider sdk.AccAddress, epoch types.Epoch, c types.Commitment,
 ) (types.Commitment, error) {
 	var err error
-	if c.Late {
-		if c.Round, c.DrawBy, err = k.nextRound(ctx, c.CommittedAt); err != nil {
-			return types.Commitment{}, err
-		}
-	}
 	if c.Id, err = k.nextCommitment.Next(ctx); err != nil {
 		return types.Commitment{}, fmt.Errorf("number a commitment: %w", err)
 	}

@@ -140,8 +140,11 @@ func (p *player) endOfBlock() {
 	}
 	for _, provider := range p.m.providers {
 		for _, e := range p.m.epochs {
-			if c := provider.commits[e.number]; c != nil && c.late && c.state == "waits" && (p.posted[c.round] || c.drawBy <= p.m.now) {
-				p.m.draw(provider, c, true)
+			if c := provider.commits[e.number]; c != nil && c.late && c.state == "waits" {
+				p.ownRound(provider, c)
+				if c.round != 0 && (p.posted[c.round] || c.drawBy <= p.m.now) {
+					p.m.draw(provider, c, true)
+				}
 			}
 		}
 	}
@@ -166,6 +169,19 @@ func (p *player) inTime(e *payEpoched) (in []ownCommitment) {
 	}
 	slices.SortFunc(in, func(a, b ownCommitment) int { return int(a.id) - int(b.id) })
 	return in
+}
+
+// ownRound names the round of a late commitment at the end of the first block of a later second: which one it is the chain tells.
+func (p *player) ownRound(provider *payProvider, c *payCommitment) {
+	p.t.Helper()
+	if c.drawBy != 0 && c.round == 0 {
+		stored, _ := p.committed(provider.name, c.epoch.number)
+		require.Equal(p.t, c.drawBy, stored.DrawBy)
+		c.round = stored.Round
+	}
+	if c.drawBy == 0 && p.m.now > c.at {
+		c.drawBy = p.m.now + payDelay + payTimeout
+	}
 }
 
 // accepts sends a message that the rules accept or refuse, as the model says.
@@ -432,7 +448,8 @@ func (p *player) commit(provider *payProvider, e *payEpoched, plan *payPlan) {
 	}
 	stored, _ := p.committed(provider.name, e.number)
 	require.Equal(p.t, c.late, stored.Late)
-	c.id, c.round, c.drawBy = stored.Id, stored.Round, stored.DrawBy
+	require.Zero(p.t, stored.Round)
+	c.id = stored.Id
 	provider.commits[e.number] = c
 	p.m.note("commitment")
 	if p.chance(20, "commits again") {

@@ -302,7 +302,7 @@ func TestAnHonestProviderHasNoFault(t *testing.T) {
 	for epoch := uint64(1); epoch <= 3; epoch++ {
 		b.proves("acme", epoch, 97)
 	}
-	b.until(b.lateUntil(4) - 10) // it crashed, and comes back within the late window
+	b.until(b.lateUntil(4) - 14) // it crashed, and comes back within the late window
 	for epoch := uint64(4); epoch <= 5; epoch++ {
 		tree := b.tree("acme", epoch, 80)
 		b.commits("acme", epoch, tree)

@@ -862,7 +862,8 @@ type Commitment struct {
 	CommittedAt uint64 `protobuf:"varint,7,opt,name=committed_at,json=committedAt,proto3" json:"committed_at,omitempty"`
 	// late tells that it came after the commit window.
 	Late bool `protobuf:"varint,8,opt,name=late,proto3" json:"late,omitempty"`
-	// round of the beacon that draws a late one; an epoch has one for all others.
+	// round of the beacon that draws a late one, 0 until it is named a block later;
+	// an epoch has one for all others.
 	Round uint64 `protobuf:"varint,9,opt,name=round,proto3" json:"round,omitempty"`
 	// draw_by is the service second at which a late one is drawn by block hashes
 	// if the round is not known then.

@@ -41,7 +41,7 @@ var (
 
 	// AwaitingEpochsKey is the index of epochs that wait for a round, by (round, epoch).
 	AwaitingEpochsKey = collections.NewPrefix(10)
-	// AwaitingLateKey is the index of late commitments that wait for a round, by (round, id).
+	// AwaitingLateKey is the index of late commitments that wait for a round, by (round, id); of those whose round is not named yet by (0, id).
 	AwaitingLateKey = collections.NewPrefix(11)
 	// LateDueKey is the same by (second at which block hashes draw them, id).
 	LateDueKey     = collections.NewPrefix(12)
