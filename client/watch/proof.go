@@ -48,6 +48,7 @@ const (
 type Refund struct {
 	Lease, Epoch uint64
 	State        RefundState
+	Due          math.Int // grains
 	DueSeconds   uint64
 	Claimable    math.Int // grains that a claim brings now
 	Until        uint64   // service second until which it is paid
@@ -299,7 +300,7 @@ func (d *decision) refund(x Deployment, r Refund) {
 			m.Posted = Word{} // it did not get there: it is said again
 		}
 	case r.State == ByLeaf && r.Leaf == nil:
-		d.withheld(x, r, &m)
+		d.withheld(x, r, e, &m)
 	case r.State == ByLeaf || r.State == Whole:
 		m.Withheld = time.Time{}
 		d.compare(x, r, e)
@@ -346,7 +347,7 @@ func (d *decision) compare(x Deployment, r Refund, e Epoch) {
 }
 
 // withheld has a leaf shown on the chain when its provider does not show it for as long as it would have to answer there.
-func (d *decision) withheld(x Deployment, r Refund, m *RefundMemory) {
+func (d *decision) withheld(x Deployment, r Refund, e Epoch, m *RefundMemory) {
 	p := d.seen.Proof
 	if m.Withheld.IsZero() {
 		m.Withheld = d.seen.At
@@ -361,6 +362,10 @@ func (d *decision) withheld(x Deployment, r Refund, m *RefundMemory) {
 		d.warn(Action{Deployment: x.ID, Lease: r.Lease, Why: why})
 		return
 	}
+	if !d.worthForcing(x, r, e) {
+		d.warn(Action{Deployment: x.ID, Lease: r.Lease, Why: why + fmt.Sprintf("; what was seen to be missing is not worth the bond of %s to ask for it on the chain", p.ForceBond)})
+		return
+	}
 	if p.ForceBond.IsValid() && p.ForceBond.IsPositive() {
 		left, short := d.purse.SafeSub(p.ForceBond)
 		if short {
@@ -371,6 +376,21 @@ func (d *decision) withheld(x Deployment, r Refund, m *RefundMemory) {
 	}
 	m.Forced = true
 	d.act(Action{Kind: Force, Deployment: x.ID, Lease: r.Lease, Epoch: r.Epoch, Why: why})
+}
+
+// grainsPerMicro: money is counted in grains, of which this many are a micro-denom.
+const grainsPerMicro = 3600
+
+// worthForcing tells whether what was seen to be missing of an epoch is more than the bond, which a provider that answers gets: else it
+// could live on withholding leaves. A bond in another coin than the lease's can not be compared.
+func (d *decision) worthForcing(x Deployment, r Refund, e Epoch) bool {
+	_, down := d.memory.Counts[r.Lease].Word(e.Start, e.End)
+	bond := d.seen.Proof.ForceBond
+	if down == 0 || bond.Denom != x.Denom || r.DueSeconds == 0 {
+		return down > 0
+	}
+	missing := r.Due.Mul(math.NewIntFromUint64(down)).Quo(math.NewIntFromUint64(r.DueSeconds))
+	return missing.GT(bond.Amount.MulRaw(grainsPerMicro))
 }
 
 // messagesAtOnce go into one transaction.

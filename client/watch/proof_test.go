@@ -168,7 +168,7 @@ func TestARestartedWatcherDoesNotForgetWhatItSaw(t *testing.T) {
 // told is what chain and provider say of lease 7 in epoch 4.
 func told(change func(*watch.Refund)) watch.Refund {
 	r := watch.Refund{
-		Lease: 7, Epoch: 4, State: watch.ByLeaf, DueSeconds: 100, Claimable: math.ZeroInt(), Until: 2000, Leaf: &watch.Leaf{Up: 100, Opening: []byte{1}},
+		Lease: 7, Epoch: 4, State: watch.ByLeaf, Due: math.NewInt(900_000), DueSeconds: 100, Claimable: math.ZeroInt(), Until: 2000, Leaf: &watch.Leaf{Up: 100, Opening: []byte{1}},
 	}
 	change(&r)
 	return r
@@ -292,7 +292,7 @@ func TestAReceiptThatDidNotGetThereIsSentAgain(t *testing.T) {
 func TestALeafThatIsWithheldForLongIsAskedForOnTheChainOnce(t *testing.T) {
 	hidden := told(func(r *watch.Refund) { r.Leaf, r.Why = nil, "its gateway is silent" })
 	run := func(change func(*watch.Settings, *watch.Observed)) (forced []uint64, warned bool) {
-		var memory watch.Memory
+		memory := watch.Memory{Counts: map[uint64]watch.Count{7: {From: 500, Until: 1000, Down: []watch.Span{{From: 920, Until: 941}}}}}
 		for second := uint64(1010); second < 1900; second += 15 {
 			s, o := watch.DefaultSettings(), served(second)
 			o.Proof.Running.End, o.Deployments[0].Refunds = 2000, []watch.Refund{hidden}
@@ -318,6 +318,10 @@ func TestALeafThatIsWithheldForLongIsAskedForOnTheChainOnce(t *testing.T) {
 		"it has not the bond":          func(_ *watch.Settings, o *watch.Observed) { o.Purse = coins(49) },
 		"the answer would be late":     func(_ *watch.Settings, o *watch.Observed) { o.Deployments[0].Refunds[0].Until = o.Second + 60 },
 		"its key is not an access key": func(_ *watch.Settings, o *watch.Observed) { o.Deployments[0].Trusted = false },
+		"a fifth of it was seen to be missing, and that is less than the bond": func(_ *watch.Settings, o *watch.Observed) {
+			o.Deployments[0].Refunds[0].Due = math.NewInt(850_000)
+		},
+		"nothing was seen to be missing": func(_ *watch.Settings, o *watch.Observed) { o.Deployments[0].Refunds[0].Lease = 8 },
 	} {
 		forced, warned := run(change)
 		require.Empty(t, forced, name)

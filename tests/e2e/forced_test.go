@@ -51,6 +51,12 @@ func (m *market) hides(t *testing.T) *hidden {
 	return h
 }
 
+// looks lets its watcher look, and no more than that, until it is ended: what it sees to be missing is worth asking for.
+func (h *hidden) looks(t *testing.T) (end func()) {
+	t.Helper()
+	return h.watches(t, "--state", h.watch, "--every", "1s", "--misses", "1000", "--receipts=false", "--claims=false", "--force-leaves=false")
+}
+
 // getsItsLeaf has the leaf of an epoch shown on the chain, while the gateway of its provider cannot be reached, and claims with it.
 func (h *hidden) getsItsLeaf(t *testing.T, number uint64) {
 	t.Helper()

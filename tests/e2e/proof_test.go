@@ -60,6 +60,7 @@ func TestOnlyWhatWasProvenIsPaid(t *testing.T) {
 
 	// Half of an epoch nobody serves.
 	half := m.epochBegins(t)
+	looked := unseen.looks(t)
 	x.loses(t, "honest", agentName(1))
 	unseen.kills(t, "hidden")
 	await(t, 20*time.Second, "half of the epoch has passed so", func() error {
@@ -71,6 +72,7 @@ func TestOnlyWhatWasProvenIsPaid(t *testing.T) {
 	require.NoError(t, m.mend(t.Context()))
 	answer(t, honest)
 	answer(t, unseen.deployed)
+	looked()
 	c := m.awaitDecided(t, paid.Provider, half)
 	require.Equal(t, prooftypes.CommitmentState_COMMITMENT_STATE_PROVEN, c.State)
 	due, proven := m.due(t, paid, half), c.Roots[0].Sum

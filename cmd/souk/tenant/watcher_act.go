@@ -42,6 +42,9 @@ func (w *watcher) act(ctx context.Context, queue *client.Queue, o watch.Observed
 		return fmt.Sprintf("block %d, to be answered by second %d", receipt.Height, answer.AnswerBy), nil
 	case watch.Failover:
 		receipt, err := w.transact(ctx, queue, a, &markettypes.MsgFailover{Signer: w.order.Address, Lease: a.Lease})
+		if errors.Is(err, markettypes.ErrTooSoon) {
+			return "not yet: " + err.Error(), nil // another lease of the group was, and what took over may need time
+		}
 		if err != nil {
 			return "", err
 		}

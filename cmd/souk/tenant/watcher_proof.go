@@ -117,7 +117,7 @@ var refundStates = map[prooftypes.RefundState]watch.RefundState{
 
 func seenRefund(r refund) watch.Refund {
 	out := watch.Refund{
-		Lease: r.lease.Id, Epoch: r.epoch.Number, State: refundStates[r.State], DueSeconds: r.Due.Seconds, Claimable: r.claimable(), Until: r.Until,
+		Lease: r.lease.Id, Epoch: r.epoch.Number, State: refundStates[r.State], Due: r.Due.Grains, DueSeconds: r.Due.Seconds, Claimable: r.claimable(), Until: r.Until,
 	}
 	if r.Posted != nil {
 		if word, ok := r.Posted.Last(); ok {
