@@ -223,7 +223,7 @@ func (x *tenant) watches(t *testing.T, flags ...string) (end func()) {
 	return x.runs(t, append([]string{"watch", "run"}, flags...)...)
 }
 
-// runs runs a command of souk until it is ended, at the latest with the test.
+// runs starts a command of souk, which goes on until it is ended, at the latest with the test.
 func (x *tenant) runs(t *testing.T, args ...string) (end func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
