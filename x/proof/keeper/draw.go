@@ -37,6 +37,7 @@ func (k *Keeper) EndBlock(ctx context.Context) error {
 		{"draw overdue commitments", k.drawOverdue},
 		{"judge who is missing", k.judgeTurnouts},
 		{"forget rounds", k.forgetRounds},
+		{"forget faults", k.forgetFaults},
 	} {
 		err := escrowtypes.Isolate(sdkCtx, func(ctx sdk.Context) error {
 			left, err := step.take(ctx, budget)
@@ -333,5 +334,5 @@ func (k *Keeper) forgetRounds(ctx context.Context, budget int) (int, error) {
 	return budget, nil
 }
 
-// maxForgotten is the most rounds that a block forgets.
+// maxForgotten is the most rounds that a block forgets, and the most faults.
 const maxForgotten = 16

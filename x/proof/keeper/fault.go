@@ -35,6 +35,35 @@ func (k *Keeper) addFault(ctx context.Context, provider sdk.AccAddress, fault ty
 	return emit(ctx, types.NewEventFault(fault))
 }
 
+// forgetFaults forgets the oldest faults, once they are a year old: else providers that fail on purpose could fill the store.
+func (k *Keeper) forgetFaults(ctx context.Context, budget int) (int, error) {
+	now, err := k.escrow.Now(ctx)
+	if err != nil {
+		return 0, err
+	}
+	var old []types.Fault
+	err = k.faults.Walk(ctx, nil, func(_ uint64, fault types.Fault) (bool, error) {
+		if fault.At+types.FaultSeconds > now || len(old) >= maxForgotten {
+			return true, nil
+		}
+		old = append(old, fault)
+		return false, nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("walk faults: %w", err)
+	}
+	for _, fault := range old {
+		provider, err := k.address(fault.Provider)
+		if err != nil {
+			return 0, err
+		}
+		if err := errors.Join(k.faults.Remove(ctx, fault.Id), k.faultsOf.Remove(ctx, collections.Join(provider, fault.Id))); err != nil {
+			return 0, fmt.Errorf("forget fault %d: %w", fault.Id, err)
+		}
+	}
+	return budget, nil
+}
+
 func (k *Keeper) fileFault(ctx context.Context, provider sdk.AccAddress, fault types.Fault) error {
 	err := errors.Join(
 		k.faults.Set(ctx, fault.Id, fault),

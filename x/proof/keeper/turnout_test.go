@@ -319,3 +319,25 @@ func TestAnHonestProviderHasNoFault(t *testing.T) {
 	require.Equal(t, uint64(8), b.standing("acme").ProvenEpochs)
 	require.Equal(t, uint64(8), b.standing("acme").CleanEpochs)
 }
+
+func TestAFaultIsForgottenAYearAfterIt(t *testing.T) {
+	escrow := quickEscrow()
+	escrow.EpochSeconds = 24 * 3600
+	b := startWith(t, quick(), chain.WithEscrowParams(escrow), chain.WithoutHistory())
+	b.sells("acme", 4)
+	b.wins("alice", "acme", chain.Coin(100_000))
+	b.Run(30*second, second)
+	faults := b.faults("acme")
+	require.Len(t, faults, 1)
+	end := faults[0].At + types.FaultSeconds
+	for b.Now()+3600 < end {
+		b.NextBlock(3600 * second)
+	}
+	b.tick(time.Duration(end-1-b.Now()) * second)
+	b.tick(0)
+	require.Len(t, b.faults("acme"), 1)
+	b.tick(second)
+	b.tick(0)
+	require.Empty(t, b.faults("acme"))
+	require.EqualValues(t, 1, b.standing("acme").Faults, "it counts all the same")
+}

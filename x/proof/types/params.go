@@ -12,6 +12,8 @@ import (
 const (
 	// maxSeconds bounds every time that is a parameter: a year.
 	maxSeconds = 365 * 24 * 3600
+	// FaultSeconds are how long a fault is kept, in service seconds: a year.
+	FaultSeconds = 365 * 24 * 3600
 	// maxEpochs bounds every count of epochs.
 	maxEpochs = 10_000
 	// maxPenalty bounds what withholding a leaf costs, in dues.
