@@ -43,6 +43,9 @@ func (w *world) spec(s step, i int) markettypes.BidSpec {
 		spec.Class, spec.Standbys, spec.Replicas = markettypes.LeaseClass_LEASE_CLASS_SPOT, uint32(1+n/3%2), uint32(1+n/7%2)
 		spec.LeaseSeconds = n % 4 / 3 * 300
 	}
+	if s.B < 11 && n%3 == 2 { // from who offers to serve it
+		spec.Mode, spec.Standbys = markettypes.BidMode_BID_MODE_QUOTE, 0
+	}
 	return spec
 }
 

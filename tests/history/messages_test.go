@@ -28,6 +28,8 @@ func (w *world) message(n *net, s step) sdk.Msg {
 		return w.moneyMessage(s)
 	case "ack", "decline", "resign", "reclaim":
 		return w.leaseMessage(s)
+	case "quote", "accept quote", "withdraw quote":
+		return w.quoteMessage(n, s)
 	case "pool", "post offer", "update offer", "withdraw offer":
 		return w.offerMessage(n, s)
 	case "register", "update", "bond", "unbond", "rotate", "maintenance", "unjail", "deregister", "withdraw":

@@ -148,6 +148,9 @@ func (p *player) send(message sdk.Msg) error {
 	} else {
 		p.w.apply(message, answer)
 	}
+	if _, ok := message.(*markettypes.MsgAcceptQuote); ok {
+		p.takeNew()
+	}
 	if m, ok := message.(*markettypes.MsgUpdateDeployment); ok && !p.w.wild {
 		p.w.updated(m, answer.(*markettypes.MsgUpdateDeploymentResponse), p.prompt.liveLeases(p.t, m.Deployment))
 	}
@@ -229,14 +232,15 @@ func resultsOf(answer any) []markettypes.AckResult {
 
 // atOnce tells of messages that may depend on how far the slow chain is: new parameters count for what is processed from then
 // on, epochs close when their deadlines are processed, and earlier misses have not yet taken their part of a bond, or suspended
-// an offer, at whose price a lease would else grow; who still has a lease of a bid may challenge others of it.
+// an offer, at whose price a lease would else grow, or that quotes; who still has a lease of a bid may challenge others of it.
 func atOnce(message sdk.Msg) bool {
 	switch message.(type) {
 	case *escrowtypes.MsgUpdateParams, *markettypes.MsgUpdateParams, *providertypes.MsgUpdateParams,
 		*providertypes.MsgWithdraw, *providertypes.MsgRotateAgent, *providertypes.MsgJail,
 		*providertypes.MsgBond, *providertypes.MsgUnbond, *providertypes.MsgDeregister, *providertypes.MsgRegister,
 		*markettypes.MsgSetPool, *markettypes.MsgPostOffer, *markettypes.MsgUpdateOffer,
-		*markettypes.MsgWithdrawOffer, *markettypes.MsgUpdateDeployment, *markettypes.MsgChallengeLease:
+		*markettypes.MsgWithdrawOffer, *markettypes.MsgUpdateDeployment, *markettypes.MsgChallengeLease,
+		*markettypes.MsgSubmitQuote, *markettypes.MsgAcceptQuote:
 		return true
 	}
 	return false

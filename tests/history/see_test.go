@@ -11,16 +11,28 @@ import (
 	providertypes "github.com/souk-network/souk/x/provider/types"
 )
 
-// seeLeases takes the leases of a clearing into the world, which knows that each was possible.
+// seeLeases takes the leases of a clearing into the world, which knows that each was possible, and notes that there was one.
 func (p *player) seeLeases() {
 	w := p.w
 	if w.wild {
 		p.seeStates()
 	}
-	opened := map[*pool]bool{}
 	if p.slow != nil && !p.lagged {
 		p.compareSlow()
 	}
+	p.takeNew()
+	if w.now > w.clearedAt {
+		w.clearedAt = w.now
+		for _, pool := range w.pools {
+			pool.counting = pool.total
+		}
+	}
+}
+
+// takeNew takes the leases into the world that it does not know.
+func (p *player) takeNew() {
+	w := p.w
+	opened := map[*pool]bool{}
 	for {
 		seen, found := p.prompt.lease(p.t, uint64(len(w.leases)+1))
 		if !found {
@@ -42,12 +54,6 @@ func (p *player) seeLeases() {
 	}
 	for pool := range opened {
 		p.checkCapacity(pool)
-	}
-	if w.now > w.clearedAt {
-		w.clearedAt = w.now
-		for _, pool := range w.pools {
-			pool.counting = pool.total
-		}
 	}
 }
 

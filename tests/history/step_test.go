@@ -29,6 +29,7 @@ var kinds = func() (kinds []string) {
 		{"close deployment", 3},
 		{"failover", 4},
 		{"challenge", 4},
+		{"accept quote", 8},
 		{"deposit", 4},
 		{"gift", 1},
 		{"grant", 2},
@@ -41,6 +42,8 @@ var kinds = func() (kinds []string) {
 		{"alive", 4},
 		{"resign", 2},
 		{"reclaim", 2},
+		{"quote", 8},
+		{"withdraw quote", 2},
 		{"pool", 2},
 		{"post offer", 2},
 		{"update offer", 2},
@@ -99,6 +102,10 @@ func drawHistory(t *rapid.T) []step {
 	}
 	if n%4 > 1 {
 		history = append(history, step{Kind: "ack", A: 0, B: 10, C: 5}, step{Kind: "ack", A: 0, B: 10, C: 5})
+	}
+	if n%5 == 3 { // and with a quote that is taken
+		history = append(history, step{Kind: "create", A: int(n/5) % 12, B: 3, N: n - n%3 + 2},
+			step{Kind: "quote", B: int(n/5) % 3, C: 5, N: n}, step{Kind: "accept quote", C: 5, N: n}, step{Kind: "ack", B: 10, C: 5})
 	}
 	return append(history, rapid.SliceOfN(rapid.Custom(drawStep), 16, 48).Draw(t, "then")...)
 }
