@@ -146,11 +146,7 @@ func (k *Keeper) checkAnswer(ctx context.Context, e entitlement, answer types.An
 	if err != nil {
 		return err
 	}
-	params, err := k.Params(ctx)
-	if err != nil {
-		return err
-	}
-	check := leafCheck{Keeper: k, params: params, commitment: e.commitment, epoch: e.epoch, root: e.root, dues: map[uint64]leased{}}
+	check := leafCheck{Keeper: k, commitment: e.commitment, epoch: e.epoch, root: e.root, dues: map[uint64]leased{}}
 	_, err = check.says(ctx, proven.Leaf, leaf)
 	return err
 }

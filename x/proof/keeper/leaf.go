@@ -55,7 +55,6 @@ type leased struct {
 // leafCheck checks leaves of one tree against what the chain knows.
 type leafCheck struct {
 	*Keeper
-	params     types.Params
 	commitment types.Commitment
 	epoch      types.Epoch
 	root       types.Root
@@ -113,7 +112,7 @@ func (c leafCheck) word(ctx context.Context, lease uint64, leaf types.Leaf) erro
 	if err != nil {
 		return err
 	}
-	word, bound := posted.BoundAt(c.commitment.CommittedAt, uint64(c.params.ReceiptGraceSeconds))
+	word, bound := posted.BoundAt(c.commitment.CommittedAt, uint64(c.commitment.ReceiptGraceSeconds))
 	if !bound {
 		return nil
 	}

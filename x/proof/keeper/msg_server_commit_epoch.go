@@ -39,8 +39,12 @@ func (m msgServer) CommitEpoch(ctx context.Context, msg *types.MsgCommitEpoch) (
 	if err := m.checkRoots(ctx, provider, epoch.Number, msg.Roots); err != nil {
 		return nil, err
 	}
+	params, err := m.Params(ctx)
+	if err != nil {
+		return nil, err
+	}
 	commitment := types.Commitment{
-		Provider: msg.Provider, Epoch: epoch.Number, Roots: msg.Roots, Usage: msg.Usage,
+		Provider: msg.Provider, Epoch: epoch.Number, Roots: msg.Roots, Usage: msg.Usage, ReceiptGraceSeconds: params.ReceiptGraceSeconds,
 		State: types.CommitmentState_COMMITMENT_STATE_COMMITTED, CommittedAt: now, Late: now >= epoch.CommitUntil,
 	}
 	if commitment, err = m.commit(ctx, provider, epoch, commitment); err != nil {

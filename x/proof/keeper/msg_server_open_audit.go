@@ -92,7 +92,7 @@ func (k *Keeper) checkOpenings(
 	if err != nil {
 		return err
 	}
-	check := leafCheck{Keeper: k, params: params, commitment: c, epoch: epoch, root: root, dues: make(map[uint64]leased)}
+	check := leafCheck{Keeper: k, commitment: c, epoch: epoch, root: root, dues: make(map[uint64]leased)}
 	for j, position := range positions {
 		proven, leaf, err := OpenLeaf(root, shown[j].Opening)
 		if err != nil {

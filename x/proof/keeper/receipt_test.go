@@ -186,6 +186,10 @@ func TestWhatATenantSaidOnTheChainInTimeBindsTheCommitment(t *testing.T) {
 			tree := w.build(leafOf(types.Leaf{Epoch: 2, UpSeconds: c.up, DueSeconds: due.Seconds}, lease.Id,
 				types.CreditOf(due.Grains, c.up, due.Seconds)))
 			message := w.audit(tree, nil)
+			// What governance changes later neither binds nor frees what is committed.
+			params := quick()
+			params.ReceiptGraceSeconds = map[bool]uint32{true: 1000, false: 0}[c.refused]
+			require.NoError(t, w.Deliver(&types.MsgUpdateParams{Authority: w.Authority, Params: params}))
 			if c.refused {
 				w.refuses(types.ErrInvalidOpening, message)
 				return

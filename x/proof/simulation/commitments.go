@@ -68,11 +68,17 @@ func (m Module) commitEpoch() simsx.SimMsgFactoryX {
 	) ([]simsx.SimAccount, *types.MsgCommitEpoch, simsx.SimDeliveryResultHandler) {
 		r := testData.Rand()
 		now := providersim.Now(ctx, m.escrow, reporter)
+		params, err := m.queries.Params(ctx, &types.QueryParamsRequest{})
+		if err != nil {
+			reporter.Fail(err, "read the parameters")
+			return nil, nil, nil
+		}
+		grace := params.Params.ReceiptGraceSeconds
 		d := m.duty(ctx, testData, reporter, "epoch to commit to", func(d *duty) bool {
 			if d.commitment.Id != 0 || now >= d.epoch.LateUntil {
 				return false
 			}
-			trees, err := m.trees(ctx, d.provider.Operator, d.epoch, now)
+			trees, err := m.trees(ctx, d.provider.Operator, d.epoch, now, grace)
 			if err != nil {
 				reporter.Fail(err, "make trees")
 			}
@@ -81,7 +87,7 @@ func (m Module) commitEpoch() simsx.SimMsgFactoryX {
 		if reporter.IsSkipped() {
 			return nil, nil, nil
 		}
-		trees, err := m.trees(ctx, d.provider.Operator, d.epoch, now)
+		trees, err := m.trees(ctx, d.provider.Operator, d.epoch, now, grace)
 		if err != nil {
 			reporter.Fail(err, "make trees")
 			return nil, nil, nil

@@ -37,11 +37,7 @@ type tree struct {
 
 // trees returns what a provider commits to at a second: what it was due, for as long as the lease was up and as the tenant's word on
 // the chain allows. One epoch in ten it leaves a lease out, and in another one it claims more than was up.
-func (m Module) trees(ctx context.Context, provider string, epoch types.Epoch, at uint64) ([]tree, error) {
-	params, err := m.queries.Params(ctx, &types.QueryParamsRequest{})
-	if err != nil {
-		return nil, err
-	}
+func (m Module) trees(ctx context.Context, provider string, epoch types.Epoch, at uint64, grace uint32) ([]tree, error) {
 	temper := chance(10, provider, epoch.Number)
 	var trees []tree
 	for _, denom := range denoms {
@@ -56,7 +52,7 @@ func (m Module) trees(ctx context.Context, provider string, epoch types.Epoch, a
 			if temper == 0 && i == 0 {
 				continue
 			}
-			leaf, err := m.leaf(ctx, provider, epoch, due, at, params.Params, temper == 1)
+			leaf, err := m.leaf(ctx, provider, epoch, due, at, grace, temper == 1)
 			if err != nil {
 				return nil, err
 			}
@@ -76,7 +72,7 @@ func (m Module) trees(ctx context.Context, provider string, epoch types.Epoch, a
 
 // leaf is that of one lease; a liar's credits more than its share.
 func (m Module) leaf(
-	ctx context.Context, provider string, epoch types.Epoch, due types.Due, at uint64, params types.Params, lies bool,
+	ctx context.Context, provider string, epoch types.Epoch, due types.Due, at uint64, grace uint32, lies bool,
 ) (sumtree.Leaf, error) {
 	up := due.Seconds
 	if chance(3, provider, epoch.Number, due.Lease) == 0 {
@@ -87,7 +83,7 @@ func (m Module) leaf(
 		return sumtree.Leaf{}, err
 	}
 	if refund.Posted != nil {
-		if word, bound := refund.Posted.BoundAt(at, uint64(params.ReceiptGraceSeconds)); bound {
+		if word, bound := refund.Posted.BoundAt(at, uint64(grace)); bound {
 			up = min(up, word.Allows(epoch.End))
 		}
 	}
@@ -109,7 +105,7 @@ func (m Module) rebuilt(ctx context.Context, c types.Commitment, denom string) (
 	if err != nil {
 		return nil, false, err
 	}
-	trees, err := m.trees(ctx, c.Provider, epoch.Epoch, c.CommittedAt)
+	trees, err := m.trees(ctx, c.Provider, epoch.Epoch, c.CommittedAt, c.ReceiptGraceSeconds)
 	if err != nil {
 		return nil, false, err
 	}

@@ -133,7 +133,8 @@ func (c Commitment) validate(addresses address.Codec) error {
 	switch {
 	case c.Id == 0 || c.Epoch == 0 || !known || c.State == CommitmentState_COMMITMENT_STATE_UNSPECIFIED:
 		return bad("id, epoch or state")
-	case c.Late != (c.Round != 0 || c.AwaitsOwnRound()) || (c.Round != 0) != (c.DrawBy != 0) || c.DrawBy > maxSecond || c.OpenBy > maxSecond || c.CommittedAt > maxSecond:
+	case c.Late != (c.Round != 0 || c.AwaitsOwnRound()) || (c.Round != 0) != (c.DrawBy != 0) || c.DrawBy > maxSecond || c.OpenBy > maxSecond || c.CommittedAt > maxSecond ||
+		c.ReceiptGraceSeconds > maxSeconds:
 		return bad("round or seconds")
 	case !validHash(c.Seed) || audited && (c.OpenBy == 0 || len(c.Seed) == 0):
 		return bad("audited without a seed or a second")
