@@ -151,6 +151,28 @@ func (c *Client) Close() error { return c.conn.Close() }
 // Conn is the gRPC connection, for query services that have no field of their own.
 func (c *Client) Conn() *grpc.ClientConn { return c.conn }
 
+const (
+	// betweenTries, betweenWait apart, is how often a node is asked that is between two blocks.
+	betweenTries = 20
+	betweenWait  = 100 * time.Millisecond
+)
+
+// askAgain asks a node again that is between two blocks: for a moment after a commit it can not tell what is the latest state.
+func askAgain(ctx context.Context, method string, request, reply any, conn *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+	for range betweenTries - 1 {
+		err := invoke(ctx, method, request, reply, conn, opts...)
+		if !isBetweenBlocks(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(betweenWait):
+		}
+	}
+	return invoke(ctx, method, request, reply, conn, opts...)
+}
+
 func unreachable(address string, err error) error {
 	return fault.New("the node at "+address+" can not be reached", err,
 		"check that soukd runs there and that the address is right: curl "+address+"/status")
@@ -172,6 +194,7 @@ func dialGRPC(cfg Config, encoding Encoding) (*grpc.ClientConn, error) {
 			grpc.ForceCodec(grpcCodec(encoding)),
 			grpc.MaxCallRecvMsgSize(maxAnswerBytes),
 		),
+		grpc.WithUnaryInterceptor(askAgain),
 		// A node that comes back is found again within seconds.
 		grpc.WithConnectParams(grpc.ConnectParams{
 			Backoff:           backoff.Config{BaseDelay: 100 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},

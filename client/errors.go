@@ -87,8 +87,17 @@ func classify(err error) class {
 	return classPermanent
 }
 
+// isBetweenBlocks tells whether a node could not answer because it has just committed a block. The SDK gives that no code of its own.
+func isBetweenBlocks(err error) bool {
+	s, ok := status.FromError(rootStatus(err))
+	return ok && s.Code() == codes.Unknown && strings.Contains(s.Message(), "context did not contain latest block height")
+}
+
 // IsUnreachable tells whether err says nothing but that the node did not answer.
 func IsUnreachable(err error) bool {
+	if isBetweenBlocks(err) {
+		return true
+	}
 	switch status.Code(rootStatus(err)) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.ResourceExhausted, codes.Aborted:
 		return true

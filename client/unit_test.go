@@ -15,6 +15,7 @@ import (
 	sdkmath "cosmossdk.io/math"
 	"github.com/coder/websocket"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -64,6 +65,33 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// errBetween is what a node says of which a query wants the state of the block that it has just committed.
+var errBetween = status.Error(codes.Unknown, "codespace sdk code 26: invalid height: context did not contain latest block height in either check state or finalize block state (31)")
+
+func TestANodeThatIsBetweenTwoBlocksIsAskedAgain(t *testing.T) {
+	ask := func(ctx context.Context, answers ...error) (calls int, err error) {
+		err = askAgain(ctx, "/x", nil, nil, nil, func(context.Context, string, any, any, *grpc.ClientConn, ...grpc.CallOption) error {
+			calls++
+			return answers[min(calls, len(answers))-1]
+		})
+		return calls, err
+	}
+	calls, err := ask(t.Context(), errBetween, errBetween, nil)
+	require.NoError(t, err)
+	require.Equal(t, 3, calls)
+	calls, err = ask(t.Context(), status.Error(codes.Unknown, "not found"))
+	require.Error(t, err)
+	require.Equal(t, 1, calls)
+	calls, err = ask(t.Context(), errBetween)
+	require.ErrorIs(t, err, errBetween)
+	require.Equal(t, betweenTries, calls, "not for ever")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	calls, err = ask(ctx, errBetween)
+	require.ErrorIs(t, err, errBetween)
+	require.Equal(t, 1, calls)
+}
+
 func TestErrorsAreSortedByWhatToDoAboutThem(t *testing.T) {
 	tests := []struct {
 		err  error
@@ -78,6 +106,7 @@ func TestErrorsAreSortedByWhatToDoAboutThem(t *testing.T) {
 		{fmt.Errorf("simulate: %w", markettypes.ErrBondTooLow), classPermanent},
 		{fmt.Errorf("x: %w", status.Error(codes.Unavailable, "down")), classTransient},
 		{fmt.Errorf("x: %w", status.Error(codes.DeadlineExceeded, "slow")), classTransient},
+		{fmt.Errorf("x: %w", errBetween), classTransient},
 		{&rpcError{Code: -32603, Message: "Internal error"}, classTransient},
 		{&rpcError{Code: -32602, Message: "Invalid params"}, classPermanent},
 		{ErrFeeBudget, classPermanent},
