@@ -186,11 +186,7 @@ func resized(t *testing.T, p pair) {
 	before := sample(1).Total
 	Get(t, now, "/spin", "ms", "1000")
 	after := sample(1).Total
-	throttled := uint64(400_000_000)
-	if sandbox { // whose own threads take a part of it
-		throttled = 700_000_000
-	}
-	require.Less(t, after.ThrottledNanos-before.ThrottledNanos, throttled, "a fifth of a processor became a whole one")
+	require.Less(t, after.ThrottledNanos-before.ThrottledNanos, uint64(400_000_000), "a fifth of a processor became a whole one")
 
 	// What does not fit any more is started anew, with what is leased.
 	apply(t, p.a, another(first, 3, func(w *runtime.Workload) { w.Services[0].Resources.MemoryMiB = 48 }))
